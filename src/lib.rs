@@ -1,0 +1,25 @@
+//! qbo-relay: a gateway that receives QuickBooks Online notifications, journals them before it
+//! answers, and relays them onward, signed and in order.
+//!
+//! The house has five floors. A module imports from the floors below its own, never from above, and
+//! never from a sibling; `tests/it/tidy.rs` checks it. In reading order:
+//!
+//! - floor 0, words: [`model`]
+//! - floor 1, pure logic, no I/O, no clock, no entropy: [`wire`] (bytes to words and back),
+//!   [`rules`] (decisions)
+//! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
+//!   [`tls`], [`board`], [`signals`]
+//! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink)
+//! - floor 4, the roof, where everything is joined: `cli`, `command`, `config`, `run`, `demo`
+//!
+//! Data walks one way: socket, raw bytes, verified signature, receipt, journal, answer; then
+//! journal, lane, sink, settlement, journal. The segments are joined by the journal only.
+//!
+//! Invariants, by the marks under which the code mentions them:
+//! I1 no success answer before the commit; I2 one database writer; I3 `wire` and `rules` are
+//! synchronous and know no clock; I6 attempts within a lane are in order; I7 serialized forms stay
+//! in `wire`; I8 every queue, body, batch, retry count and wait is bounded by
+//! [`Limits`](model::Limits); I9 secrets are not printable; I10 the lamp cannot influence the relay;
+//! I11 a broken journal means exit; I12 a restart is the ordinary path.
+
+pub mod model;

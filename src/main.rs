@@ -1,0 +1,2 @@
+//! The table of exit statuses.
+fn main() {}

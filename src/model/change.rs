@@ -1,0 +1,26 @@
+//! What the relay tells others, once per distinct notified change.
+
+use super::{ChangeId, ChangeSeq, Notification, Origin, Seq, Timestamp};
+
+/// A change as it stands in the journal: a notification that was new, with its place in the order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Its number in the journal.
+    pub seq: ChangeSeq,
+    /// The id under which it leaves.
+    pub id: ChangeId,
+    /// The receipt that brought it.
+    pub receipt: Seq,
+    /// Its place in the company's order: 1, 2, 3, without gaps.
+    pub sequence: u64,
+    /// How the relay came to know of it.
+    pub origin: Origin,
+    /// When the receipt arrived.
+    pub received_at: Timestamp,
+    /// An event of the same record that happened later had come before it.
+    pub late: bool,
+    /// The sender used this identity before for other content.
+    pub conflicting: bool,
+    /// What was notified.
+    pub notification: Notification,
+}

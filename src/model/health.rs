@@ -1,0 +1,96 @@
+//! How the relay is: the facts, and the one word that the lamp, the watchdog and `status` share.
+
+use super::{SinkName, Timestamp};
+use std::time::Duration;
+
+/// The snapshot that the lamp, the status page, `status` and the metrics read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// Whether everything has been started.
+    pub started: bool,
+    /// Whether the journal takes receipts.
+    pub journal: JournalHealth,
+    /// Companies seen so far.
+    pub companies: u64,
+    /// Changes that wait for some sink, each counted once for each sink.
+    pub waiting: u64,
+    /// Dead letters that nobody has replayed.
+    pub dead_letters: u64,
+    /// Entries that were authentic and not understood.
+    pub unreadable: u64,
+    /// When the last authentic notification arrived.
+    pub last_receipt_at: Option<Timestamp>,
+    /// The sinks that are in trouble.
+    pub troubles: Vec<Trouble>,
+    /// Time left until the server certificate ends; `None` when it is not known.
+    pub certificate_left: Option<Duration>,
+}
+
+/// Whether the journal takes receipts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JournalHealth {
+    /// It does.
+    Working,
+    /// The budget or the disk is used up: 503 until there is room.
+    Full,
+    /// A commit or a sync failed: the process ends.
+    Broken,
+}
+
+/// A lane that cannot deliver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trouble {
+    /// Its sink.
+    pub sink: SinkName,
+    /// The sink was switched off by a 410 and waits for the operator.
+    pub disabled: bool,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// The last failure in one sentence.
+    pub failure: String,
+    /// Changes that wait behind it.
+    pub waiting: u64,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// How the relay is, best first: the order is the order of gravity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Condition {
+    /// Serving; everything delivered.
+    Delivered,
+    /// Serving; a backlog is being worked off.
+    Backlog,
+    /// Starting, or the clock is not trusted yet.
+    Starting,
+    /// Serving and storing, but some sink refuses or cannot be reached.
+    Blocked,
+    /// A person is needed: a sink was switched off, or a certificate is near its end.
+    Attention,
+    /// Not accepting: the journal is full or broken.
+    Refusing,
+}
+
+impl Condition {
+    /// Every condition, best first.
+    pub const ALL: [Self; 6] = [
+        Self::Delivered,
+        Self::Backlog,
+        Self::Starting,
+        Self::Blocked,
+        Self::Attention,
+        Self::Refusing,
+    ];
+
+    /// The word for it in JSON and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Backlog => "backlog",
+            Self::Starting => "starting",
+            Self::Blocked => "blocked",
+            Self::Attention => "attention",
+            Self::Refusing => "refusing",
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Floor 0, words: the types that every other floor speaks in.
+//!
+//! Nothing here does anything: no serialization, no clock, no I/O. A value of one of these types is
+//! already valid, because `wire` (from bytes) and `journal` (from rows) are the only places that
+//! make them from outside data.
+
+pub mod change;
+pub mod delivery;
+pub mod health;
+pub mod id;
+pub mod limits;
+pub mod notification;
+pub mod receipt;
+pub mod secret;
+pub mod tally;
+pub mod time;
+
+pub use change::Change;
+pub use health::{Condition, Health, JournalHealth, Trouble};
+pub use delivery::{Attempt, Delivery, Lane, LaneState, Manner, Outcome, Settlement, Stage};
+pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
+pub use limits::Limits;
+pub use notification::{EventTime, Form, Notification, Operation, Origin};
+pub use receipt::{Item, Kept, Receipt, Unreadable};
+pub use secret::Secret;
+pub use tally::Tally;
+pub use time::Timestamp;
