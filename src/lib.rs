@@ -22,4 +22,5 @@
 //! [`Limits`](model::Limits); I9 secrets are not printable; I10 the lamp cannot influence the relay;
 //! I11 a broken journal means exit; I12 a restart is the ordinary path.
 
+pub mod clock;
 pub mod model;

@@ -133,3 +133,31 @@ impl Delivery {
         self.changes.last().map(|change| change.seq)
     }
 }
+
+/// What a lane could do next: its live head and the oldest open replay, as the journal sees them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LaneView {
+    /// The sink was switched off by a 410.
+    pub disabled: bool,
+    /// How the live head fared so far.
+    pub state: LaneState,
+    /// The next undelivered changes in order; empty when everything is delivered.
+    pub head: Vec<Change>,
+    /// The body of the receipt of `head`, where it was asked for.
+    pub body: Option<Bytes>,
+    /// A replay that was asked for and is not done.
+    pub replay: Option<ReplayHead>,
+}
+
+/// The oldest open replay of a lane that is due, or else the one that is due first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReplayHead {
+    /// The row of the request.
+    pub id: i64,
+    /// How it fared so far.
+    pub state: LaneState,
+    /// The change to send again.
+    pub change: Change,
+    /// The body of its receipt, where it was asked for and is still kept.
+    pub body: Option<Bytes>,
+}

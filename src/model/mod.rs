@@ -16,8 +16,10 @@ pub mod tally;
 pub mod time;
 
 pub use change::Change;
+pub use delivery::{
+    Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,
+};
 pub use health::{Condition, Health, JournalHealth, Trouble};
-pub use delivery::{Attempt, Delivery, Lane, LaneState, Manner, Outcome, Settlement, Stage};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
 pub use limits::Limits;
 pub use notification::{EventTime, Form, Notification, Operation, Origin};

@@ -62,7 +62,10 @@ mod tests {
 
     #[test]
     fn an_instant_is_written_as_rfc_3339_with_milliseconds() {
-        assert_eq!(Timestamp::from_ms(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            Timestamp::from_ms(0).to_string(),
+            "1970-01-01T00:00:00.000Z"
+        );
         assert_eq!(
             Timestamp::from_ms(1_795_237_475_120).to_string(),
             "2026-11-21T05:04:35.120Z"
