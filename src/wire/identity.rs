@@ -1,0 +1,100 @@
+//! What makes a repeat a repeat, and the id under which a change leaves.
+//!
+//! Everything here is SHA-256 over length-prefixed fields with a domain in front. The journal stores
+//! these values, so a change to any of them would make old and new receipts strangers to each other:
+//! the values in the tests are part of the format.
+
+use super::digest::{first, sha256};
+use crate::model::{ChangeId, Identity, Notification};
+
+/// Identity of a CloudEvent: its `source` and `id` (CloudEvents 1.0, and Intuit's own advice).
+pub fn of_cloud_event(source: &str, id: &str) -> Identity {
+    identity("qbo-relay cloudevent", &[source, id])
+}
+
+/// Identity of a legacy entity, which has no event id: protocol/quickbooks.md section 2.4.
+pub fn of_legacy(realm: &str, name: &str, id: &str, operation: &str, updated: &str) -> Identity {
+    identity("qbo-relay legacy", &[realm, name, id, operation, updated])
+}
+
+/// Identity of text that was not understood: all of it.
+pub fn of_unreadable(raw: &[u8]) -> Identity {
+    Identity(first(&sha256("qbo-relay unreadable", &[raw])))
+}
+
+/// 64 bits over everything that was understood of a notification, and its `data` text.
+pub fn content(notification: &Notification) -> u64 {
+    let said = [
+        notification.realm.as_str(),
+        &notification.entity.kind,
+        &notification.entity.id,
+        notification.operation.as_str(),
+        &notification.happened.text,
+        // The decoders never make an empty one, so empty stands for none.
+        notification.deleted_id.as_deref().unwrap_or_default(),
+        &notification.event_type,
+        notification.sender_id.as_deref().unwrap_or_default(),
+        notification.data.as_deref().unwrap_or_default(),
+    ];
+    u64::from_be_bytes(first(&sha256(
+        "qbo-relay content",
+        &said.map(str::as_bytes),
+    )))
+}
+
+/// The id under which a change leaves: its identity, or, when the identity was used before for other
+/// content, a digest of identity and content.
+pub fn change_id(identity: Identity, content: u64, conflicting: bool) -> ChangeId {
+    let id = if conflicting {
+        let fields: [&[u8]; 2] = [&identity.0, &content.to_be_bytes()];
+        Identity(first(&sha256("qbo-relay conflict", &fields)))
+    } else {
+        identity
+    };
+    ChangeId(id.to_hex())
+}
+
+fn identity(domain: &str, fields: &[&str]) -> Identity {
+    let fields: Vec<&[u8]> = fields.iter().map(|field| field.as_bytes()).collect();
+    Identity(first(&sha256(domain, &fields)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_that_journals_hold_do_not_change() {
+        let legacy = [
+            "1185883450",
+            "Customer",
+            "1",
+            "Create",
+            "2015-10-05T14:42:19-0700",
+        ];
+        let [realm, name, id, operation, updated] = legacy;
+        let values = [
+            of_cloud_event("intuit.x=", "88cd52aa"),
+            of_legacy(realm, name, id, operation, updated),
+            of_unreadable(b"{"),
+        ]
+        .map(Identity::to_hex);
+        // Computed independently with Python's hashlib.
+        let expected = [
+            "e827346ed7089dd92886e32f7fa19dc2",
+            "93231552d5d18985993edbb12b0e81b7",
+            "fb3b77f8165595cf940d3b0e3513e226",
+        ];
+        assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn a_conflicting_change_leaves_under_an_id_of_its_own() {
+        let identity = of_unreadable(b"x");
+        assert_eq!(change_id(identity, 7, false).0, identity.to_hex());
+        let [one, other] = [7, 8].map(|content| change_id(identity, content, true).0);
+        assert_eq!(one.len(), 32);
+        assert_ne!(one, identity.to_hex());
+        assert_ne!(one, other);
+    }
+}

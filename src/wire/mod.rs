@@ -1,0 +1,15 @@
+//! Floor 1: bytes to words and words to bytes.
+//!
+//! Pure: no I/O, no clock, no entropy, nothing async (invariant I3). Serialized forms are private
+//! to this module (I7): others see `model` and byte strings. The server calls [`signature::verify`]
+//! and then [`decode`].
+
+mod digest;
+pub mod entity;
+pub mod identity;
+mod incoming;
+pub mod instant;
+mod json;
+pub mod signature;
+
+pub use incoming::{Decoded, decode};
