@@ -24,4 +24,6 @@
 
 pub mod clock;
 pub mod model;
+pub mod sink;
+pub mod tls;
 pub mod wire;

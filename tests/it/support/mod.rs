@@ -1,0 +1,6 @@
+//! What several tests need.
+
+pub(crate) mod authority;
+pub(crate) mod changes;
+pub(crate) mod receiver;
+pub(crate) mod sinks;
