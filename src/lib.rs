@@ -24,4 +24,7 @@
 
 pub mod clock;
 pub mod model;
+pub mod server;
+pub mod signals;
+pub mod tls;
 pub mod wire;
