@@ -24,6 +24,8 @@
 
 pub mod clock;
 pub mod model;
+pub mod server;
+pub mod signals;
 pub mod sink;
 pub mod tls;
 pub mod wire;
