@@ -1,1 +1,4 @@
 //! Integration tests: one crate, one module a promise.
+
+mod support;
+mod webhook;

@@ -1,0 +1,4 @@
+//! What several tests need: a public listener on port 0, and a client that can misbehave.
+
+pub(crate) mod client;
+pub(crate) mod gate;
