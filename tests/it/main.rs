@@ -1,4 +1,5 @@
 //! Integration tests: one crate, one module a promise.
 
+mod listener;
 mod support;
 mod webhook;
