@@ -5,7 +5,7 @@
 //! is taken in, requests in hand are finished within a deadline, and every task has ended.
 
 use super::connection::{Service, Site, grace, serve};
-use super::registry::{Admission, Peer, Registry};
+use super::registry::{Admission, Peer, Place, Registry};
 use rustix::io::Errno;
 use std::future::Future;
 use std::io;
@@ -19,6 +19,9 @@ use tokio::time::{sleep, timeout};
 
 /// Pause after the system ran out of descriptors or memory: accept would fail again at once.
 const EXHAUSTION_PAUSE: Duration = Duration::from_millis(75);
+
+/// Connections closed at each such pause; one at a time would leave newcomers waiting for long.
+const EXHAUSTION_ROOM: usize = 8;
 
 /// Where connections come from.
 pub(super) trait Accept: Send {
@@ -68,8 +71,10 @@ pub(super) async fn run<L: Accept, S: Service>(
                 tracing::debug!(reason = %error, "accept failed");
                 if is_exhaustion(&error) {
                     // Whoever is quietest holds what the newcomer needs.
-                    if registry.make_room().is_some() {
-                        site.tally.connections_displaced.add_one();
+                    for _ in 0..EXHAUSTION_ROOM {
+                        if registry.make_room() {
+                            site.tally.connections_displaced.add_one();
+                        }
                     }
                     tokio::select! {
                         () = &mut shutdown => break,
@@ -91,7 +96,7 @@ pub(super) async fn run<L: Accept, S: Service>(
     }
 }
 
-fn admit<S>(registry: &Registry, peer: Peer, site: &Site<S>) -> Option<super::registry::Place> {
+fn admit<S>(registry: &Registry, peer: Peer, site: &Site<S>) -> Option<Place> {
     match registry.admit(peer) {
         Admission::Admitted(place) => Some(place),
         Admission::InsteadOf(displaced, place) => {

@@ -59,12 +59,16 @@ impl Facts {
 /// The first certificate of the chain whose issuer is nowhere to be found: neither the next
 /// certificate in the file nor (as far as `roots`, the subjects of the system's roots in DER, are
 /// known) a root. Returns the issuer's name. A sender that does not happen to know it refuses the
-/// connection.
+/// connection. The error is the place of a certificate that cannot be read, from 1, and why.
 pub(super) fn missing_issuer(
     chain: &[CertificateDer<'_>],
     roots: &[Vec<u8>],
-) -> Result<Option<String>, String> {
-    let chain = chain.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+) -> Result<Option<String>, (usize, String)> {
+    let chain = chain
+        .iter()
+        .enumerate()
+        .map(|(at, der)| parse(der).map_err(|detail| (at + 1, detail)))
+        .collect::<Result<Vec<_>, _>>()?;
     for (position, certificate) in chain.iter().enumerate() {
         let inner = certificate.tbs_certificate();
         if inner.issuer() == inner.subject() {
@@ -74,7 +78,8 @@ pub(super) fn missing_issuer(
         if next.is_some_and(|next| next.subject() == inner.issuer()) {
             continue;
         }
-        let issuer = inner.issuer().to_der().map_err(|error| error.to_string())?;
+        let issuer = inner.issuer().to_der();
+        let issuer = issuer.map_err(|error| (position + 1, error.to_string()))?;
         let unknowable = roots.is_empty() && next.is_none() && position > 0;
         let found = unknowable || roots.contains(&issuer);
         return Ok((!found).then(|| inner.issuer().to_string()));

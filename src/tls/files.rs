@@ -191,7 +191,7 @@ impl Loaded {
 /// # Errors
 /// Whatever keeps them from serving; see [`Error`].
 pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
-    let chain = read_chain(certificate)?;
+    let (facts, chain) = read_chain(certificate)?;
     let signing = provider()
         .key_provider
         .load_private_key(read_key(key)?)
@@ -199,20 +199,10 @@ pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
             file: key.into(),
             detail: error.to_string(),
         })?;
-    let bad = |position, detail| Error::BadCertificate {
-        file: certificate.into(),
-        position,
-        detail,
-    };
-    let facts = chain.first().map(Facts::read).transpose();
-    let Some(facts) = facts.map_err(|detail| bad(1, detail))? else {
-        return Err(Error::NoCertificate {
-            file: certificate.into(),
-        });
-    };
     let mut remarks = Vec::new();
     let missing = facts::missing_issuer(&chain, &system_roots());
-    if let Some(issuer) = missing.map_err(|detail| bad(chain.len(), detail))? {
+    let missing = missing.map_err(|(position, detail)| bad(certificate, position, detail))?;
+    if let Some(issuer) = missing {
         let file = certificate.into();
         remarks.push(Finding::IncompleteChain { file, issuer });
     }
@@ -231,19 +221,28 @@ pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
             key: key.into(),
             certificate: certificate.into(),
         }),
-        Err(error) => Err(bad(1, error.to_string())),
+        Err(error) => Err(bad(certificate, 1, error.to_string())),
     }
 }
 
-fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn read_chain(file: &Path) -> Result<(Facts, Vec<CertificateDer<'static>>), Error> {
     let pem = read(file)?;
     let chain = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| damaged(file, &error))?;
-    if chain.is_empty() {
-        return Err(Error::NoCertificate { file: file.into() });
+    let leaf = chain
+        .first()
+        .ok_or_else(|| Error::NoCertificate { file: file.into() })?;
+    let facts = Facts::read(leaf).map_err(|detail| bad(file, 1, detail))?;
+    Ok((facts, chain))
+}
+
+fn bad(file: &Path, position: usize, detail: String) -> Error {
+    Error::BadCertificate {
+        file: file.into(),
+        position,
+        detail,
     }
-    Ok(chain)
 }
 
 fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {

@@ -6,7 +6,9 @@
     reason = "a test may stop where it fails; the exceptions in .clippy.toml do not reach its helpers"
 )]
 
+mod listener;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;
 mod support;
+mod webhook;
