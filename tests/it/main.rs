@@ -6,9 +6,12 @@
     reason = "a test may stop where it fails; the exceptions in .clippy.toml do not reach its helpers"
 )]
 
+mod configuration;
+mod gateway;
 mod listener;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;
 mod support;
+mod tidy;
 mod webhook;

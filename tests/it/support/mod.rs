@@ -8,4 +8,5 @@ pub(crate) mod client;
 pub(crate) mod gate;
 pub(crate) mod process;
 pub(crate) mod receiver;
+pub(crate) mod relay;
 pub(crate) mod sinks;
