@@ -23,4 +23,7 @@
 //! I11 a broken journal means exit; I12 a restart is the ordinary path.
 
 pub mod clock;
+pub mod journal;
 pub mod model;
+pub mod rules;
+pub mod wire;

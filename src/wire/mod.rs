@@ -1,0 +1,3 @@
+//! Floor 1, bytes to words and back.
+
+pub mod identity;
