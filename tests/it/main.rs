@@ -8,6 +8,7 @@
 
 mod configuration;
 mod gateway;
+mod journal;
 mod listener;
 mod sinks;
 mod sinks_file;
