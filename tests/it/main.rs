@@ -6,6 +6,7 @@
     reason = "a test may stop where it fails; the exceptions in .clippy.toml do not reach its helpers"
 )]
 
+mod admin;
 mod configuration;
 mod gateway;
 mod journal;
@@ -15,4 +16,6 @@ mod sinks_file;
 mod sinks_reach;
 mod support;
 mod tidy;
+mod tls;
 mod webhook;
+mod webhook_h2;
