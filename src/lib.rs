@@ -22,8 +22,10 @@
 //! [`Limits`](model::Limits); I9 secrets are not printable; I10 the lamp cannot influence the relay;
 //! I11 a broken journal means exit; I12 a restart is the ordinary path.
 
+pub mod board;
 pub mod clock;
 pub mod model;
+pub mod rules;
 pub mod sink;
 pub mod tls;
 pub mod wire;
