@@ -6,6 +6,8 @@
     reason = "a test may stop where it fails; the exceptions in .clippy.toml do not reach its helpers"
 )]
 
+mod lanes;
+mod lanes_replay;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;
