@@ -10,6 +10,8 @@ mod admin;
 mod configuration;
 mod gateway;
 mod journal;
+mod lanes;
+mod lanes_replay;
 mod listener;
 mod sinks;
 mod sinks_file;

@@ -6,6 +6,7 @@ pub(crate) mod certificate;
 pub(crate) mod changes;
 pub(crate) mod client;
 pub(crate) mod gate;
+pub(crate) mod house;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod relay;
