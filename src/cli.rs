@@ -36,14 +36,19 @@ impl Exit {
 /// Receives QuickBooks Online notifications, journals them before it answers, and relays them
 /// onward, signed and in order.
 #[derive(Parser, Debug)]
-#[command(name = "qbo-relay", version, arg_required_else_help = true, after_help = "\
+#[command(
+    name = "qbo-relay",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
 Exit status: 0 success, 1 failure, 2 bad configuration, 3 journal cannot be used, 4 cannot listen.
 
 Examples:
   qbo-relay demo                       see the whole thing work on this machine
   qbo-relay check --config relay.toml  explain a configuration
   qbo-relay run --config relay.toml    run the gateway
-  qbo-relay status                     how is it?")]
+  qbo-relay status                     how is it?"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -52,17 +57,21 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run the gateway until SIGTERM or SIGINT; SIGHUP re-reads certificates, secrets and log level.
-    #[command(after_help = "Exit status: 0 stopped as asked, 2 bad configuration, 3 journal cannot be used, 4 cannot listen, 1 anything else.
+    #[command(
+        after_help = "Exit status: 0 stopped as asked, 2 bad configuration, 3 journal cannot be used, 4 cannot listen, 1 anything else.
 
 Example:
-  qbo-relay run --config /etc/qbo-relay/qbo-relay.toml")]
+  qbo-relay run --config /etc/qbo-relay/qbo-relay.toml"
+    )]
     Run(ConfigArgs),
 
     /// Read and explain the configuration, certificate chain, journal, board and sinks.
-    #[command(after_help = "One line for each finding, worst last. Exit status: 0 usable (warnings allowed), 2 not.
+    #[command(
+        after_help = "One line for each finding, worst last. Exit status: 0 usable (warnings allowed), 2 not.
 
 Example:
-  qbo-relay check --config /etc/qbo-relay/qbo-relay.toml")]
+  qbo-relay check --config /etc/qbo-relay/qbo-relay.toml"
+    )]
     Check(ConfigArgs),
 
     /// Show the whole main job on this machine, without any configuration.
@@ -95,13 +104,15 @@ Examples:
     Journal(JournalCommand),
 
     /// Send changes again: one, a range, a filter, or the dead letters.
-    #[command(after_help = "Replayed events keep their id and say so (`replay`: true).
+    #[command(
+        after_help = "Replayed events keep their id and say so (`replay`: true).
 
 Examples:
   qbo-relay replay --dead-letters --dry-run
   qbo-relay replay --change 3f2a51c0d5e14b7f9a0c1d2e3f405162
   qbo-relay replay --from 1200 --to 1300 --sink erp
-  qbo-relay replay --realm 9341455841580195 --entity Invoice --since 2026-11-20T00:00:00Z")]
+  qbo-relay replay --realm 9341455841580195 --entity Invoice --since 2026-11-20T00:00:00Z"
+    )]
     Replay(command::replay::Options),
 
     /// Switch a sink on again that answered 410.

@@ -28,6 +28,9 @@ pub(crate) fn start(level: Level) -> LogLevel {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
-    let started = tracing_subscriber::registry().with(filter).with(text).try_init();
+    let started = tracing_subscriber::registry()
+        .with(filter)
+        .with(text)
+        .try_init();
     LogLevel(started.is_ok().then_some(handle))
 }

@@ -15,7 +15,8 @@ pub(crate) fn complain(line: impl Display) {
 
 /// Whether stdout is a terminal that wants colours and moving things (`NO_COLOR` is honoured).
 pub(crate) fn is_lively() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A colour for a word.

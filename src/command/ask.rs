@@ -28,15 +28,22 @@ pub(super) enum Error {
 }
 
 /// One request over the socket; the status and the body of the answer.
-pub(super) async fn ask(socket: &Path, method: Method, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Error> {
-    let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => Error::NotAllowed {
-            socket: socket.display().to_string(),
-        },
-        _ => Error::NotRunning {
-            socket: socket.display().to_string(),
-        },
-    })?;
+pub(super) async fn ask(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Bytes), Error> {
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Error::NotAllowed {
+                socket: socket.display().to_string(),
+            },
+            _ => Error::NotRunning {
+                socket: socket.display().to_string(),
+            },
+        })?;
     tokio::time::timeout(PATIENCE, exchange(stream, method, path, body))
         .await
         .map_err(|_| Error::NoAnswer(format!("nothing within {} s", PATIENCE.as_secs())))?
@@ -49,7 +56,8 @@ async fn exchange(
     path: &str,
     body: Vec<u8>,
 ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -59,7 +67,9 @@ async fn exchange(
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?;
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await?;
         Ok((status, body.to_bytes()))
     };
     tokio::pin!(connection);

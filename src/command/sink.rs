@@ -28,13 +28,21 @@ pub fn enable(options: &EnableOptions) -> Exit {
         return Exit::Configuration;
     }
     let socket = control_socket(&config.journal);
-    match block_on(ask::ask(&socket, Method::POST, &format!("/sinks/{name}/enable"), Vec::new())) {
+    match block_on(ask::ask(
+        &socket,
+        Method::POST,
+        &format!("/sinks/{name}/enable"),
+        Vec::new(),
+    )) {
         Ok(Ok((StatusCode::OK, _))) => {
             say(format_args!("{name} works again"));
             Exit::Success
         }
         Ok(Ok((status, answer))) => {
-            complain(format_args!("{status}: {}", String::from_utf8_lossy(&answer).trim()));
+            complain(format_args!(
+                "{status}: {}",
+                String::from_utf8_lossy(&answer).trim()
+            ));
             Exit::Failure
         }
         Ok(Err(error)) => {

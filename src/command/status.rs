@@ -39,8 +39,15 @@ pub fn command(args: &ConfigArgs, json: bool) -> Exit {
     } else {
         show(&status);
     }
-    let healthy = matches!(word(&status, "condition"), "delivered" | "backlog" | "starting");
-    if healthy { Exit::Success } else { Exit::Failure }
+    let healthy = matches!(
+        word(&status, "condition"),
+        "delivered" | "backlog" | "starting"
+    );
+    if healthy {
+        Exit::Success
+    } else {
+        Exit::Failure
+    }
 }
 
 fn word<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -58,15 +65,37 @@ fn show(status: &Value) {
         "starting" | "blocked" => Tint::Yellow,
         _ => Tint::Red,
     };
-    say(format_args!("qbo-relay {}   {}", word(status, "version"), tinted(tint, condition)));
+    say(format_args!(
+        "qbo-relay {}   {}",
+        word(status, "version"),
+        tinted(tint, condition)
+    ));
     say(format_args!("  {}", word(status, "sentence")));
     say(format_args!("  lamp            {}", word(status, "lamp")));
-    say(format_args!("  journal         {}", word(status, "journal")));
-    say(format_args!("  companies       {}", number(status, "companies")));
-    say(format_args!("  last notification {}", word(status, "last_notification_at")));
-    say(format_args!("  waiting         {}", number(status, "waiting")));
-    say(format_args!("  dead letters    {}", number(status, "dead_letters")));
-    say(format_args!("  not understood  {}", number(status, "unreadable")));
+    say(format_args!(
+        "  journal         {}",
+        word(status, "journal")
+    ));
+    say(format_args!(
+        "  companies       {}",
+        number(status, "companies")
+    ));
+    say(format_args!(
+        "  last notification {}",
+        word(status, "last_notification_at")
+    ));
+    say(format_args!(
+        "  waiting         {}",
+        number(status, "waiting")
+    ));
+    say(format_args!(
+        "  dead letters    {}",
+        number(status, "dead_letters")
+    ));
+    say(format_args!(
+        "  not understood  {}",
+        number(status, "unreadable")
+    ));
     let troubles = status.get("sinks_in_trouble").and_then(Value::as_array);
     for trouble in troubles.into_iter().flatten() {
         say(format_args!(

@@ -87,10 +87,22 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the file; warnings among it.
-    pub fn read(path: &Path, credentials: Option<&Path>) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
-        let one = |text: String| vec![Finding::new(Severity::Error, path.display().to_string(), text)];
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| one(format!("cannot be read: {error}; give the file with --config")))?;
+    pub fn read(
+        path: &Path,
+        credentials: Option<&Path>,
+    ) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
+        let one = |text: String| {
+            vec![Finding::new(
+                Severity::Error,
+                path.display().to_string(),
+                text,
+            )]
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            one(format!(
+                "cannot be read: {error}; give the file with --config"
+            ))
+        })?;
         Self::parse(path, &text, credentials)
     }
 
@@ -98,7 +110,11 @@ impl Config {
     ///
     /// # Errors
     /// As for [`Self::read`].
-    pub fn parse(path: &Path, text: &str, credentials: Option<&Path>) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        credentials: Option<&Path>,
+    ) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
         let mut reader = Reader::new(path, text, credentials);
         let file: file::File = match toml::from_str(text) {
             Ok(file) => file,
@@ -110,7 +126,9 @@ impl Config {
         };
         let config = Self::assemble(path, &file, &mut reader);
         let findings = reader.findings;
-        let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+        let wrong = findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         match config {
             Some(config) if !wrong => Ok((config, findings)),
             _ => Err(findings),
@@ -127,7 +145,11 @@ impl Config {
         let board = board(&file.led, reader);
         let log = log(&file.log, reader);
         let limits = limits(&file.listen, reader);
-        let journal = file.journal.path.as_deref().unwrap_or(Path::new(DEFAULT_JOURNAL));
+        let journal = file
+            .journal
+            .path
+            .as_deref()
+            .unwrap_or(Path::new(DEFAULT_JOURNAL));
         Some(Self {
             file: path.to_owned(),
             https: https?,
@@ -136,7 +158,11 @@ impl Config {
             verifiers,
             journal: reader.resolve(journal),
             journal_bytes_max: bytes_max(&file.journal, reader),
-            journal_keep: file.journal.keep.as_ref().map_or(DEFAULT_KEEP, |keep| keep.get_ref().0),
+            journal_keep: file
+                .journal
+                .keep
+                .as_ref()
+                .map_or(DEFAULT_KEEP, |keep| keep.get_ref().0),
             sinks,
             admin: admin?,
             board,
@@ -169,9 +195,15 @@ fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<String> {
     }
     for path in paths {
         let text = path.get_ref();
-        let plain = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
+        let plain = text.starts_with('/')
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
         if !plain {
-            reader.error(&path.span(), format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"));
+            reader.error(
+                &path.span(),
+                format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
+            );
         }
     }
     paths.iter().map(|path| path.get_ref().clone()).collect()
@@ -185,11 +217,17 @@ fn certificate(tls: &file::Tls, reader: &mut Reader<'_>) -> Option<Certificate> 
             key: reader.resolve(key.get_ref()),
         }),
         (None, None, Some(flag)) => {
-            reader.warn(&flag.span(), "self_signed = true is for demo and development: Intuit refuses such a certificate");
+            reader.warn(
+                &flag.span(),
+                "self_signed = true is for demo and development: Intuit refuses such a certificate",
+            );
             Some(Certificate::SelfSigned)
         }
         (certificate, key, Some(flag)) if certificate.is_some() || key.is_some() => {
-            reader.error(&flag.span(), "self_signed = true and certificate files exclude each other; keep one");
+            reader.error(
+                &flag.span(),
+                "self_signed = true and certificate files exclude each other; keep one",
+            );
             None
         }
         (Some(given), None, _) | (None, Some(given), _) => {
@@ -212,10 +250,16 @@ fn verifiers(tables: &[file::Verifier], reader: &mut Reader<'_>) -> Vec<Verifier
     for table in tables {
         let name = table.name.get_ref();
         if !names.insert(name) {
-            reader.error(&table.name.span(), format!("two verifiers are named \"{name}\""));
+            reader.error(
+                &table.name.span(),
+                format!("two verifiers are named \"{name}\""),
+            );
         }
         if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
-            reader.error(&table.name.span(), "a verifier's name has 1 to 64 characters");
+            reader.error(
+                &table.name.span(),
+                "a verifier's name has 1 to 64 characters",
+            );
         }
         let given = [
             table.token.is_some(),
@@ -262,7 +306,10 @@ fn sinks(tables: &[file::Sink], reader: &mut Reader<'_>) -> Vec<SinkConfig> {
         if !names.insert(sink.name.clone()) {
             reader.error(
                 &table.name.span(),
-                format!("two sinks are named \"{}\"; give each its own name", sink.name),
+                format!(
+                    "two sinks are named \"{}\"; give each its own name",
+                    sink.name
+                ),
             );
         }
         sinks.push(sink);
@@ -299,7 +346,13 @@ fn board(led: &file::Led, reader: &mut Reader<'_>) -> String {
         return "none".into();
     };
     if board.get_ref() != "none" {
-        reader.error(&board.span(), format!("[led] board = \"{}\" is not known; this version has: none", board.get_ref()));
+        reader.error(
+            &board.span(),
+            format!(
+                "[led] board = \"{}\" is not known; this version has: none",
+                board.get_ref()
+            ),
+        );
     }
     board.get_ref().clone()
 }
@@ -309,7 +362,10 @@ fn log(log: &file::Log, reader: &mut Reader<'_>) -> tracing::Level {
         return tracing::Level::INFO;
     };
     level.get_ref().parse().unwrap_or_else(|_| {
-        reader.error(&level.span(), "[log] level is one of error, warn, info, debug, trace");
+        reader.error(
+            &level.span(),
+            "[log] level is one of error, warn, info, debug, trace",
+        );
         tracing::Level::INFO
     })
 }
@@ -329,12 +385,19 @@ fn limits(listen: &file::Listen, reader: &mut Reader<'_>) -> Limits {
     if let Some(size) = &listen.body_bytes_max {
         let bytes = usize::try_from(size.get_ref().0).unwrap_or(usize::MAX);
         if !(LEAST_BODY_BYTES_MAX..=MOST_BODY_BYTES_MAX).contains(&bytes) {
-            reader.error(&size.span(), "[listen] body_bytes_max is between 64 KiB and 64 MiB");
+            reader.error(
+                &size.span(),
+                "[listen] body_bytes_max is between 64 KiB and 64 MiB",
+            );
         }
         limits.body_bytes_max = bytes;
         limits.bodies_bytes_max = limits.bodies_bytes_max.max(bytes.saturating_mul(2));
     }
-    limits.connections_max = count(listen.connections_max.as_ref(), limits.connections_max, reader);
+    limits.connections_max = count(
+        listen.connections_max.as_ref(),
+        limits.connections_max,
+        reader,
+    );
     limits.connections_per_peer_max = count(
         listen.connections_per_peer_max.as_ref(),
         limits.connections_per_peer_max.min(limits.connections_max),
@@ -349,7 +412,10 @@ const MOST_BODY_BYTES_MAX: usize = 64 << 20;
 fn count(given: Option<&Spanned<u32>>, default: usize, reader: &mut Reader<'_>) -> usize {
     let Some(given) = given else { return default };
     if !(1..=65_536).contains(given.get_ref()) {
-        reader.error(&given.span(), "a number of connections is between 1 and 65536");
+        reader.error(
+            &given.span(),
+            "a number of connections is between 1 and 65536",
+        );
     }
     usize::try_from(*given.get_ref()).unwrap_or(default)
 }

@@ -89,18 +89,21 @@ impl<'a> Reader<'a> {
 
     pub(super) fn error(&mut self, span: &Range<usize>, text: impl Into<String>) {
         let place = self.place(span);
-        self.findings.push(Finding::new(Severity::Error, place, text));
+        self.findings
+            .push(Finding::new(Severity::Error, place, text));
     }
 
     pub(super) fn warn(&mut self, span: &Range<usize>, text: impl Into<String>) {
         let place = self.place(span);
-        self.findings.push(Finding::new(Severity::Warning, place, text));
+        self.findings
+            .push(Finding::new(Severity::Warning, place, text));
     }
 
     /// An error about the file as a whole: something is missing from it.
     pub(super) fn missing(&mut self, text: impl Into<String>) {
         let place = self.file.display().to_string();
-        self.findings.push(Finding::new(Severity::Error, place, text));
+        self.findings
+            .push(Finding::new(Severity::Error, place, text));
     }
 
     /// A path as the file means it: relative to the folder that the file lies in.
@@ -111,7 +114,12 @@ impl<'a> Reader<'a> {
     /// The secret that was given in one of the three ways; `None` when none was given or it could
     /// not be read, which has then been said.
     pub(super) fn secret(&mut self, keys: &SecretKeys<'_>) -> Option<Secret> {
-        let SecretKeys { key, inline, file, credential } = keys;
+        let SecretKeys {
+            key,
+            inline,
+            file,
+            credential,
+        } = keys;
         let spans = [
             inline.as_ref().map(Spanned::span),
             file.as_ref().map(Spanned::span),
@@ -153,12 +161,21 @@ impl<'a> Reader<'a> {
             Ok(bytes) => {
                 let open = std::fs::metadata(path).is_ok_and(|facts| facts.mode() & 0o007 != 0);
                 if open {
-                    self.warn(span, format!("{} can be read by everybody; `chmod 600` it", path.display()));
+                    self.warn(
+                        span,
+                        format!(
+                            "{} can be read by everybody; `chmod 600` it",
+                            path.display()
+                        ),
+                    );
                 }
                 Some(bytes)
             }
             Err(error) => {
-                self.error(span, format!("{key} cannot be read from {}: {error}", path.display()));
+                self.error(
+                    span,
+                    format!("{key} cannot be read from {}: {error}", path.display()),
+                );
                 None
             }
         }

@@ -59,7 +59,10 @@ pub(super) fn assemble(table: &table::Sink, reader: &mut Reader<'_>) -> Option<S
         "http" => http(table, name_or, format, reader),
         "file" => file(table, name_or, format, reader),
         other => {
-            reader.error(&table.kind.span(), format!("kind = \"{other}\" is not known; use \"http\" or \"file\""));
+            reader.error(
+                &table.kind.span(),
+                format!("kind = \"{other}\" is not known; use \"http\" or \"file\""),
+            );
             None
         }
     };
@@ -94,7 +97,10 @@ fn schedule(table: &table::Sink, reader: &mut Reader<'_>) -> Schedule {
         schedule.delays = delays.get_ref().iter().map(|delay| delay.0).collect();
         let slow = schedule.delays.iter().all(|delay| *delay >= LEAST_DELAY);
         if !slow || schedule.delays.len() > 100 {
-            reader.error(&delays.span(), "retry_delays has at most 100 spans of at least 100 ms");
+            reader.error(
+                &delays.span(),
+                "retry_delays has at most 100 spans of at least 100 ms",
+            );
         }
     }
     if let Some(every) = &table.retry_every {
@@ -109,7 +115,12 @@ fn schedule(table: &table::Sink, reader: &mut Reader<'_>) -> Schedule {
     schedule
 }
 
-fn http(table: &table::Sink, name: SinkName, format: Format, reader: &mut Reader<'_>) -> Option<Target> {
+fn http(
+    table: &table::Sink,
+    name: SinkName,
+    format: Format,
+    reader: &mut Reader<'_>,
+) -> Option<Target> {
     refuse(&table.path, "path", "http", reader);
     refuse(&table.rotate_bytes, "rotate_bytes", "http", reader);
     refuse(&table.rotate_keep, "rotate_keep", "http", reader);
@@ -118,7 +129,10 @@ fn http(table: &table::Sink, name: SinkName, format: Format, reader: &mut Reader
         return None;
     };
     if url.get_ref().starts_with("http://") {
-        reader.warn(&url.span(), "http:// leaves unencrypted; use https:// wherever the target has it");
+        reader.warn(
+            &url.span(),
+            "http:// leaves unencrypted; use https:// wherever the target has it",
+        );
     }
     let credentials = http::Credentials {
         signing: signing(table, &format, reader),
@@ -127,7 +141,10 @@ fn http(table: &table::Sink, name: SinkName, format: Format, reader: &mut Reader
         tls: tls(table, reader)?,
     };
     let mut settings = http::Settings::new(name, url.get_ref().clone(), format, credentials);
-    settings.private_addresses = table.private_addresses.as_ref().is_none_or(|flag| *flag.get_ref());
+    settings.private_addresses = table
+        .private_addresses
+        .as_ref()
+        .is_none_or(|flag| *flag.get_ref());
     if let Some(connect) = &table.connect_timeout {
         settings.connect = connect.get_ref().0;
     }
@@ -156,7 +173,10 @@ fn signing(table: &table::Sink, format: &Format, reader: &mut Reader<'_>) -> Sig
     .flatten()
     .next();
     let Some(span) = given else {
-        reader.warn(&table.name.span(), "no signing_secret: what leaves for this sink is not signed");
+        reader.warn(
+            &table.name.span(),
+            "no signing_secret: what leaves for this sink is not signed",
+        );
         return Signing::Unsigned;
     };
     let Some(secret) = reader.secret(&SecretKeys {
@@ -213,22 +233,38 @@ fn authorization(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Authori
             None
         }
         (Some(_), _, _) => {
-            reader.error(&table.name.span(), "a bearer token and basic_username or basic_password exclude each other; keep one");
+            reader.error(
+                &table.name.span(),
+                "a bearer token and basic_username or basic_password exclude each other; keep one",
+            );
             None
         }
     }
 }
 
 fn headers(table: &table::Sink) -> Vec<(String, Secret)> {
-    let fields = table.headers.as_ref().map(Spanned::get_ref).into_iter().flatten();
-    fields.map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect()
+    let fields = table
+        .headers
+        .as_ref()
+        .map(Spanned::get_ref)
+        .into_iter()
+        .flatten();
+    fields
+        .map(|(name, value)| (name.clone(), Secret::new(value.as_str())))
+        .collect()
 }
 
 fn tls(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>> {
     let made = (|| {
         let roots = match &table.ca_file {
             Some(path) => client::file_roots(&reader.resolve(path.get_ref())),
-            None if table.url.as_ref().is_some_and(|url| url.get_ref().starts_with("http://")) => Ok(Arc::new(RootCertStore::empty())),
+            None if table
+                .url
+                .as_ref()
+                .is_some_and(|url| url.get_ref().starts_with("http://")) =>
+            {
+                Ok(Arc::new(RootCertStore::empty()))
+            }
             None => client::system_roots(),
         };
         let identity = match (&table.client_certificate, &table.client_key) {
@@ -240,19 +276,45 @@ fn tls(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>
         };
         client::client_config(roots?, identity)
     })();
-    if let (Some(given), None) | (None, Some(given)) = (&table.client_certificate, &table.client_key) {
-        reader.error(&given.span(), "client_certificate and client_key belong together; give both");
+    if let (Some(given), None) | (None, Some(given)) =
+        (&table.client_certificate, &table.client_key)
+    {
+        reader.error(
+            &given.span(),
+            "client_certificate and client_key belong together; give both",
+        );
     }
     let keys = [&table.ca_file, &table.client_certificate, &table.client_key];
     let span = keys.into_iter().flatten().map(Spanned::span).next();
-    made.inspect_err(|error| reader.error(&span.unwrap_or_else(|| table.name.span()), error.to_string())).ok()
+    made.inspect_err(|error| {
+        reader.error(
+            &span.unwrap_or_else(|| table.name.span()),
+            error.to_string(),
+        )
+    })
+    .ok()
 }
 
-fn file(table: &table::Sink, name: SinkName, format: Format, reader: &mut Reader<'_>) -> Option<Target> {
+fn file(
+    table: &table::Sink,
+    name: SinkName,
+    format: Format,
+    reader: &mut Reader<'_>,
+) -> Option<Target> {
     refuse(&table.url, "url", "file", reader);
     refuse(&table.signing_secret, "signing_secret", "file", reader);
-    refuse(&table.signing_secret_file, "signing_secret_file", "file", reader);
-    refuse(&table.signing_secret_credential, "signing_secret_credential", "file", reader);
+    refuse(
+        &table.signing_secret_file,
+        "signing_secret_file",
+        "file",
+        reader,
+    );
+    refuse(
+        &table.signing_secret_credential,
+        "signing_secret_credential",
+        "file",
+        reader,
+    );
     let Some(path) = &table.path else {
         reader.error(&table.name.span(), "a sink of kind \"file\" needs `path`");
         return None;
@@ -265,8 +327,13 @@ fn file(table: &table::Sink, name: SinkName, format: Format, reader: &mut Reader
         name,
         path: reader.resolve(path.get_ref()),
         format,
-        rotate_bytes: table.rotate_bytes.as_ref().map_or(DEFAULT_ROTATE_BYTES, |size| size.get_ref().0),
-        keep: keep.and_then(|keep| NonZeroU32::new(*keep.get_ref())).unwrap_or(DEFAULT_ROTATE_KEEP),
+        rotate_bytes: table
+            .rotate_bytes
+            .as_ref()
+            .map_or(DEFAULT_ROTATE_BYTES, |size| size.get_ref().0),
+        keep: keep
+            .and_then(|keep| NonZeroU32::new(*keep.get_ref()))
+            .unwrap_or(DEFAULT_ROTATE_KEEP),
         total: FILE_TIMEOUT,
     }))
 }
@@ -274,6 +341,9 @@ fn file(table: &table::Sink, name: SinkName, format: Format, reader: &mut Reader
 /// A key of the other kind is a misunderstanding, not something to pass over.
 fn refuse<T>(given: &Option<Spanned<T>>, key: &str, kind: &str, reader: &mut Reader<'_>) {
     if let Some(given) = given {
-        reader.error(&given.span(), format!("`{key}` means nothing for a sink of kind \"{kind}\""));
+        reader.error(
+            &given.span(),
+            format!("`{key}` means nothing for a sink of kind \"{kind}\""),
+        );
     }
 }

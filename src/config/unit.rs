@@ -23,7 +23,11 @@ impl TryFrom<String> for Size {
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
             "GiB" => 1 << 30,
-            _ => return Err(format!("`{text}` is not a size; write it like \"256 MiB\" (B, KiB, MiB, GiB)")),
+            _ => {
+                return Err(format!(
+                    "`{text}` is not a size; write it like \"256 MiB\" (B, KiB, MiB, GiB)"
+                ));
+            }
         };
         count
             .parse::<u64>()
@@ -45,7 +49,11 @@ impl TryFrom<String> for Span {
             "min" => 60_000,
             "h" => 3_600_000,
             "d" => 86_400_000,
-            _ => return Err(format!("`{text}` is not a span of time; write it like \"15 min\" (ms, s, min, h, d)")),
+            _ => {
+                return Err(format!(
+                    "`{text}` is not a span of time; write it like \"15 min\" (ms, s, min, h, d)"
+                ));
+            }
         };
         count
             .parse::<u64>()

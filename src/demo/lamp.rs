@@ -34,7 +34,10 @@ const STEPS: u32 = 40;
 /// Four seconds of a pattern on one line, as the lamp's own driver shows it.
 pub(super) fn drawn(pattern: Pattern) -> String {
     let level = Rc::new(Cell::new(false));
-    let mut led = StatusLed::new(DrawnPin(Rc::clone(&level)), crate::board::Polarity::ActiveHigh);
+    let mut led = StatusLed::new(
+        DrawnPin(Rc::clone(&level)),
+        crate::board::Polarity::ActiveHigh,
+    );
     (0..STEPS)
         .map(|step| {
             let Ok(()) = led.show(pattern, STEP * step);

@@ -30,7 +30,10 @@ type Mishap = Box<dyn std::error::Error + Send + Sync>;
 /// Runs the command.
 pub fn command(options: &Options) -> Exit {
     let _level = logging::start(tracing::Level::ERROR);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(tell(*options)),
         Err(error) => Err(error.into()),
@@ -56,7 +59,7 @@ async fn tell(options: Options) -> Result<bool, Mishap> {
     tale.generated().await?;
     tale.trouble().await?;
     tale.outage().await?;
-    let good = tale.summary().await;
+    let good = tale.summary();
     if options.stay {
         stage.stay(&tale).await?;
     }

@@ -65,7 +65,10 @@ struct State {
 
 impl Receiver {
     /// Listens on loopback and serves until the process ends.
-    pub(super) async fn start(tls: rustls::ServerConfig, keys: Vec<SigningKey>) -> std::io::Result<Self> {
+    pub(super) async fn start(
+        tls: rustls::ServerConfig,
+        keys: Vec<SigningKey>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
@@ -74,7 +77,11 @@ impl Receiver {
             seen: Mutex::default(),
             received: watch::Sender::default(),
         });
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(tls)), Arc::clone(&state)));
+        tokio::spawn(accept(
+            listener,
+            TlsAcceptor::from(Arc::new(tls)),
+            Arc::clone(&state),
+        ));
         Ok(Self { address, state })
     }
 
@@ -97,7 +104,9 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>) {
         };
         let (tls, state) = (tls.clone(), Arc::clone(&state));
         tokio::spawn(async move {
-            let Ok(stream) = tls.accept(socket).await else { return };
+            let Ok(stream) = tls.accept(socket).await else {
+                return;
+            };
             let service = service_fn(move |request| answer(request, Arc::clone(&state)));
             _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
@@ -106,7 +115,10 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Empty<Bytes>>, hyper::Error> {
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Empty<Bytes>>, hyper::Error> {
     let status = receive(request, &state).await;
     let mut response = Response::new(Empty::new());
     *response.status_mut() = status;
@@ -115,7 +127,9 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
 
 async fn receive(request: Request<Incoming>, state: &State) -> StatusCode {
     if state.off.load(Ordering::SeqCst) {
-        state.received.send_modify(|received| received.turned_away += 1);
+        state
+            .received
+            .send_modify(|received| received.turned_away += 1);
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     let (head, body) = request.into_parts();
@@ -136,13 +150,19 @@ async fn receive(request: Request<Incoming>, state: &State) -> StatusCode {
         TOLERANCE_S,
     );
     if verified.is_err() {
-        state.received.send_modify(|received| received.unsigned += 1);
+        state
+            .received
+            .send_modify(|received| received.unsigned += 1);
         return StatusCode::UNAUTHORIZED;
     }
     let Ok(event) = serde_json::from_slice::<Event>(&body) else {
         return StatusCode::BAD_REQUEST;
     };
-    let new = state.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(event.id.clone());
+    let new = state
+        .seen
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(event.id.clone());
     state.received.send_modify(|received| {
         if new {
             received.events.push(event);

@@ -37,7 +37,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Writes the configuration, starts the receiver and the relay.
     pub(super) async fn set() -> Result<Self, Mishap> {
-        let folder = tempfile::Builder::new().prefix("qbo-relay-demo-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("qbo-relay-demo-")
+            .tempdir()?;
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let resolver = tls::Resolver::from_self_signed(&names)?;
         let certificate = pem(&resolver)?;
@@ -57,13 +59,17 @@ impl Stage {
         ] {
             write_private(&folder.path().join(name), text)?;
         }
-        let (config, _) = Config::read(&folder.path().join("qbo-relay.toml"), None)
-            .map_err(|findings| findings.first().map_or_else(String::new, ToString::to_string))?;
+        let (config, _) =
+            Config::read(&folder.path().join("qbo-relay.toml"), None).map_err(|findings| {
+                findings
+                    .first()
+                    .map_or_else(String::new, ToString::to_string)
+            })?;
         let relay = Relay::start(config, Arc::new(System)).await?;
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             folder,
-            https: relay.https(),
+            https: relay.https()?,
             admin: relay.admin(),
             health: relay.health(),
             stop,
@@ -77,13 +83,28 @@ impl Stage {
 
     /// Says what stands where.
     pub(super) fn introduce(&self) {
-        say(tinted(Tint::Bold, "qbo-relay demo: from Intuit's post to your receiver, on this machine"));
+        say(tinted(
+            Tint::Bold,
+            "qbo-relay demo: from Intuit's post to your receiver, on this machine",
+        ));
         say("");
-        say(format_args!("  gateway   https://{}/qbowebhook   TLS, a self-signed certificate for the demo", self.https));
-        say(format_args!("  journal   {}   SQLite, synced before each answer", self.folder.path().join("journal.db").display()));
-        say(format_args!("  receiver  https://{}/hooks/qbo   verifies each signature", self.receiver.address));
+        say(format_args!(
+            "  gateway   https://{}/qbowebhook   TLS, a self-signed certificate for the demo",
+            self.https
+        ));
+        say(format_args!(
+            "  journal   {}   SQLite, synced before each answer",
+            self.folder.path().join("state/journal.db").display()
+        ));
+        say(format_args!(
+            "  receiver  https://{}/hooks/qbo   verifies each signature",
+            self.receiver.address
+        ));
         say("");
-        say(tinted(Tint::Dim, "  → posted to the gateway, and its answer, given after the commit   ← arrived at the receiver"));
+        say(tinted(
+            Tint::Dim,
+            "  → posted to the gateway, and its answer, given after the commit   ← arrived at the receiver",
+        ));
         say("");
     }
 
@@ -101,14 +122,30 @@ impl Stage {
     /// Keeps everything running, with what is needed to try it by hand, until Ctrl-C.
     pub(super) async fn stay(&self, tale: &Tale<'_>) -> Result<(), Mishap> {
         let folder = self.folder.path().display();
-        write_private(&self.folder.path().join("sample.json"), &String::from_utf8_lossy(tale.sample()))?;
+        write_private(
+            &self.folder.path().join("sample.json"),
+            &String::from_utf8_lossy(tale.sample()),
+        )?;
         let signature = signature::sign(&self.token, tale.sample());
         say("");
-        say(tinted(Tint::Bold, "It keeps running; try it (Ctrl-C ends it):"));
-        say(format_args!("  qbo-relay simulate https://{}/qbowebhook --insecure --token-file {folder}/verifier --count 50 --realms 3", self.https));
-        say(format_args!("  curl -k https://{}/qbowebhook -H 'intuit-signature: {signature}' --data-binary @{folder}/sample.json", self.https));
-        say(format_args!("  qbo-relay status --config {folder}/qbo-relay.toml"));
-        say(format_args!("  qbo-relay journal list --config {folder}/qbo-relay.toml"));
+        say(tinted(
+            Tint::Bold,
+            "It keeps running; try it (Ctrl-C ends it):",
+        ));
+        say(format_args!(
+            "  qbo-relay simulate https://{}/qbowebhook --insecure --token-file {folder}/verifier --count 50 --realms 3",
+            self.https
+        ));
+        say(format_args!(
+            "  curl -k https://{}/qbowebhook -H 'intuit-signature: {signature}' --data-binary @{folder}/sample.json",
+            self.https
+        ));
+        say(format_args!(
+            "  qbo-relay status --config {folder}/qbo-relay.toml"
+        ));
+        say(format_args!(
+            "  qbo-relay journal list --config {folder}/qbo-relay.toml"
+        ));
         if let Some(admin) = self.admin {
             say(format_args!("  status page: http://{admin}/"));
         }
@@ -162,18 +199,28 @@ level = "error"
 fn pem(resolver: &tls::Resolver) -> Result<String, Mishap> {
     let loaded = resolver.current();
     let leaf = loaded.key.cert.first().ok_or("no certificate was made")?;
-    Ok(format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(leaf)))
+    Ok(format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        STANDARD.encode(leaf)
+    ))
 }
 
 fn random_base64(length: usize) -> Result<String, Mishap> {
     let mut bytes = vec![0; length];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| "no random bytes to be had")?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| "no random bytes to be had")?;
     Ok(STANDARD.encode(bytes))
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }

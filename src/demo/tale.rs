@@ -52,17 +52,31 @@ impl<'a> Tale<'a> {
             self.post(title, body.as_bytes(), 1).await;
             self.show_arrivals().await?;
         }
-        self.first = SAMPLES.first().map(|sample| sample.body.as_bytes().to_vec()).unwrap_or_default();
+        self.first = SAMPLES
+            .first()
+            .map(|sample| sample.body.as_bytes().to_vec())
+            .unwrap_or_default();
         self.show_lamp(Condition::Delivered).await
     }
 
     /// Batches of several companies, in both forms.
     pub(super) async fn generated(&mut self) -> Result<(), Mishap> {
-        say(tinted(Tint::Bold, "Batches: three simulated companies, both payload forms"));
+        say(tinted(
+            Tint::Bold,
+            "Batches: three simulated companies, both payload forms",
+        ));
         for (title, form, events) in [
-            ("CloudEvents: 20 changes of several companies", PayloadForm::Cloudevents, 20),
+            (
+                "CloudEvents: 20 changes of several companies",
+                PayloadForm::Cloudevents,
+                20,
+            ),
             ("legacy: 5 changes of one company", PayloadForm::Legacy, 5),
-            ("CloudEvents: 100 changes in one body", PayloadForm::Cloudevents, 100),
+            (
+                "CloudEvents: 100 changes in one body",
+                PayloadForm::Cloudevents,
+                100,
+            ),
         ] {
             let payload = self.companies.next_payload(form, events);
             self.post(title, &payload.body, events).await;
@@ -74,19 +88,39 @@ impl<'a> Tale<'a> {
     pub(super) async fn trouble(&mut self) -> Result<(), Mishap> {
         say(tinted(Tint::Bold, "Trouble"));
         let first = self.first.clone();
-        self.post("the first sample once more: a repeat leaves once", &first, 0).await;
+        self.post(
+            "the first sample once more: a repeat leaves once",
+            &first,
+            0,
+        )
+        .await;
         let forger = Secret::new(&b"not the verifier token"[..]);
         let answer = self.sender.post(&first, &forger).await;
-        self.tell("a forged signature is refused, nothing is stored", &first, &answer, StatusCode::FORBIDDEN);
-        self.post(MALFORMED.title, MALFORMED.body.as_bytes(), 0).await;
-        say(format_args!("  {}", tinted(Tint::Dim, "kept, shown and acknowledged: a refusal would stop the feed")));
+        self.tell(
+            "a forged signature is refused, nothing is stored",
+            &first,
+            &answer,
+            StatusCode::FORBIDDEN,
+        );
+        self.post(MALFORMED.title, MALFORMED.body.as_bytes(), 0)
+            .await;
+        say(format_args!(
+            "  {}",
+            tinted(
+                Tint::Dim,
+                "kept, shown and acknowledged: a refusal would stop the feed"
+            )
+        ));
         say("");
         Ok(())
     }
 
     /// The receiver is away for a moment.
     pub(super) async fn outage(&mut self) -> Result<(), Mishap> {
-        say(tinted(Tint::Bold, "The receiver goes down; Intuit does not notice"));
+        say(tinted(
+            Tint::Bold,
+            "The receiver goes down; Intuit does not notice",
+        ));
         self.stage.receiver.switch(false);
         for _ in 0..3 {
             let payload = self.companies.next_payload(PayloadForm::Cloudevents, 2);
@@ -100,16 +134,27 @@ impl<'a> Tale<'a> {
     }
 
     /// The account; whether it is good.
-    pub(super) async fn summary(&mut self) -> bool {
+    pub(super) fn summary(&mut self) -> bool {
         let received = self.stage.receiver.received().borrow().clone();
         let order = Order::of(&received.events);
         self.answers.sort_unstable();
-        let half = self.answers.get(self.answers.len() / 2).copied().unwrap_or_default();
+        let half = self
+            .answers
+            .get(self.answers.len() / 2)
+            .copied()
+            .unwrap_or_default();
         let longest = self.answers.last().copied().unwrap_or_default();
         let arrived = received.events.len();
-        let good = self.surprises == 0 && arrived == self.expected_events && received.unsigned == 0 && order.gapless;
+        let good = self.surprises == 0
+            && arrived == self.expected_events
+            && received.unsigned == 0
+            && order.gapless;
         say(tinted(Tint::Bold, "Summary"));
-        say(format_args!("  {} posts, every answer as expected: {}", self.posts, yes(self.surprises == 0)));
+        say(format_args!(
+            "  {} posts, every answer as expected: {}",
+            self.posts,
+            yes(self.surprises == 0)
+        ));
         say(format_args!(
             "  acknowledged only when on disk: half within {}, longest {} (Intuit waits 3 s)",
             ms(half),
@@ -152,7 +197,10 @@ impl<'a> Tale<'a> {
         if !as_expected {
             self.surprises += 1;
         }
-        let status = answer.status.map_or_else(|| answer.fault.clone().unwrap_or_default(), |status| status.as_u16().to_string());
+        let status = answer.status.map_or_else(
+            || answer.fault.clone().unwrap_or_default(),
+            |status| status.as_u16().to_string(),
+        );
         let tint = if as_expected { Tint::Green } else { Tint::Red };
         say(format_args!(
             "  → {title:<50} {:>6} B   {} in {}",
@@ -202,7 +250,11 @@ impl<'a> Tale<'a> {
         let all = received.wait_for(|received| received.events.len() >= self.expected_events);
         match tokio::time::timeout(PATIENCE, all).await {
             Ok(all) => Ok(all?.clone()),
-            Err(_) => Err(format!("not all of {} changes arrived within 30 s", self.expected_events).into()),
+            Err(_) => Err(format!(
+                "not all of {} changes arrived within 30 s",
+                self.expected_events
+            )
+            .into()),
         }
     }
 
@@ -213,9 +265,18 @@ impl<'a> Tale<'a> {
         let reached = health.wait_for(|health| rules::health::condition(health) == condition);
         tokio::time::timeout(PATIENCE, reached)
             .await
-            .map_err(|_| format!("the lamp did not show {condition:?} within {} s", began.elapsed().as_secs()))??;
+            .map_err(|_| {
+                format!(
+                    "the lamp did not show {condition:?} within {} s",
+                    began.elapsed().as_secs()
+                )
+            })??;
         let pattern = rules::led::pattern(condition);
-        say(format_args!("  lamp  {}  {}", tinted(Tint::Yellow, lamp::drawn(pattern)), pattern.describe()));
+        say(format_args!(
+            "  lamp  {}  {}",
+            tinted(Tint::Yellow, lamp::drawn(pattern)),
+            pattern.describe()
+        ));
         say("");
         Ok(())
     }
@@ -243,7 +304,11 @@ impl Order {
 }
 
 fn yes(good: bool) -> String {
-    if good { tinted(Tint::Green, "yes") } else { tinted(Tint::Red, "NO") }
+    if good {
+        tinted(Tint::Green, "yes")
+    } else {
+        tinted(Tint::Red, "NO")
+    }
 }
 
 fn ms(span: Duration) -> String {

@@ -39,15 +39,21 @@ impl Control for Office {
             status: StatusCode::BAD_REQUEST,
             why,
         };
-        let form: Form = serde_json::from_value(request).map_err(|error| refused(error.to_string()))?;
-        form.carry_out(&self.journal, self.clock.now()).await.map_err(refused)
+        let form: Form =
+            serde_json::from_value(request).map_err(|error| refused(error.to_string()))?;
+        form.carry_out(&self.journal, self.clock.now())
+            .await
+            .map_err(refused)
     }
 
     async fn enable(&self, sink: SinkName) -> Result<Value, Refused> {
-        self.journal.enable_sink(&sink).await.map_err(|error| Refused {
-            status: StatusCode::NOT_FOUND,
-            why: error.to_string(),
-        })?;
+        self.journal
+            .enable_sink(&sink)
+            .await
+            .map_err(|error| Refused {
+                status: StatusCode::NOT_FOUND,
+                why: error.to_string(),
+            })?;
         Ok(json!({ "sink": sink.as_str(), "enabled": true }))
     }
 }

@@ -30,11 +30,16 @@ pub(super) fn resolver(config: &Config, now: Timestamp) -> Result<Resolver, Fail
 }
 
 fn own_names() -> Vec<String> {
-    ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec()
+    ["localhost", "127.0.0.1", "::1"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
-pub(super) fn server_config(resolver: &Arc<Resolver>) -> Result<Arc<rustls::ServerConfig>, Failure> {
-    tls::server_config(Arc::clone(resolver)).map_err(|error| Failure::Configuration(error.to_string()))
+pub(super) fn server_config(
+    resolver: &Arc<Resolver>,
+) -> Result<Arc<rustls::ServerConfig>, Failure> {
+    tls::server_config(Arc::clone(resolver))
+        .map_err(|error| Failure::Configuration(error.to_string()))
 }
 
 pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Duration> {
@@ -42,10 +47,12 @@ pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Du
 }
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure::Listen {
-        address: address.to_string(),
-        error,
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::Listen {
+            address: address.to_string(),
+            error,
+        })
 }
 
 pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
@@ -65,7 +72,8 @@ pub(super) async fn journal(config: &Config, now: Timestamp) -> Result<Journal, 
         limits: config.limits.clone(),
     };
     let opened = spawn_blocking(move || Journal::open(settings, now)).await;
-    let opened = opened.map_err(|error| Failure::Ended(format!("opening the journal ({error})")))?;
+    let opened =
+        opened.map_err(|error| Failure::Ended(format!("opening the journal ({error})")))?;
     Ok(opened?)
 }
 
@@ -77,7 +85,9 @@ pub(super) fn sinks(config: &Config, own: &[SocketAddr]) -> Result<Vec<Arc<Sink>
                 let mut settings = (**settings).clone();
                 settings.own_addresses = own.to_vec();
                 let made = HttpSink::new(settings);
-                let made = made.map_err(|error| Failure::Configuration(format!("sink {}: {error}", sink.name)))?;
+                let made = made.map_err(|error| {
+                    Failure::Configuration(format!("sink {}: {error}", sink.name))
+                })?;
                 Sink::Http(Box::new(made))
             }
         }))

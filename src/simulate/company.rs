@@ -94,9 +94,16 @@ impl Companies {
 
     fn legacy(&mut self, events: usize) -> String {
         let realm = self.realm();
-        let mut body = format!(r#"{{"eventNotifications":[{{"realmId":"{realm}","dataChangeEvent":{{"entities":["#);
+        let mut body = format!(
+            r#"{{"eventNotifications":[{{"realmId":"{realm}","dataChangeEvent":{{"entities":["#
+        );
         for index in 0..events {
-            let Happening { entity, operation, id, at } = self.happen();
+            let Happening {
+                entity,
+                operation,
+                id,
+                at,
+            } = self.happen();
             let comma = if index == 0 { "" } else { "," };
             let (name, operation) = (entity.0, operation.0);
             _ = write!(
@@ -113,7 +120,12 @@ impl Companies {
         for index in 0..events {
             let realm = self.realm();
             let uuid = self.chance.uuid();
-            let Happening { entity, operation, id, at } = self.happen();
+            let Happening {
+                entity,
+                operation,
+                id,
+                at,
+            } = self.happen();
             let comma = if index == 0 { "" } else { "," };
             let (kind, segment, verb) = (entity.0, entity.1, operation.1);
             _ = write!(
@@ -210,7 +222,12 @@ mod tests {
                 };
                 assert_eq!(decoded.form, Some(expected));
                 assert_eq!(decoded.items.len(), events);
-                assert!(decoded.items.iter().all(|item| matches!(item, Item::Notification(_))));
+                assert!(
+                    decoded
+                        .items
+                        .iter()
+                        .all(|item| matches!(item, Item::Notification(_)))
+                );
             }
         }
     }

@@ -2,22 +2,25 @@
 
 pub mod company;
 mod insecure;
+mod intuit;
 mod report;
 pub mod sender;
 
 use crate::cli::Exit;
 use crate::clock::{Clock, System};
 use crate::model::Secret;
-use crate::tls::client;
 use crate::terminal::{complain, say};
+use crate::tls::client;
 use clap::Args;
 pub use insecure::client_config as insecure_client;
 
 use company::{Chance, Companies, PayloadForm};
-use report::Report;
-use sender::{RETRY_PAUSES, Sender};
 use http::StatusCode;
+use intuit::Intuit;
+use report::Report;
+use sender::Sender;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +77,9 @@ pub struct Options {
     /// Divide the pauses of that schedule by this.
     #[arg(long, value_name = "FACTOR", default_value_t = 1)]
     hurry: u32,
+    /// Append the body of each acknowledged post to this file, one a line.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     /// The same seed sends the same payloads (their times aside).
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -97,36 +103,64 @@ struct Post {
 
 /// Runs the command.
 pub fn command(options: &Options) -> Exit {
-    let (sender, token) = match prepare(options) {
-        Ok(prepared) => prepared,
+    let intuit = match prepare(options) {
+        Ok(intuit) => intuit,
         Err(message) => {
             complain(message);
             return Exit::Configuration;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(format_args!("no threads to work with: {error}"));
             return Exit::Failure;
         }
     };
-    let report = runtime.block_on(send_all(options, &sender, &Arc::new(token)));
+    let report = runtime.block_on(send_all(options, &intuit));
     say(&report);
-    if report.is_as_expected() { Exit::Success } else { Exit::Failure }
+    if report.is_as_expected() {
+        Exit::Success
+    } else {
+        Exit::Failure
+    }
 }
 
-fn prepare(options: &Options) -> Result<(Sender, Secret), String> {
+fn prepare(options: &Options) -> Result<Intuit, String> {
     let token = std::fs::read(&options.token_file)
         .map_err(|error| format!("--token-file {}: {error}", options.token_file.display()))?;
     let token = Secret::new(token.trim_ascii());
     if token.expose().is_empty() {
-        return Err(format!("--token-file {} is empty", options.token_file.display()));
+        return Err(format!(
+            "--token-file {} is empty",
+            options.token_file.display()
+        ));
     }
-    if !matches!(options.url.scheme_str(), Some("https" | "http")) || options.url.authority().is_none() {
-        return Err(format!("{} is not an address like https://host/qbowebhook", options.url));
+    let is_http = matches!(options.url.scheme_str(), Some("https" | "http"));
+    if !is_http || options.url.authority().is_none() {
+        return Err(format!(
+            "{} is not an address like https://host/qbowebhook",
+            options.url
+        ));
     }
-    Ok((Sender::new(options.url.clone(), trust(options.insecure, options.ca_file.as_deref())?), token))
+    let ledger = options.ledger.as_ref().map(|path| {
+        let file = File::options().create(true).append(true).open(path);
+        file.map_err(|error| format!("--ledger {}: {error}", path.display()))
+    });
+    Ok(Intuit {
+        sender: Sender::new(
+            options.url.clone(),
+            trust(options.insecure, options.ca_file.as_deref())?,
+        ),
+        token: Arc::new(token),
+        retries: options.retries,
+        hurry: options.hurry.max(1),
+        ledger: ledger.transpose()?.map(Arc::new),
+    })
 }
 
 fn trust(insecure: bool, ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
@@ -138,20 +172,18 @@ fn trust(insecure: bool, ca_file: Option<&Path>) -> Result<rustls::ClientConfig,
         None => client::system_roots(),
     };
     let config = roots.and_then(|roots| client::client_config(roots, None));
-    config.map(Arc::unwrap_or_clone).map_err(|error| error.to_string())
+    config
+        .map(Arc::unwrap_or_clone)
+        .map_err(|error| error.to_string())
 }
 
-async fn send_all(options: &Options, sender: &Sender, token: &Arc<Secret>) -> Report {
+async fn send_all(options: &Options, intuit: &Intuit) -> Report {
     let (posts, queue) = mpsc::channel(usize::from(options.connections));
     let queue = Arc::new(Mutex::new(queue));
     let began = Instant::now();
     let mut senders = JoinSet::new();
     for _ in 0..options.connections {
-        let retries = Retries {
-            times: options.retries,
-            hurry: options.hurry.max(1),
-        };
-        senders.spawn(send_from(Arc::clone(&queue), sender.clone(), Arc::clone(token), retries));
+        senders.spawn(intuit.clone().send_from(Arc::clone(&queue)));
     }
     produce(options, &posts).await;
     drop(posts);
@@ -200,7 +232,12 @@ async fn produce(options: &Options, posts: &mpsc::Sender<Post>) {
 /// How many earlier posts a repeat is chosen from.
 const EARLIER_MAX: usize = 16;
 
-fn next_post(options: &Options, companies: &mut Companies, chance: &mut Chance, earlier: &mut VecDeque<Post>) -> Post {
+fn next_post(
+    options: &Options,
+    companies: &mut Companies,
+    chance: &mut Chance,
+    earlier: &mut VecDeque<Post>,
+) -> Post {
     let mut happens = |percent: u8| chance.below(100) < u64::from(percent);
     let repeat = happens(options.repeat);
     let forge = happens(options.forge);
@@ -229,38 +266,6 @@ fn next_post(options: &Options, companies: &mut Companies, chance: &mut Chance, 
     }
     post
 }
-
-#[derive(Clone, Copy, Debug)]
-struct Retries {
-    times: u16,
-    hurry: u32,
-}
-
-async fn send_from(queue: Arc<Mutex<mpsc::Receiver<Post>>>, sender: Sender, token: Arc<Secret>, retries: Retries) -> Report {
-    let mut report = Report::default();
-    loop {
-        let post = queue.lock().await.recv().await;
-        let Some(post) = post else { return report };
-        let mut pauses = RETRY_PAUSES.iter().chain(std::iter::repeat(&LAST_PAUSE)).take(usize::from(retries.times));
-        loop {
-            let answer = match post.manner {
-                // Signed with a token that nobody has.
-                Manner::Forged => {
-                    let forged = Secret::new(&b"not the verifier token"[..]);
-                    sender.post(&post.body, &forged).await
-                }
-                Manner::Genuine | Manner::Repeat | Manner::Malformed => sender.post(&post.body, &token).await,
-            };
-            let expected = post.manner.expects(answer.status);
-            let pause = if expected { None } else { pauses.next() };
-            report.note(&post, &answer, expected, pause.is_some());
-            let Some(pause) = pause else { break };
-            tokio::time::sleep(*pause / retries.hurry).await;
-        }
-    }
-}
-
-const LAST_PAUSE: Duration = Duration::from_secs(21_600);
 
 impl Manner {
     fn expects(self, status: Option<StatusCode>) -> bool {

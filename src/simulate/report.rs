@@ -42,7 +42,8 @@ impl Report {
         if !expected {
             self.surprise_count += 1;
             if self.surprises.len() < SURPRISES_MAX {
-                self.surprises.push(format!("{:?} post answered: {word}", post.manner));
+                self.surprises
+                    .push(format!("{:?} post answered: {word}", post.manner));
             }
         }
     }
@@ -74,7 +75,10 @@ impl Report {
 
     fn percentile(&self, thousandths: usize) -> Duration {
         let last = self.times.len().saturating_sub(1);
-        self.times.get(last * thousandths / 1000).copied().unwrap_or_default()
+        self.times
+            .get(last * thousandths / 1000)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -89,7 +93,11 @@ impl fmt::Display for Report {
             self.events,
             self.retried
         )?;
-        let answers: Vec<String> = self.answers.iter().map(|(word, count)| format!("{word}: {count}")).collect();
+        let answers: Vec<String> = self
+            .answers
+            .iter()
+            .map(|(word, count)| format!("{word}: {count}"))
+            .collect();
         writeln!(f, "answers   {}", answers.join(", "))?;
         writeln!(
             f,

@@ -66,7 +66,10 @@ impl Sender {
     pub async fn post_signed(&self, body: &[u8], signature: &str) -> Answer {
         let began = Instant::now();
         let request = Request::post(self.url.clone())
-            .header("content-type", "application/cloudevents-batch+json; charset=utf-8")
+            .header(
+                "content-type",
+                "application/cloudevents-batch+json; charset=utf-8",
+            )
             .header("accept", "application/json")
             .header("user-agent", "intuit_notification_server/1.0")
             .header("intuit-notification-schema-version", "2.0")
@@ -78,7 +81,11 @@ impl Sender {
             Err(error) => return Answer::fault(error.to_string(), began),
         };
         let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| describe(&error))?;
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| describe(&error))?;
             let status = response.status();
             Limited::new(response.into_body(), 64 << 10)
                 .collect()

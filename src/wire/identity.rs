@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What makes a repeat a repeat, and the id under which a change leaves.
 //!
 //! Everything here is SHA-256 over length-prefixed fields with a domain in front. The journal stores
@@ -42,17 +41,10 @@ pub fn content(notification: &Notification) -> u64 {
         &said.map(str::as_bytes),
     )))
 }
-=======
-//! The id under which a change leaves.
-
-use crate::model::{ChangeId, Identity};
-use sha2::{Digest, Sha256};
->>>>>>> a11ac29a048b8ec12e3efc133a913d818b73385f
 
 /// The id under which a change leaves: its identity, or, when the identity was used before for other
 /// content, a digest of identity and content.
 pub fn change_id(identity: Identity, content: u64, conflicting: bool) -> ChangeId {
-<<<<<<< HEAD
     let id = if conflicting {
         let fields: [&[u8]; 2] = [&identity.0, &content.to_be_bytes()];
         Identity(first(&sha256("qbo-relay conflict", &fields)))
@@ -148,19 +140,4 @@ mod tests {
         assert_ne!(one, identity.to_hex());
         assert_ne!(one, other);
     }
-=======
-    if !conflicting {
-        return ChangeId(identity.to_hex());
-    }
-    let digest = Sha256::new()
-        .chain_update(identity.0)
-        .chain_update(content.to_be_bytes())
-        .finalize();
-    let mut first = [0; 16];
-    first
-        .iter_mut()
-        .zip(digest)
-        .for_each(|(to, from)| *to = from);
-    ChangeId(Identity(first).to_hex())
->>>>>>> a11ac29a048b8ec12e3efc133a913d818b73385f
 }

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Floor 1: bytes to words and words to bytes.
 //!
 //! Pure: no I/O, no clock, no entropy, nothing async (invariant I3). Serialized forms are private
@@ -15,8 +14,3 @@ pub mod outgoing;
 pub mod signature;
 
 pub use incoming::{Decoded, decode};
-=======
-//! Floor 1, bytes to words and back.
-
-pub mod identity;
->>>>>>> a11ac29a048b8ec12e3efc133a913d818b73385f

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A running child; killed when dropped.
-pub struct Role {
+pub(crate) struct Role {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Role {
     /// This program in the role that these words name.
-    pub fn start(words: &[&str]) -> Result<Self, Mishap> {
+    pub(crate) fn start(words: &[&str]) -> Result<Self, Mishap> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(words)
             .stdin(Stdio::piped())
@@ -24,7 +24,7 @@ impl Role {
     }
 
     /// The next line that it says.
-    pub fn line(&mut self) -> Result<String, Mishap> {
+    pub(crate) fn line(&mut self) -> Result<String, Mishap> {
         let mut line = String::new();
         if self.output.read_line(&mut line)? == 0 {
             return Err("the child said nothing more".into());
@@ -33,25 +33,29 @@ impl Role {
     }
 
     /// The address that it says.
-    pub fn address(&mut self) -> Result<SocketAddr, Mishap> {
+    pub(crate) fn address(&mut self) -> Result<SocketAddr, Mishap> {
         Ok(self.line()?.parse()?)
     }
 
     /// Its resident memory.
-    pub fn resident_kib(&self) -> u64 {
+    pub(crate) fn resident_kib(&self) -> u64 {
         machine::resident_kib(self.child.id())
     }
 
     /// What it has written so far.
-    pub fn written_bytes(&self) -> u64 {
+    pub(crate) fn written_bytes(&self) -> u64 {
         machine::written_bytes(self.child.id())
     }
 
     /// Waits for its end.
-    pub fn finish(mut self) -> Result<(), Mishap> {
+    pub(crate) fn finish(mut self) -> Result<(), Mishap> {
         drop(self.child.stdin.take());
         let status = self.child.wait()?;
-        if status.success() { Ok(()) } else { Err(format!("the child ended with {status}").into()) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the child ended with {status}").into())
+        }
     }
 }
 

@@ -18,39 +18,52 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 /// The verifier token of every benchmark.
-pub const TOKEN: &str = "d691402a-9b97-4836-9989-938628cc2927";
+pub(crate) const TOKEN: &str = "d691402a-9b97-4836-9989-938628cc2927";
 
 /// A body with its signature, made before the clock runs.
 #[derive(Clone)]
-pub struct Signed {
+pub(crate) struct Signed {
     body: Bytes,
     signature: String,
 }
 
 /// What a load came to.
 #[derive(Clone, Copy)]
-pub struct Figures {
-    pub rate: f64,
-    pub half: Duration,
-    pub p99: Duration,
-    pub p999: Duration,
-    pub posts: usize,
+pub(crate) struct Figures {
+    pub(crate) rate: f64,
+    pub(crate) half: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) p999: Duration,
+    pub(crate) posts: usize,
 }
 
 /// So many distinct bodies of so many events; the seed keeps loads apart from each other.
-pub fn bodies(count: usize, events: usize, seed: u64) -> Vec<Signed> {
+pub(crate) fn bodies(count: usize, events: usize, seed: u64) -> Vec<Signed> {
     let token = Secret::new(TOKEN);
-    let start = Timestamp::from_ms(1_790_000_000_000 + i64::try_from(seed).unwrap_or(0) * 10_000_000);
+    let start =
+        Timestamp::from_ms(1_790_000_000_000 + i64::try_from(seed).unwrap_or(0) * 10_000_000);
     let mut companies = Companies::new(10, seed, start);
     let sign = |body: Vec<u8>| Signed {
         signature: signature::sign(&token, &body),
         body: Bytes::from(body),
     };
-    (0..count).map(|_| sign(companies.next_payload(PayloadForm::Cloudevents, events).body)).collect()
+    (0..count)
+        .map(|_| {
+            sign(
+                companies
+                    .next_payload(PayloadForm::Cloudevents, events)
+                    .body,
+            )
+        })
+        .collect()
 }
 
 /// Sends the bodies over so many connections, each as fast as its answers come.
-pub async fn run(address: SocketAddr, connections: usize, bodies: Vec<Signed>) -> Result<Figures, Mishap> {
+pub(crate) async fn run(
+    address: SocketAddr,
+    connections: usize,
+    bodies: Vec<Signed>,
+) -> Result<Figures, Mishap> {
     let tls = TlsConnector::from(Arc::new(qbo_relay::simulate::insecure_client()));
     let share = bodies.len().div_ceil(connections);
     let mut open = Vec::new();
@@ -68,7 +81,12 @@ pub async fn run(address: SocketAddr, connections: usize, bodies: Vec<Signed>) -
     }
     let took = began.elapsed();
     times.sort_unstable();
-    let at = |thousandths: usize| times.get((times.len() - 1) * thousandths / 1000).copied().unwrap_or_default();
+    let at = |thousandths: usize| {
+        times
+            .get((times.len() - 1) * thousandths / 1000)
+            .copied()
+            .unwrap_or_default()
+    };
     Ok(Figures {
         rate: times.len() as f64 / took.as_secs_f64(),
         half: at(500),
@@ -78,21 +96,32 @@ pub async fn run(address: SocketAddr, connections: usize, bodies: Vec<Signed>) -
     })
 }
 
-async fn connect(address: SocketAddr, tls: &TlsConnector) -> Result<SendRequest<Full<Bytes>>, Mishap> {
+async fn connect(
+    address: SocketAddr,
+    tls: &TlsConnector,
+) -> Result<SendRequest<Full<Bytes>>, Mishap> {
     let socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
-    let stream = tls.connect(ServerName::try_from("localhost")?, socket).await?;
+    let stream = tls
+        .connect(ServerName::try_from("localhost")?, socket)
+        .await?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)
 }
 
-async fn send(mut sender: SendRequest<Full<Bytes>>, part: Vec<Signed>) -> Result<Vec<Duration>, Mishap> {
+async fn send(
+    mut sender: SendRequest<Full<Bytes>>,
+    part: Vec<Signed>,
+) -> Result<Vec<Duration>, Mishap> {
     let mut times = Vec::with_capacity(part.len());
     for Signed { body, signature } in part {
         let request = Request::post("/qbowebhook")
             .header("host", "localhost")
-            .header("content-type", "application/cloudevents-batch+json; charset=utf-8")
+            .header(
+                "content-type",
+                "application/cloudevents-batch+json; charset=utf-8",
+            )
             .header("intuit-signature", signature)
             .body(Full::new(body))?;
         let began = Instant::now();

@@ -11,18 +11,24 @@ fn number_after(text: &str, key: &str) -> u64 {
 }
 
 /// Resident memory of a process, in KiB (`VmRSS`).
-pub fn resident_kib(pid: u32) -> u64 {
-    number_after(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "VmRSS:")
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    number_after(
+        &fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(),
+        "VmRSS:",
+    )
 }
 
 /// Bytes that a process has caused to be written to storage.
-pub fn written_bytes(pid: u32) -> u64 {
-    number_after(&fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default(), "write_bytes:")
+pub(crate) fn written_bytes(pid: u32) -> u64 {
+    number_after(
+        &fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default(),
+        "write_bytes:",
+    )
 }
 
 /// Flushes that all block devices have done so far (field 16 of `stat`): the machine's, not one
 /// process's, so only good on a quiet machine.
-pub fn flushes() -> u64 {
+pub(crate) fn flushes() -> u64 {
     let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
     devices
         .filter_map(|device| fs::read_to_string(device.path().join("stat")).ok())
@@ -31,13 +37,19 @@ pub fn flushes() -> u64 {
 }
 
 /// One line on the machine.
-pub fn description(folder: &Path) -> String {
+pub(crate) fn description(folder: &Path) -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
-        .map_or("unknown processor", |rest| rest.trim_start_matches([' ', '\t', ':']));
+        .map_or("unknown processor", |rest| {
+            rest.trim_start_matches([' ', '\t', ':'])
+        });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{cores} cores of {model}, Linux {}, journal in {}", kernel.trim(), folder.display())
+    format!(
+        "{cores} cores of {model}, Linux {}, journal in {}",
+        kernel.trim(),
+        folder.display()
+    )
 }

@@ -5,6 +5,13 @@
 //! filler that makes a journal with a million receipts. Server and measurer are separate processes,
 //! so that memory and bytes written are the server's own.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints its table, and counts are far below 2^52"
+)]
+
 mod child;
 mod load;
 mod machine;
@@ -16,7 +23,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["serve", "nothing"] => server::serve(None),

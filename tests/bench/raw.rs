@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// A journal with one sink, whose budget does not get in the way.
-pub fn open(path: &Path) -> Result<Journal, Mishap> {
+pub(crate) fn open(path: &Path) -> Result<Journal, Mishap> {
     let settings = Settings {
         path: path.to_owned(),
         bytes_max: 64 << 30,
@@ -41,8 +41,10 @@ fn receipts(count: usize, seed: u64) -> impl Iterator<Item = Receipt> {
 }
 
 /// Appends so many receipts as fast as they go.
-pub fn fill(path: &Path, count: usize) -> Result<(), Mishap> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(crate) fn fill(path: &Path, count: usize) -> Result<(), Mishap> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let journal = open(path)?;
     runtime.block_on(async {
         append_all(&journal, receipts(count, 0xf111), 512).await?;
@@ -51,11 +53,17 @@ pub fn fill(path: &Path, count: usize) -> Result<(), Mishap> {
     })
 }
 
-async fn append_all(journal: &Journal, receipts: impl Iterator<Item = Receipt>, at_a_time: usize) -> Result<usize, Mishap> {
+async fn append_all(
+    journal: &Journal,
+    receipts: impl Iterator<Item = Receipt>,
+    at_a_time: usize,
+) -> Result<usize, Mishap> {
     let mut waiting = JoinSet::new();
     let mut done = 0;
     for receipt in receipts {
-        if waiting.len() >= at_a_time && let Some(kept) = waiting.join_next().await {
+        if waiting.len() >= at_a_time
+            && let Some(kept) = waiting.join_next().await
+        {
             kept??;
             done += 1;
         }
@@ -71,8 +79,11 @@ async fn append_all(journal: &Journal, receipts: impl Iterator<Item = Receipt>, 
 
 /// Says two figures on stdout: mean microseconds of a lone commit, and receipts a second when 64
 /// wait at a time.
-pub fn measure(path: &Path) -> Result<(), Mishap> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+pub(crate) fn measure(path: &Path) -> Result<(), Mishap> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let journal = open(path)?;
     runtime.block_on(async {
         let lone = 500;

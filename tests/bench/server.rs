@@ -22,13 +22,19 @@ struct Nothing;
 impl Keep for Nothing {
     async fn keep(&self, receipt: Receipt) -> Result<Kept, Unkept> {
         let changes = u32::try_from(receipt.items.len()).unwrap_or(u32::MAX);
-        Ok(Kept::New { seq: Seq(1), changes })
+        Ok(Kept::New {
+            seq: Seq(1),
+            changes,
+        })
     }
 }
 
 /// Serves until stdin is closed; says its address on stdout.
-pub fn serve(journal: Option<&Path>) -> Result<(), Mishap> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+pub(crate) fn serve(journal: Option<&Path>) -> Result<(), Mishap> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     match journal {
         None => runtime.block_on(until_closed(Nothing)),
         Some(path) => {
@@ -66,6 +72,13 @@ async fn until_closed<K: Keep>(keep: K) -> Result<(), Mishap> {
         });
         _ = waiting.await;
     };
-    public::serve(listener, tls::server_config(resolver)?, Arc::new(door), &Limits::default(), closed).await;
+    public::serve(
+        listener,
+        tls::server_config(resolver)?,
+        Arc::new(door),
+        &Limits::default(),
+        closed,
+    )
+    .await;
     Ok(())
 }

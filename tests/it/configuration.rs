@@ -5,7 +5,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 fn check(gateway: &Gateway) -> (Option<i32>, String) {
     let output = gateway.command(&["check"]);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), told)
 }
 
@@ -41,14 +42,20 @@ fn a_good_configuration_is_explained_and_usable() {
     let gateway = Gateway::new(FILE_SINK);
     let (code, told) = check(&gateway);
     assert_eq!(code, Some(0), "{told}");
-    for part in ["paths /qbowebhook, /webhooks", "\"test\" has a token", "[[sink]] lines", "warning"] {
+    for part in [
+        "paths /qbowebhook, /webhooks",
+        "\"test\" has a token",
+        "[[sink]] lines",
+        "warning",
+    ] {
         assert!(told.contains(part), "no {part:?} in: {told}");
     }
 }
 
 #[test]
 fn an_unknown_key_is_named_with_its_line() {
-    let gateway = Gateway::new("[[sink]]\nname = \"a\"\nkind = \"file\"\npath = \"o\"\nveriifer = 1\n");
+    let gateway =
+        Gateway::new("[[sink]]\nname = \"a\"\nkind = \"file\"\npath = \"o\"\nveriifer = 1\n");
     refused(&gateway, &["qbo-relay.toml:16", "veriifer"]);
 }
 
@@ -69,7 +76,10 @@ fn an_unreadable_secret_is_named_with_key_and_file() {
 #[test]
 fn two_sinks_of_one_name_are_refused() {
     let gateway = Gateway::new(&format!("{FILE_SINK}{FILE_SINK}"));
-    refused(&gateway, &["qbo-relay.toml:17", "two sinks are named \"lines\""]);
+    refused(
+        &gateway,
+        &["qbo-relay.toml:17", "two sinks are named \"lines\""],
+    );
 }
 
 #[test]
@@ -83,13 +93,34 @@ fn a_secret_given_twice_is_refused() {
 #[test]
 fn values_that_cannot_be_meant_are_refused() {
     for (tables, part) in [
-        ("[[sink]]\nname = \"a\"\nkind = \"carrier-pigeon\"\n", "carrier-pigeon"),
-        ("[[sink]]\nname = \"a b\"\nkind = \"file\"\npath = \"o\"\n", "a b"),
-        ("[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"ftp://x/\"\n", "url must be"),
-        ("[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://u:p@x/\"\n", "without user and password"),
-        ("[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nformat = \"soap\"\n", "soap"),
-        ("[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\ntimeout = \"soon\"\n", "soon"),
-        ("[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nsigning_secret = \"whsec_AAAA\"\n", "signing_secret"),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"carrier-pigeon\"\n",
+            "carrier-pigeon",
+        ),
+        (
+            "[[sink]]\nname = \"a b\"\nkind = \"file\"\npath = \"o\"\n",
+            "a b",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"ftp://x/\"\n",
+            "url must be",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://u:p@x/\"\n",
+            "without user and password",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nformat = \"soap\"\n",
+            "soap",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\ntimeout = \"soon\"\n",
+            "soon",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nsigning_secret = \"whsec_AAAA\"\n",
+            "signing_secret",
+        ),
         ("[led]\nboard = \"toaster\"\n", "toaster"),
         ("[log]\nlevel = \"loud\"\n", "level"),
     ] {
@@ -119,21 +150,33 @@ fn a_missing_certificate_file_is_named() {
 fn an_incomplete_chain_is_told_by_check_while_a_running_gateway_serves_on() {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.distinguished_name.push(DnType::CommonName, "Some Intermediate CA");
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "Some Intermediate CA");
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let leaf = CertificateParams::new(["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &authority)
+        .unwrap();
     let mut gateway = Gateway::new("");
     with_certificate(&gateway, &leaf.pem(), &key.serialize_pem());
     let (code, told) = check(&gateway);
     assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("incomplete") && told.contains("Some Intermediate CA"), "{told}");
+    assert!(
+        told.contains("incomplete") && told.contains("Some Intermediate CA"),
+        "{told}"
+    );
 
     gateway.start();
     assert!(gateway.lines.iter().any(|line| line.contains("incomplete")));
     assert!(gateway.simulate(&["--count", "1"]).status.success());
 
-    with_certificate(&gateway, &(leaf.pem() + &authority.pem()), &key.serialize_pem());
+    with_certificate(
+        &gateway,
+        &(leaf.pem() + &authority.pem()),
+        &key.serialize_pem(),
+    );
     let (code, told) = check(&gateway);
     assert_eq!(code, Some(0), "{told}");
 }

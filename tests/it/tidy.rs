@@ -61,8 +61,17 @@ fn sources() -> Vec<Source> {
     files_under(&src, ".rs")
         .into_iter()
         .map(|path| {
-            let first = path.strip_prefix(&src).unwrap().components().next().unwrap();
-            let room = first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+            let first = path
+                .strip_prefix(&src)
+                .unwrap()
+                .components()
+                .next()
+                .unwrap();
+            let room = first
+                .as_os_str()
+                .to_string_lossy()
+                .trim_end_matches(".rs")
+                .to_owned();
             let text = fs::read_to_string(&path).unwrap();
             Source { path, room, text }
         })
@@ -71,7 +80,10 @@ fn sources() -> Vec<Source> {
 
 /// The lines of a file that make the product: neither comments nor its test module.
 fn product_lines(source: &Source) -> impl Iterator<Item = (usize, &str)> {
-    let is_test_file = source.path.file_name().is_some_and(|name| name == "tests.rs");
+    let is_test_file = source
+        .path
+        .file_name()
+        .is_some_and(|name| name == "tests.rs");
     source
         .text
         .lines()
@@ -82,7 +94,7 @@ fn product_lines(source: &Source) -> impl Iterator<Item = (usize, &str)> {
 }
 
 #[track_caller]
-fn none(violations: Vec<String>) {
+fn none(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
@@ -91,7 +103,9 @@ fn rooms_named(line: &str) -> Vec<&str> {
     line.match_indices("crate::")
         .filter_map(|(at, found)| {
             let rest = &line[at + found.len()..];
-            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().filter(|room| !room.is_empty())
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next()
+                .filter(|room| !room.is_empty())
         })
         .collect()
 }
@@ -102,7 +116,11 @@ fn every_room_is_on_a_floor_and_imports_only_from_below() {
     let mut violations = Vec::new();
     for source in sources() {
         let Some(floor) = floors.get(source.room.as_str()) else {
-            violations.push(format!("{}: the room `{}` is on no floor", source.path.display(), source.room));
+            violations.push(format!(
+                "{}: the room `{}` is on no floor",
+                source.path.display(),
+                source.room
+            ));
             continue;
         };
         for (number, line) in product_lines(&source) {
@@ -112,15 +130,22 @@ fn every_room_is_on_a_floor_and_imports_only_from_below() {
                     None => *floor == 4,
                 };
                 if !allowed {
-                    violations.push(format!("{}:{number}: {} may not import {named}", source.path.display(), source.room));
+                    violations.push(format!(
+                        "{}:{number}: {} may not import {named}",
+                        source.path.display(),
+                        source.room
+                    ));
                 }
             }
             if line.contains("use crate::{") && *floor < 4 {
-                violations.push(format!("{}:{number}: one `use` a room, so that floors can be seen", source.path.display()));
+                violations.push(format!(
+                    "{}:{number}: one `use` a room, so that floors can be seen",
+                    source.path.display()
+                ));
             }
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
@@ -135,10 +160,13 @@ fn a_file_has_a_head_comment_and_can_be_read_in_one_sitting() {
         }
         let lines = text.lines().count();
         if lines > LINES_MAX {
-            violations.push(format!("{}: {lines} lines, more than {LINES_MAX}", path.display()));
+            violations.push(format!(
+                "{}: {lines} lines, more than {LINES_MAX}",
+                path.display()
+            ));
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
@@ -146,12 +174,20 @@ fn clocks_chance_and_environment_are_asked_in_their_own_rooms_only() {
     let rules: [(&str, &[&str]); 4] = [
         ("SystemTime::now", &["clock.rs"]),
         ("Timestamp::now", &["clock.rs"]),
-        ("SystemRandom::new", &["worker/chance.rs", "run", "command", "demo"]),
+        (
+            "SystemRandom::new",
+            &["worker/chance.rs", "run", "command", "demo"],
+        ),
         ("std::env::", &["cli.rs", "run", "command", "terminal.rs"]),
     ];
     let mut violations = Vec::new();
     for source in sources() {
-        let place = source.path.strip_prefix(root().join("src")).unwrap().to_string_lossy().into_owned();
+        let place = source
+            .path
+            .strip_prefix(root().join("src"))
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         for (number, line) in product_lines(&source) {
             for (pattern, rooms) in rules {
                 if line.contains(pattern) && !rooms.iter().any(|room| place.starts_with(room)) {
@@ -160,30 +196,52 @@ fn clocks_chance_and_environment_are_asked_in_their_own_rooms_only() {
             }
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
 fn pure_floors_are_synchronous_and_do_nothing() {
     let mut violations = Vec::new();
-    for source in sources().iter().filter(|source| ["model", "wire", "rules"].contains(&source.room.as_str())) {
+    for source in sources()
+        .iter()
+        .filter(|source| ["model", "wire", "rules"].contains(&source.room.as_str()))
+    {
         for (number, line) in product_lines(source) {
-            for pattern in ["async ", "tokio::", "std::fs", "std::net", "std::thread", "Instant::now", "rusqlite", "hyper"] {
+            for pattern in [
+                "async ",
+                "tokio::",
+                "std::fs",
+                "std::net",
+                "std::thread",
+                "Instant::now",
+                "rusqlite",
+                "hyper",
+            ] {
                 if line.contains(pattern) {
-                    violations.push(format!("{}:{number}: {pattern} on a pure floor", source.path.display()));
+                    violations.push(format!(
+                        "{}:{number}: {pattern} on a pure floor",
+                        source.path.display()
+                    ));
                 }
             }
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
 fn queues_are_bounded_and_tasks_are_started_where_somebody_waits_for_their_end() {
-    let starters = ["run", "demo", "simulate", "command", "server/", "worker/", "journal/"];
+    let starters = [
+        "run", "demo", "simulate", "command", "server/", "worker/", "journal/",
+    ];
     let mut violations = Vec::new();
     for source in sources() {
-        let place = source.path.strip_prefix(root().join("src")).unwrap().to_string_lossy().into_owned();
+        let place = source
+            .path
+            .strip_prefix(root().join("src"))
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         for (number, line) in product_lines(&source) {
             if line.contains("unbounded") || line.contains("std::sync::mpsc::channel") {
                 violations.push(format!("{place}:{number}: an unbounded channel"));
@@ -194,7 +252,7 @@ fn queues_are_bounded_and_tasks_are_started_where_somebody_waits_for_their_end()
             }
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
@@ -203,22 +261,37 @@ fn sqlite_is_known_to_the_journal_only_and_the_provider_is_named_once() {
     for source in sources() {
         for (number, line) in product_lines(&source) {
             if line.contains("rusqlite") && source.room != "journal" {
-                violations.push(format!("{}:{number}: rusqlite outside the journal", source.path.display()));
+                violations.push(format!(
+                    "{}:{number}: rusqlite outside the journal",
+                    source.path.display()
+                ));
             }
             if line.contains("crypto::ring") && source.room != "tls" {
-                violations.push(format!("{}:{number}: the crypto provider is named outside tls", source.path.display()));
+                violations.push(format!(
+                    "{}:{number}: the crypto provider is named outside tls",
+                    source.path.display()
+                ));
             }
             if line.contains("install_default") {
-                violations.push(format!("{}:{number}: a process-wide crypto provider", source.path.display()));
+                violations.push(format!(
+                    "{}:{number}: a process-wide crypto provider",
+                    source.path.display()
+                ));
             }
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
 fn nothing_is_left_to_do_and_no_test_is_switched_off() {
-    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("#[ig", "nore"), concat!("unimpl", "emented!")];
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("#[ig", "nore"),
+        concat!("unimpl", "emented!"),
+    ];
     let mut violations = Vec::new();
     for folder in ["src", "tests"] {
         for path in files_under(&root().join(folder), ".rs") {
@@ -230,18 +303,33 @@ fn nothing_is_left_to_do_and_no_test_is_switched_off() {
             }
         }
     }
-    none(violations);
+    none(&violations);
 }
 
 #[test]
 fn the_top_level_is_the_agreed_one() {
-    let agreed = ["Cargo.toml", "Cargo.lock", "src", "board", "systemd", "cross.toml", "tests", "README.md", "CHANGELOG.md", "SECURITY.md", "target"];
+    let agreed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "board",
+        "systemd",
+        "cross.toml",
+        "tests",
+        "README.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "target",
+    ];
     let mut violations = Vec::new();
     for entry in fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        if !agreed.contains(&name.as_str()) && !name.starts_with('.') && !name.starts_with("LICENSE") {
+        if !agreed.contains(&name.as_str())
+            && !name.starts_with('.')
+            && !name.starts_with("LICENSE")
+        {
             violations.push(format!("{name}: not one of {agreed:?}"));
         }
     }
-    none(violations);
+    none(&violations);
 }

@@ -32,9 +32,16 @@ impl Form {
     ///
     /// # Errors
     /// One sentence that says which part of it cannot be meant, or what the journal said.
-    pub(crate) async fn carry_out(&self, journal: &Journal, now: Timestamp) -> Result<Value, String> {
+    pub(crate) async fn carry_out(
+        &self,
+        journal: &Journal,
+        now: Timestamp,
+    ) -> Result<Value, String> {
         let request = self.request()?;
-        let plan = journal.replay(request, self.dry_run, now).await.map_err(|error| error.to_string())?;
+        let plan = journal
+            .replay(request, self.dry_run, now)
+            .await
+            .map_err(|error| error.to_string())?;
         let planned: Vec<Value> = plan
             .planned
             .iter()
@@ -62,7 +69,9 @@ impl Form {
     }
 
     fn request(&self) -> Result<ReplayRequest, String> {
-        let name = |sink: &String| SinkName::new(sink.clone()).ok_or_else(|| format!("no sink can be named \"{sink}\""));
+        let name = |sink: &String| {
+            SinkName::new(sink.clone()).ok_or_else(|| format!("no sink can be named \"{sink}\""))
+        };
         let sinks: Vec<SinkName> = self.sinks.iter().map(name).collect::<Result<_, _>>()?;
         Ok(ReplayRequest {
             selection: self.selection()?,
@@ -72,10 +81,19 @@ impl Form {
 
     fn selection(&self) -> Result<Selection, String> {
         let is_range = self.from.is_some() || self.to.is_some();
-        let is_filter = [&self.realm, &self.entity, &self.since, &self.until].into_iter().any(Option::is_some);
-        let ways = [self.dead_letters, self.change.is_some(), is_range, is_filter];
+        let is_filter = [&self.realm, &self.entity, &self.since, &self.until]
+            .into_iter()
+            .any(Option::is_some);
+        let ways = [
+            self.dead_letters,
+            self.change.is_some(),
+            is_range,
+            is_filter,
+        ];
         if ways.into_iter().filter(|way| *way).count() != 1 {
-            return Err("choose in one way: a change, a range, a filter, or the dead letters".into());
+            return Err(
+                "choose in one way: a change, a range, a filter, or the dead letters".into(),
+            );
         }
         if self.dead_letters {
             return Ok(Selection::DeadLetters);
@@ -110,12 +128,17 @@ impl Form {
 
 /// A company's id as a filter.
 pub(crate) fn realm(text: Option<&String>) -> Result<Option<RealmId>, String> {
-    text.map(|text| RealmId::new(text.clone()).ok_or_else(|| format!("no company can have the id \"{text}\"")))
-        .transpose()
+    text.map(|text| {
+        RealmId::new(text.clone()).ok_or_else(|| format!("no company can have the id \"{text}\""))
+    })
+    .transpose()
 }
 
 /// A time as a filter.
 pub(crate) fn time(text: Option<&String>) -> Result<Option<Timestamp>, String> {
-    text.map(|text| instant::parse(text).ok_or_else(|| format!("\"{text}\" is not a time; write it like 2026-11-20T00:00:00Z")))
-        .transpose()
+    text.map(|text| {
+        instant::parse(text)
+            .ok_or_else(|| format!("\"{text}\" is not a time; write it like 2026-11-20T00:00:00Z"))
+    })
+    .transpose()
 }

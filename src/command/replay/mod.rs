@@ -106,14 +106,20 @@ async fn carry_out(form: &Form, config: &Config) -> Result<Value, (Exit, String)
     if status == StatusCode::OK {
         return Ok(answer);
     }
-    let why = answer.get("error").and_then(Value::as_str).unwrap_or("refused without a reason");
+    let why = answer
+        .get("error")
+        .and_then(Value::as_str)
+        .unwrap_or("refused without a reason");
     Err((Exit::Failure, why.to_owned()))
 }
 
 /// No relay runs: its journal is opened in its place, and the requests wait there for the next start.
 async fn by_myself(form: &Form, config: &Config) -> Result<Value, (Exit, String)> {
     if !config.journal.exists() {
-        return Err((Exit::Journal, format!("there is no journal at {}", config.journal.display())));
+        return Err((
+            Exit::Journal,
+            format!("there is no journal at {}", config.journal.display()),
+        ));
     }
     let settings = Settings {
         path: config.journal.clone(),
@@ -122,9 +128,13 @@ async fn by_myself(form: &Form, config: &Config) -> Result<Value, (Exit, String)
         sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
         limits: config.limits.clone(),
     };
-    let journal = Journal::open(settings, System.now()).map_err(|error| (Exit::Journal, error.to_string()))?;
+    let journal = Journal::open(settings, System.now())
+        .map_err(|error| (Exit::Journal, error.to_string()))?;
     let plan = form.carry_out(&journal, System.now()).await;
-    let closed = journal.close().await.map_err(|error| (Exit::Journal, error.to_string()));
+    let closed = journal
+        .close()
+        .await
+        .map_err(|error| (Exit::Journal, error.to_string()));
     let plan = plan.map_err(|why| (Exit::Failure, why))?;
     closed.map(|()| plan)
 }
@@ -135,7 +145,11 @@ fn show(plan: &Value) {
         Some(other) => other.to_string(),
         None => "-".into(),
     };
-    let planned = plan.get("planned").and_then(Value::as_array).cloned().unwrap_or_default();
+    let planned = plan
+        .get("planned")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     for row in &planned {
         say(format_args!(
             "{}  {:<22} company {} no. {:<6} received {}  to {}",
@@ -148,10 +162,17 @@ fn show(plan: &Value) {
         ));
     }
     let dry = plan.get("dry_run") == Some(&Value::Bool(true));
-    let verb = if dry { "would be sent again" } else { "will be sent again" };
+    let verb = if dry {
+        "would be sent again"
+    } else {
+        "will be sent again"
+    };
     say(format_args!("{} {verb}", planned.len()));
     for (key, why) in [
-        ("waiting", "left out: the sink has yet to get them in the ordinary course"),
+        (
+            "waiting",
+            "left out: the sink has yet to get them in the ordinary course",
+        ),
         ("under_way", "left out: a replay of them is under way"),
     ] {
         if plan.get(key).and_then(Value::as_u64).unwrap_or(0) > 0 {
@@ -159,6 +180,9 @@ fn show(plan: &Value) {
         }
     }
     if plan.get("more_from").is_some_and(Value::is_number) {
-        say(format_args!("there is more; go on with --from {}", text(plan, "more_from")));
+        say(format_args!(
+            "there is more; go on with --from {}",
+            text(plan, "more_from")
+        ));
     }
 }

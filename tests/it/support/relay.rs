@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The verifier token of every test relay.
-pub const TOKEN: &str = "d691402a-9b97-4836-9989-938628cc2927";
+pub(crate) const TOKEN: &str = "d691402a-9b97-4836-9989-938628cc2927";
 
 /// A folder with a configuration, and the relay that runs from it while there is one.
-pub struct Gateway {
-    pub folder: TempDir,
+pub(crate) struct Gateway {
+    pub(crate) folder: TempDir,
     child: Option<Child>,
     log: Option<mpsc::Receiver<String>>,
-    pub lines: Vec<String>,
-    pub https: Option<SocketAddr>,
-    pub admin: Option<SocketAddr>,
+    pub(crate) lines: Vec<String>,
+    pub(crate) https: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 /// The binary with these arguments, to its end.
-pub fn qbo_relay(arguments: &[&str]) -> Output {
+pub(crate) fn qbo_relay(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_qbo-relay"))
         .args(arguments)
         .env("NO_COLOR", "1")
@@ -36,21 +36,27 @@ pub fn qbo_relay(arguments: &[&str]) -> Output {
 }
 
 /// Waits until `ready` gives something, at most [`PATIENCE`].
-pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(value) = ready() {
             return value;
         }
-        assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 impl Gateway {
     /// A gateway with a self-signed certificate, one verifier, and these further tables.
-    pub fn new(tables: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("qbo-relay-test-").tempdir().unwrap();
+    pub(crate) fn new(tables: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("qbo-relay-test-")
+            .tempdir()
+            .unwrap();
         let gateway = Self {
             folder,
             child: None,
@@ -65,7 +71,7 @@ impl Gateway {
     }
 
     /// Writes the configuration again, with other further tables.
-    pub fn configure(&self, tables: &str) {
+    pub(crate) fn configure(&self, tables: &str) {
         let text = format!(
             r#"[listen]
 https = "127.0.0.1:0"
@@ -85,24 +91,24 @@ listen = "127.0.0.1:0"
     }
 
     /// Writes a file that only its owner reads.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The configuration file, as an argument.
-    pub fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         self.path("qbo-relay.toml").to_string_lossy().into_owned()
     }
 
     /// Runs a command of the binary against this configuration.
-    pub fn command(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
         let config = self.config();
         let mut all = arguments.to_vec();
         all.extend(["--config", &config]);
@@ -110,7 +116,7 @@ listen = "127.0.0.1:0"
     }
 
     /// Starts `run` and waits until it serves.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_qbo-relay"))
             .args(["run", "--config", &self.config()])
             .stdin(Stdio::null())
@@ -133,7 +139,7 @@ listen = "127.0.0.1:0"
     }
 
     /// Waits for a line of the log that has this in it.
-    pub fn wait_for_line(&mut self, part: &str) -> String {
+    pub(crate) fn wait_for_line(&mut self, part: &str) -> String {
         let began = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(began.elapsed());
@@ -144,24 +150,33 @@ listen = "127.0.0.1:0"
                         return line;
                     }
                 }
-                Err(error) => panic!("no line with {part:?}: {error}; the log:\n{}", self.lines.join("\n")),
+                Err(error) => panic!(
+                    "no line with {part:?}: {error}; the log:\n{}",
+                    self.lines.join("\n")
+                ),
             }
         }
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
     /// Sends a signal by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Sends a signal and waits for the end; the exit status, `None` when a signal ended it.
-    pub fn end_by(&mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn end_by(&mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
         let mut child = self.child.take().unwrap();
         let status = eventually("the process ends", || child.try_wait().unwrap());
@@ -172,30 +187,37 @@ listen = "127.0.0.1:0"
     }
 
     /// The address that takes notifications.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}/qbowebhook", self.https.unwrap())
     }
 
     /// `simulate` against this gateway.
-    pub fn simulate(&self, arguments: &[&str]) -> Output {
-        let token = self.path("verifier").to_string_lossy().into_owned();
-        let url = self.url();
-        let mut all = vec!["simulate", &url, "--insecure", "--token-file", &token];
-        all.extend(arguments);
-        qbo_relay(&all)
+    pub(crate) fn simulate(&self, arguments: &[&str]) -> Output {
+        simulate(self.folder.path(), &self.url(), arguments)
     }
 
     /// The lines of a file sink, as JSON.
-    pub fn json_lines(&self, name: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn json_lines(&self, name: &str) -> Vec<serde_json::Value> {
         read_json_lines(&self.path(name))
     }
 }
 
+/// `simulate` towards `url`, signing with the verifier token in `folder`.
+pub(crate) fn simulate(folder: &Path, url: &str, arguments: &[&str]) -> Output {
+    let token = folder.join("verifier").to_string_lossy().into_owned();
+    let mut all = vec!["simulate", url, "--insecure", "--token-file", &token];
+    all.extend(arguments);
+    qbo_relay(&all)
+}
+
 /// The complete lines of a file, as JSON; none when there is no file.
-pub fn read_json_lines(path: &Path) -> Vec<serde_json::Value> {
+pub(crate) fn read_json_lines(path: &Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn field(line: &str, name: &str) -> Option<SocketAddr> {
