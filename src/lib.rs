@@ -24,6 +24,7 @@
 
 pub mod board;
 pub mod clock;
+pub mod journal;
 pub mod model;
 pub mod rules;
 pub mod sink;
