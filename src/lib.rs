@@ -30,3 +30,4 @@ pub mod rules;
 pub mod sink;
 pub mod tls;
 pub mod wire;
+pub mod worker;

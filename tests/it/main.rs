@@ -7,6 +7,8 @@
 )]
 
 mod journal;
+mod lanes;
+mod lanes_replay;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;

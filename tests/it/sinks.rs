@@ -3,9 +3,9 @@
 use crate::support::changes::{NOW, change, delivery};
 use crate::support::receiver::{Answer, Receiver, Recorded};
 use crate::support::sinks::{ELEMENTS_KEY, SECRET, http, key};
-use qbo_relay::model::{Delivery, Manner, Outcome, Secret, Stage, Timestamp};
+use qbo_relay::model::{Change, Delivery, Manner, Operation, Outcome, Secret, Stage, Timestamp};
 use qbo_relay::sink::http::{HttpSink, Settings};
-use qbo_relay::sink::{Authorization, Format, Signing};
+use qbo_relay::sink::{Authorization, Format, Signing, Sink};
 use qbo_relay::wire::outgoing::open_connectors::OpenConnectors;
 use qbo_relay::wire::outgoing::{elements_signature, standard_webhooks};
 use std::time::Duration;
@@ -104,6 +104,23 @@ async fn open_connectors_are_signed_over_the_body_alone_with_the_key_as_it_is() 
             .field("content-type")
             .starts_with("application/json")
     );
+}
+
+#[test]
+fn a_callback_has_at_most_twenty_events_and_a_merge_makes_two() {
+    let open_connectors = Format::OpenConnectors(OpenConnectors::default());
+    let settings = http("https://erp.example/".into(), open_connectors);
+    let sink = Sink::Http(Box::new(HttpSink::new(settings).unwrap()));
+    let plain: Vec<Change> = (1..=30).map(change).collect();
+    assert_eq!(sink.appetite().max, 20);
+    assert_eq!(sink.fitting(&plain), 20);
+    let mut mixed = plain.clone();
+    for change in &mut mixed[..10] {
+        change.notification.operation = Operation::Merge;
+        change.notification.deleted_id = Some("9".into());
+    }
+    assert_eq!(sink.fitting(&mixed), 10);
+    assert_eq!(sink.fitting(&mixed[1..]), 11);
 }
 
 #[tokio::test]

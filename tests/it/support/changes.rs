@@ -1,8 +1,8 @@
 //! Changes and deliveries as the journal would hand them over.
 
 use qbo_relay::model::{
-    Change, ChangeId, ChangeSeq, Delivery, EntityRef, EventTime, Identity, Lane, Manner,
-    Notification, Operation, Origin, RealmId, Seq, SinkName, Timestamp,
+    Change, ChangeId, ChangeSeq, Delivery, EntityRef, EventTime, Form, Identity, Item, Lane,
+    Manner, Notification, Operation, Origin, RealmId, Receipt, Seq, SinkName, Timestamp,
 };
 
 /// Sun, 06 Nov 1994 08:48:30 GMT.
@@ -52,6 +52,27 @@ pub(crate) fn delivery(changes: Vec<Change>) -> Delivery {
         attempt: 1,
         changes,
         body: None,
+    }
+}
+
+/// A receipt that tells the n-th change of that company.
+pub(crate) fn receipt(company: &str, number: u8) -> Receipt {
+    let mut notification = change(number).notification;
+    notification.realm = RealmId::new(company).unwrap();
+    let name = format!("{company}/{number}");
+    let mut identity = [0; 16];
+    for (place, byte) in identity.iter_mut().zip(name.bytes()) {
+        *place = byte;
+    }
+    notification.identity = Identity(identity);
+    let body = format!("[{{\"intuitaccountid\":\"{company}\",\"intuitentityid\":\"{number}\"}}]");
+    Receipt {
+        received_at: NOW,
+        verifier: "production".into(),
+        form: Some(Form::CloudEvents),
+        headers: Vec::new(),
+        body: body.into(),
+        items: vec![Item::Notification(notification)],
     }
 }
 

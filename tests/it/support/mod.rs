@@ -2,5 +2,6 @@
 
 pub(crate) mod authority;
 pub(crate) mod changes;
+pub(crate) mod house;
 pub(crate) mod receiver;
 pub(crate) mod sinks;

@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     Long(usize),
     /// This status, after which the connection is closed.
     Last(u16),
+    /// This status, but not before the gate is open.
+    Gated(watch::Receiver<bool>, u16),
     /// No answer, connection left open.
     Silence,
     /// No answer, connection closed.
@@ -49,7 +51,7 @@ pub(crate) enum Answer {
 type Script = Box<dyn Fn(usize, &Recorded) -> Answer + Send + Sync>;
 
 struct State {
-    script: Mutex<Script>,
+    script: Script,
     requests: Mutex<Vec<Recorded>>,
     count: watch::Sender<usize>,
 }
@@ -100,7 +102,7 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
-            script: Mutex::new(script),
+            script,
             requests: Mutex::default(),
             count: watch::Sender::new(0),
         });
@@ -121,14 +123,6 @@ impl Receiver {
     pub(crate) fn url(&self, path: &str) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.address)
-    }
-
-    /// Answers otherwise from now on; the numbering goes on.
-    pub(crate) fn rescript(
-        &self,
-        script: impl Fn(usize, &Recorded) -> Answer + Send + Sync + 'static,
-    ) {
-        *self.state.script.lock().unwrap() = Box::new(script);
     }
 
     /// What came so far.
@@ -205,7 +199,7 @@ async fn answer(
         requests.push(recorded.clone());
         requests.len() - 1
     };
-    let answer = (state.script.lock().unwrap())(number, &recorded);
+    let answer = (state.script)(number, &recorded);
     state.count.send_replace(number + 1);
     let response = Response::builder();
     let response = match answer {
@@ -219,6 +213,10 @@ async fn answer(
             .status(status)
             .header("connection", "close")
             .body(Full::default()),
+        Answer::Gated(mut gate, status) => {
+            gate.wait_for(|open| *open).await.unwrap();
+            response.status(status).body(Full::default())
+        }
         Answer::Silence => std::future::pending().await,
         Answer::Hangup => return Err(std::io::Error::other("hung up")),
     };
