@@ -103,20 +103,31 @@ impl House {
         met.unwrap_or_else(|_| panic!("{:?}", self.health.borrow()))
     }
 
+    /// Waits until sinks have accepted so many changes.
+    pub(crate) async fn until_accepted(&self, changes: u64) {
+        let all = async {
+            while self.tally.changes_delivered.value() < changes {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, all).await;
+        done.unwrap_or_else(|_| panic!("{:?} {:?}", self.tally, self.health.borrow()));
+    }
+
     /// Waits until so many changes are delivered and nothing is left to do.
     pub(crate) async fn until_delivered(&self, changes: u64) {
+        self.until_accepted(changes).await;
         let all = async {
             loop {
                 let snapshot = self.journal.snapshot().await.unwrap();
-                let left = snapshot.waiting + snapshot.replays;
-                if left == 0 && self.tally.changes_delivered.value() >= changes {
+                if snapshot.waiting + snapshot.replays == 0 {
                     return;
                 }
                 sleep(Duration::from_millis(5)).await;
             }
         };
         let done = tokio::time::timeout(PATIENCE, all).await;
-        done.unwrap_or_else(|_| panic!("{:?} {:?}", self.tally, self.health.borrow()));
+        done.unwrap_or_else(|_| panic!("{:?}", self.health.borrow()));
     }
 
     /// Waits until the worker ends, for whatever reason.
