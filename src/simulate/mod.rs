@@ -258,7 +258,8 @@ fn next_post(
     if forge {
         post.manner = Manner::Forged;
     } else if malform {
-        post.body.pop();
+        // At its beginning, so that nothing of it can be understood.
+        post.body.insert(0, b'!');
         post.manner = Manner::Malformed;
     } else {
         earlier.push_front(post.clone());

@@ -256,7 +256,7 @@ fn a_hangup_takes_new_secrets_without_a_restart() {
 
     gateway.write("verifier", "");
     gateway.signal("HUP");
-    gateway.wait_for_line("verifier");
+    gateway.wait_for_line("not reloaded");
     gateway.write("verifier", "another-token");
     assert!(
         gateway

@@ -176,7 +176,7 @@ fn clocks_chance_and_environment_are_asked_in_their_own_rooms_only() {
         ("Timestamp::now", &["clock.rs"]),
         (
             "SystemRandom::new",
-            &["worker/chance.rs", "run", "command", "demo"],
+            &["worker/jitter.rs", "run", "command", "demo"],
         ),
         ("std::env::", &["cli.rs", "run", "command", "terminal.rs"]),
     ];
