@@ -11,6 +11,7 @@ use super::connection::Service;
 use super::registry::Visit;
 use super::router;
 use crate::clock::Clock;
+use crate::journal::{Error, Journal};
 use crate::model::{Item, Kept, Limits, Receipt, Tally, Unreadable};
 use crate::wire::signature::{BadSignature, Verifier, verify};
 use crate::wire::{Decoded, identity};
@@ -49,6 +50,16 @@ pub enum Unkept {
     /// The journal has failed; the process is about to end.
     #[error("the journal is broken")]
     Broken,
+}
+
+impl Keep for Journal {
+    async fn keep(&self, receipt: Receipt) -> Result<Kept, Unkept> {
+        self.append(receipt).await.map_err(|error| match error {
+            Error::Full => Unkept::Full,
+            Error::Busy => Unkept::Busy,
+            _ => Unkept::Broken,
+        })
+    }
 }
 
 /// What turns a body into items.

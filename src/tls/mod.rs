@@ -1,10 +1,12 @@
-//! TLS of the public listener: one crypto provider, the server's settings, its certificate.
+//! TLS in both directions: one crypto provider, the server's settings and certificate, the settings
+//! of clients ([`client`]).
 //!
-//! Not here: the handshake (`server::connection`), outgoing TLS (`sink`), ordering certificates.
+//! Not here: the handshakes (`server::connection`, `sink`), ordering certificates.
 //! Called by the roof, which makes one [`Resolver`] and one [`server_config`], and reloads the
 //! resolver when asked to. Promises: a certificate is checked before it serves, and one that fails
 //! the check never replaces one that serves.
 
+pub mod client;
 mod facts;
 mod files;
 mod resolver;
@@ -35,7 +37,7 @@ pub fn server_config(resolver: Arc<Resolver>) -> Result<Arc<ServerConfig>, rustl
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(resolver);
-    // Left to the client, the order is rated as a weakness (testing.md, section 1, point 4).
+    // Left to the client, the order is rated as a weakness by the usual scanners (testssl.sh).
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))

@@ -94,6 +94,17 @@ pub(super) fn is_empty_object(object: &str) -> bool {
     inside.is_some_and(|inside| inside.trim_ascii_start() == "}")
 }
 
+/// Whether any ordinary parser can read the text: JSON's grammar allows half a surrogate pair, a
+/// number beyond a double, and any depth (the bound here is 127), and many receivers do not.
+///
+/// # Errors
+/// What it is that they could not read.
+pub(super) fn check_readable(text: &str) -> Result<(), String> {
+    serde_json::from_str::<serde_json::Value>(text)
+        .map(drop)
+        .map_err(|error| complaint(&error))
+}
+
 /// What serde_json says, without its position.
 pub(super) fn complaint(error: &Error) -> String {
     let text = error.to_string();

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no entropy, nothing async (invariant I3). Serialized forms are private
 //! to this module (I7): others see `model` and byte strings. The server calls [`signature::verify`]
-//! and then [`decode`].
+//! and then [`decode`]; the sinks call [`outgoing`].
 
 mod digest;
 pub mod entity;
@@ -10,6 +10,7 @@ pub mod identity;
 mod incoming;
 pub mod instant;
 mod json;
+pub mod outgoing;
 pub mod signature;
 
 pub use incoming::{Decoded, decode};

@@ -36,6 +36,7 @@ impl House {
 impl Observe for House {
     async fn observe(&self) -> Report {
         Report {
+            lamp: "1 short flash every 2 s".into(),
             at: Timestamp::from_ms(1_795_237_475_120),
             health: self.0.lock().unwrap().clone(),
             condition: Condition::Delivered,

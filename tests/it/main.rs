@@ -7,8 +7,17 @@
 )]
 
 mod admin;
+mod configuration;
+mod gateway;
+mod journal;
+mod lanes;
+mod lanes_replay;
 mod listener;
+mod sinks;
+mod sinks_file;
+mod sinks_reach;
 mod support;
+mod tidy;
 mod tls;
 mod webhook;
 mod webhook_h2;

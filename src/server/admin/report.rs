@@ -13,6 +13,8 @@ pub struct Report {
     pub health: Health,
     /// What they amount to.
     pub condition: Condition,
+    /// What the lamp shows then.
+    pub lamp: String,
     /// The same in a sentence for a person.
     pub sentence: String,
 }
@@ -44,6 +46,7 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "at": report.at.to_string(),
         "condition": report.condition.as_str(),
         "sentence": report.sentence,
+        "lamp": report.lamp,
         "started": health.started,
         "journal": journal(health.journal),
         "companies": health.companies,
@@ -97,6 +100,7 @@ pub(super) mod tests {
                 certificate_left: Some(Duration::from_secs(61 * 86_400)),
             },
             condition: Condition::Blocked,
+            lamp: "3 short flashes every 3 s".into(),
             sentence: "serving - cannot deliver to erp".into(),
         }
     }

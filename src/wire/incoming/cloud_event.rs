@@ -5,7 +5,6 @@ use super::{Items, entity, identity, json};
 use crate::model::{EntityRef, EventTime, Notification, Operation, RealmId};
 use crate::wire::instant;
 use crate::wire::json::Key;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// An array of them.
@@ -95,13 +94,10 @@ fn says_something(data: &str) -> bool {
     data != "null" && !json::is_empty_object(data)
 }
 
-/// The id of the record that a merge removed, if `data` names one.
-///
-/// `data` travels on verbatim, so it has to be something that a receiver can read: half a surrogate
-/// pair, a number beyond a double or more than 127 levels would be a poison event for the sinks.
+/// The id of the record that a merge removed, if `data` names one. `data` travels on verbatim, so
+/// the sinks' receivers have to be able to read it.
 fn read_data(data: &str) -> Result<Option<String>, Fault> {
-    serde_json::from_str::<Value>(data)
-        .map_err(|error| Fault::new("data", json::complaint(&error)))?;
+    json::check_readable(data).map_err(|why| Fault::new("data", why))?;
     if !data.starts_with('{') {
         return Ok(None);
     }

@@ -6,6 +6,8 @@
 
 mod cloud_event;
 mod field;
+#[cfg(test)]
+mod hostile;
 mod legacy;
 #[cfg(test)]
 mod tests;

@@ -94,10 +94,7 @@ fn line_after(mark: &str, lines: &mpsc::Receiver<String>) -> String {
 }
 
 /// In the process started by [`Process::start`]: serves until its input ends, and returns true.
-#[expect(
-    clippy::print_stdout,
-    reason = "standard output is how it talks to the test"
-)]
+#[expect(clippy::print_stdout, reason = "how the child talks to the test")]
 pub(crate) async fn serve_if_child(limits: &Limits) -> bool {
     let Ok(directory) = std::env::var(DIRECTORY) else {
         return false;

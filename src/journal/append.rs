@@ -1,0 +1,337 @@
+//! Taking a receipt in: the transaction that makes a change and its deliveries at once.
+//!
+//! A delivery needs no row of its own: a lane is a cursor over the changes of its company, so a
+//! change is waiting for every sink from the moment it is committed.
+
+use super::events;
+use super::known::{Known, Seen};
+use super::rows::number;
+use super::touched::Touched;
+use crate::model::{
+    Form, Identity, Item, Kept, Notification, Origin, RealmId, Receipt, Seq, Timestamp,
+};
+use crate::rules::dedupe::{Verdict, is_late, judge};
+use crate::wire::identity::change_id;
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A receipt with everything computed that can be computed before it is the writer's turn.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    receipt: Receipt,
+    headers: String,
+    digest: [u8; 16],
+}
+
+/// An item that was not known before, and what it is filed under.
+struct New<'a> {
+    ordinal: usize,
+    item: &'a Item,
+    row: i64,
+    filed_under: Identity,
+    conflicting: bool,
+}
+
+/// Where the next change of a company goes.
+#[derive(Clone, Copy)]
+struct Place {
+    realm: i64,
+    sequence: i64,
+}
+
+impl Incoming {
+    /// Computes what does not need the database.
+    pub(super) fn new(receipt: Receipt) -> Self {
+        let headers = serde_json::Value::from_iter(
+            receipt
+                .headers
+                .iter()
+                .map(|(name, value)| vec![name.as_str(), value.as_str()]),
+        );
+        Self {
+            headers: headers.to_string(),
+            digest: digest(&receipt.body),
+            receipt,
+        }
+    }
+
+    /// Bytes that it may take in the file, generously.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = self.receipt.body.len() + self.headers.len() + 512 * self.receipt.items.len();
+        u64::try_from(bytes)
+            .unwrap_or(u64::MAX)
+            .saturating_add(16 << 10)
+    }
+}
+
+/// First 128 bits of SHA-256: notices a damaged body.
+pub(super) fn digest(body: &[u8]) -> [u8; 16] {
+    let mut first = [0; 16];
+    first
+        .iter_mut()
+        .zip(Sha256::digest(body))
+        .for_each(|(to, from)| *to = from);
+    first
+}
+
+/// Stores a receipt, or counts it where everything in it is known already.
+pub(super) fn append(
+    connection: &Connection,
+    known: &mut Known,
+    touched: &mut Touched,
+    incoming: &Incoming,
+) -> rusqlite::Result<Kept> {
+    let receipt = &incoming.receipt;
+    let seq = Seq(next_number(connection, "receipt")?);
+    let (new, repeated) = sift(connection, known, receipt, seq)?;
+    touched.arrived(receipt.received_at);
+    if let (true, Some(of)) = (new.is_empty(), repeated) {
+        count_repeat(connection, of, receipt.received_at)?;
+        return Ok(Kept::Repeat { of });
+    }
+    let changes = insert_receipt(connection, incoming, seq, &new)?;
+    let mut places = allocate(connection, touched, &new)?;
+    for new in &new {
+        connection
+            .prepare_cached(
+                "INSERT INTO seen (row, at, receipt, content, identity) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                new.row,
+                receipt.received_at.as_ms(),
+                seq.0,
+                new.item.content().cast_signed(),
+                new.filed_under.0,
+            ])?;
+        match new.item {
+            Item::Notification(notification) => {
+                if let Some(place) = places.get_mut(&notification.realm) {
+                    insert_change(connection, new, notification, seq, *place)?;
+                    place.sequence += 1;
+                }
+                if new.conflicting {
+                    let text = format!(
+                        "receipt {seq}: {} of company {} came under an identity that had other content",
+                        notification.entity, notification.realm
+                    );
+                    events::insert(connection, receipt.received_at, "conflict", &text)?;
+                }
+            }
+            Item::Unreadable(unreadable) => {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO unreadable (receipt, ordinal, place, why) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![seq.0, number(new.ordinal), unreadable.at, unreadable.why])?;
+            }
+        }
+    }
+    Ok(Kept::New { seq, changes })
+}
+
+/// The number that the next row of a table gets; none is ever given twice, pruned or not.
+fn next_number(connection: &Connection, table: &str) -> rusqlite::Result<i64> {
+    let newest: Option<i64> = connection
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?
+        .query_row([table], |row| row.get(0))
+        .optional()?;
+    Ok(newest.unwrap_or(0) + 1)
+}
+
+/// What of a receipt is new, filed already in the index; and the receipt that the first item came
+/// with when it is not.
+fn sift<'a>(
+    connection: &Connection,
+    known: &mut Known,
+    receipt: &'a Receipt,
+    seq: Seq,
+) -> rusqlite::Result<(Vec<New<'a>>, Option<Seq>)> {
+    let mut new = Vec::with_capacity(receipt.items.len());
+    let mut repeated = None;
+    for (ordinal, item) in receipt.items.iter().enumerate() {
+        let (identity, content) = (item.identity(), item.content());
+        let mut filed_under = identity;
+        let mut seen = known.look_up(connection, identity)?;
+        let conflicting = judge(seen.map(|seen| seen.content), content) == Verdict::Conflict;
+        if conflicting {
+            filed_under = conflict_identity(identity, content);
+            seen = known.look_up(connection, filed_under)?;
+        }
+        if let Some(seen) = seen {
+            repeated = repeated.or(Some(seen.receipt));
+            continue;
+        }
+        let row = known.add(
+            filed_under,
+            Seen {
+                content,
+                receipt: seq,
+            },
+        );
+        new.push(New {
+            ordinal,
+            item,
+            row,
+            filed_under,
+            conflicting,
+        });
+    }
+    Ok((new, repeated))
+}
+
+/// What a change with other content is filed under: its own id as bytes.
+fn conflict_identity(identity: Identity, content: u64) -> Identity {
+    parse_id(&change_id(identity, content, true).0).unwrap_or(identity)
+}
+
+/// The bytes of a change's id; `None` when it is not 32 hexadecimal digits.
+pub(super) fn parse_id(id: &str) -> Option<Identity> {
+    let number = (id.len() == 32).then(|| u128::from_str_radix(id, 16).ok())??;
+    Some(Identity(number.to_be_bytes()))
+}
+
+fn insert_receipt(
+    connection: &Connection,
+    incoming: &Incoming,
+    seq: Seq,
+    new: &[New<'_>],
+) -> rusqlite::Result<u32> {
+    let receipt = &incoming.receipt;
+    let unreadable = new
+        .iter()
+        .filter(|new| matches!(new.item, Item::Unreadable(_)))
+        .count();
+    let changes = new.len() - unreadable;
+    connection
+        .prepare_cached(
+            "INSERT INTO receipt (seq, received_at, verifier, form, items, first_change, changes, \
+             unreadable, headers, digest, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            seq.0,
+            receipt.received_at.as_ms(),
+            receipt.verifier,
+            receipt.form.map(Form::as_str),
+            number(receipt.items.len()),
+            next_number(connection, "change")?,
+            number(changes),
+            number(unreadable),
+            incoming.headers,
+            incoming.digest,
+            &receipt.body[..],
+        ])?;
+    if unreadable > 0 {
+        events::count(connection, "unreadable", number(unreadable))?;
+    }
+    Ok(u32::try_from(changes).unwrap_or(u32::MAX))
+}
+
+/// Takes the places in the order of every company for what is new, all at once for each.
+fn allocate<'a>(
+    connection: &Connection,
+    touched: &mut Touched,
+    new: &[New<'a>],
+) -> rusqlite::Result<BTreeMap<&'a RealmId, Place>> {
+    let mut counts: BTreeMap<&RealmId, i64> = BTreeMap::new();
+    for new in new {
+        if let Item::Notification(notification) = new.item {
+            *counts.entry(&notification.realm).or_default() += 1;
+        }
+    }
+    let mut places = BTreeMap::new();
+    for (name, count) in counts {
+        let (realm, newest): (i64, i64) = connection
+            .prepare_cached(
+                "INSERT INTO realm (name, sequence) VALUES (?1, ?2) ON CONFLICT (name) \
+                 DO UPDATE SET sequence = sequence + excluded.sequence RETURNING id, sequence",
+            )?
+            .query_row((name.as_str(), count), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        touched.changed(name, newest == count);
+        places.insert(
+            name,
+            Place {
+                realm,
+                sequence: newest - count + 1,
+            },
+        );
+    }
+    Ok(places)
+}
+
+fn insert_change(
+    connection: &Connection,
+    new: &New<'_>,
+    notification: &Notification,
+    receipt: Seq,
+    place: Place,
+) -> rusqlite::Result<()> {
+    let late = note_newest(connection, notification, place.realm)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO change (receipt, ordinal, realm, sequence, kind, entity, operation, \
+             happened, happened_at, deleted_id, event_type, sender_id, data, origin, late, \
+             conflicting, identity, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+             ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        )?
+        .execute(params![
+            receipt.0,
+            number(new.ordinal),
+            place.realm,
+            place.sequence,
+            notification.entity.kind,
+            notification.entity.id,
+            notification.operation.as_str(),
+            notification.happened.text,
+            notification.happened.at.map(Timestamp::as_ms),
+            notification.deleted_id,
+            notification.event_type,
+            notification.sender_id,
+            notification.data,
+            Origin::Webhook.as_str(),
+            late,
+            new.conflicting,
+            notification.identity.0,
+            notification.content.cast_signed(),
+        ])?;
+    Ok(())
+}
+
+/// Whether the change comes late; remembers its time where it is the newest of its record.
+fn note_newest(
+    connection: &Connection,
+    notification: &Notification,
+    realm: i64,
+) -> rusqlite::Result<bool> {
+    let Some(happened) = notification.happened.at else {
+        return Ok(false);
+    };
+    let kind = notification.entity.kind.to_lowercase();
+    let id = &notification.entity.id;
+    let newest = connection
+        .prepare_cached("SELECT newest_at FROM entity WHERE realm = ?1 AND kind = ?2 AND id = ?3")?
+        .query_row((realm, &kind, id), |row| row.get(0))
+        .optional()?
+        .map(Timestamp::from_ms);
+    if newest.is_none_or(|newest| newest < happened) {
+        connection
+            .prepare_cached(
+                "INSERT INTO entity (realm, kind, id, newest_at) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (realm, kind, id) DO UPDATE SET newest_at = excluded.newest_at",
+            )?
+            .execute((realm, &kind, id, happened.as_ms()))?;
+    }
+    Ok(is_late(Some(happened), newest))
+}
+
+/// Counts a delivery that brought nothing new on the receipt that it repeats, if that is still kept.
+fn count_repeat(connection: &Connection, of: Seq, at: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO repetition (receipt, count, last_at) \
+             SELECT seq, 1, ?2 FROM receipt WHERE seq = ?1 \
+             ON CONFLICT (receipt) DO UPDATE SET count = count + 1, last_at = excluded.last_at",
+        )?
+        .execute((of.0, at.as_ms()))?;
+    Ok(())
+}

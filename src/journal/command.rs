@@ -1,0 +1,74 @@
+//! What the writer is asked to do, and how it answers: only when the batch has met its fate.
+
+use super::append::Incoming;
+use super::error::Failure;
+use super::retention::Tidied;
+use super::{Error, events};
+use crate::model::{Attempt, ChangeSeq, Delivery, Kept, Settlement, SinkName, Timestamp};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What the writer is asked to do.
+pub(super) enum Task {
+    /// Keep a receipt.
+    Append(Box<Incoming>, Answer<Kept>),
+    /// Record what became of a delivery.
+    Settle(Box<(Delivery, Attempt, Settlement)>, Answer<()>),
+    /// File replays.
+    Replay(Vec<(ChangeSeq, SinkName)>, Timestamp, Answer<u64>),
+    /// Switch a sink on again.
+    Enable(SinkName, Answer<()>),
+    /// Remember an event.
+    Note(events::Event, Answer<()>),
+    /// One step of retention.
+    Tidy(Timestamp, Answer<Tidied>),
+    /// Everything before this was asked; close the file.
+    Close(Answer<()>),
+}
+
+/// A task and the place that it takes in the queue.
+pub(super) struct Command {
+    /// What to do.
+    pub task: Task,
+    /// Given back when the task is taken out of the queue.
+    pub place: OwnedSemaphorePermit,
+}
+
+/// What is to be said to a caller once the batch is committed, or was not.
+pub(super) type Promise = Box<dyn FnOnce(Result<(), Error>)>;
+
+/// Turns a result into what will be said, and into what it means for the batch.
+pub(super) fn promise<T: 'static>(
+    answer: Answer<T>,
+    result: Result<T, Failure>,
+) -> (Promise, Result<(), Failure>) {
+    let (said, meaning) = match result {
+        Ok(value) => (Ok(value), Ok(())),
+        Err(Failure::Refused(error)) => (Err(error.clone()), Err(Failure::Refused(error))),
+        Err(Failure::Sqlite(error)) => (
+            Err(Error::Broken(error.to_string())),
+            Err(Failure::Sqlite(error)),
+        ),
+    };
+    // A caller that no longer waits has no need of the answer.
+    (
+        Box::new(move |fate| drop(answer.send(fate.and(said)))),
+        meaning,
+    )
+}
+
+/// A promise that can only be kept by saying why not.
+pub(super) fn refusal(task: Task) -> Promise {
+    fn of<T: 'static>(answer: Answer<T>) -> Promise {
+        promise(answer, Err(Failure::Refused(Error::Closed))).0
+    }
+    match task {
+        Task::Append(_, answer) => of(answer),
+        Task::Settle(_, answer) | Task::Enable(_, answer) | Task::Note(_, answer) => of(answer),
+        Task::Close(answer) => of(answer),
+        Task::Replay(_, _, answer) => of(answer),
+        Task::Tidy(_, answer) => of(answer),
+    }
+}

@@ -1,0 +1,112 @@
+//! What can go wrong with the journal, named by what the caller can do about it.
+
+use rusqlite::ErrorCode;
+use std::path::PathBuf;
+
+/// Why the journal did not do what it was asked for.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// Too much waits for the writer, or another program holds the file: try again in a moment.
+    #[error("the journal is busy")]
+    Busy,
+    /// The byte budget or the disk is used up; nothing was kept. Try again when there is room.
+    #[error("the journal is full")]
+    Full,
+    /// A write or a sync failed, and what is on the disk is no longer certain. Nothing is written
+    /// any more; end the process, opening again is the only repair.
+    #[error("the journal is broken: {0}")]
+    Broken(String),
+    /// A read did not end within its deadline, or was refused by the file; ask again or for less.
+    #[error("the journal could not be read: {0}")]
+    Unread(String),
+    /// Another process has this journal open for writing: stop that one first.
+    #[error("another process has the journal open: {} is locked", .0.display())]
+    Locked(PathBuf),
+    /// A newer relay wrote it: install that version or a later one.
+    #[error("the journal has format {found}, this program knows formats up to {known}")]
+    Newer {
+        /// Its format.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// It is a database of something else: configure another path.
+    #[error("{} is a database, but not a journal of qbo-relay", .0.display())]
+    Foreign(PathBuf),
+    /// The file or its directory cannot be used: a person has to look.
+    #[error("the journal cannot be used: {0}")]
+    Unusable(String),
+    /// No sink of that name is configured.
+    #[error("no sink named {0} is configured")]
+    UnknownSink(String),
+    /// The journal was closed.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+impl Error {
+    /// What a failed write means. `disk_full` tells what the file system says about its free space:
+    /// SQLite has no own code for a shared-memory file that cannot grow.
+    pub(super) fn of_write(error: &rusqlite::Error, disk_full: bool) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::SystemIoFailure)
+                if disk_full
+                    && error.sqlite_extended_error_code()
+                        == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) =>
+            {
+                Self::Full
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+
+    /// What a failed read means.
+    pub(super) fn of_read(error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::OperationInterrupted) => Self::Unread("it took too long".into()),
+            _ => Self::Unread(error.to_string()),
+        }
+    }
+
+    /// Whether the file itself is damaged, so that setting it aside helps.
+    pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        )
+    }
+}
+
+/// Why something was not done, while it is not clear yet what that means: SQLite said so, which is
+/// about the file and everybody, or this program did, which is about the one request.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// SQLite's word.
+    Sqlite(rusqlite::Error),
+    /// Our own.
+    Refused(Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Sqlite(error) => Self::Unusable(error.to_string()),
+            Failure::Refused(error) => error,
+        }
+    }
+}

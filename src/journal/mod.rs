@@ -1,0 +1,393 @@
+//! The journal: every receipt on the disk before it is acknowledged, every change told on in order.
+//!
+//! One SQLite file, one thread that writes ([`writer`]), one that reads ([`reader`]). The server
+//! appends, the worker looks at lanes and settles deliveries, the roof opens and closes. What this
+//! module promises:
+//!
+//! 1. **When [`append`](Journal::append) returns, the receipt survives loss of power** (I1). The
+//!    file is in write-ahead mode with `synchronous=FULL`, both read back at the start, and the
+//!    answer goes out after the commit of its batch.
+//! 2. **A batch is all or nothing, and its members get their numbers in order of arrival.** Numbers
+//!    come from the database, never from a clock. A company's `sequence` has no gaps: what was
+//!    rolled back consumed none, what was pruned is accounted for.
+//! 3. **There is one writer** (I2), across processes too: a lock beside the file. It takes one
+//!    command, then whatever else is already waiting up to the batch limit, commits, then answers
+//!    all. It never waits for company. Nobody else writes and nobody else empties the log.
+//! 4. **After a failed write or sync nothing is written any more** (I11). Every member of the batch
+//!    is told, every later call is refused, [`broken`](Journal::broken) resolves; the process ends,
+//!    and opening again is the only repair. What opening finds in the log is made durable before it
+//!    is built upon. A full disk is different: appends are refused before a promise is made, a
+//!    reserve lets what was promised be finished, and it resumes by itself when there is room.
+//! 5. **A change and its deliveries are born in one transaction; a delivery is settled in one.** A
+//!    lane is a cursor over the changes of its company.
+//! 6. **Rows are never edited except for state columns.** Retention deletes whole finished receipts,
+//!    oldest first, never unfinished work, and gives the space back in small steps.
+//! 7. **Reading never blocks writing.** Readers are read-only, their transactions are short, and they
+//!    have a deadline.
+//! 8. **A damaged file does not stop the relay.** It is set aside under a new name, an empty journal
+//!    serves in its place, and [`found`](Journal::found) says so. Companies count from 1 again then.
+//! 9. **A repeat is acknowledged and counted, not stored twice**, and this outlasts a restart and the
+//!    receipt itself. The same identity with other content: both are kept, and it is reported.
+//!
+//! Each sentence has its test in `tests/it/journal`.
+
+mod append;
+mod command;
+mod error;
+mod events;
+mod known;
+mod migrate;
+mod open;
+mod reader;
+mod replay;
+mod retention;
+mod room;
+mod rows;
+mod settle;
+mod shared;
+mod touched;
+mod writer;
+
+pub use error::Error;
+pub use events::Event;
+pub use open::Found;
+pub use reader::{LaneTrouble, Snapshot};
+pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
+pub use retention::Tidied;
+
+use crate::model::{
+    Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Lane, LaneView, Limits, RealmId, Receipt,
+    Settlement, SinkName, Timestamp,
+};
+use append::Incoming;
+use command::{Answer, Command, Task};
+use reader::Reader;
+use shared::Shared;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use writer::Writer;
+
+/// What the journal needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file; `<path>-wal`, `<path>-shm` and `<path>-lock` lie beside it. Its directory is made
+    /// with mode 0700 where it is missing.
+    pub path: PathBuf,
+    /// Bytes that the file and its log may take together.
+    pub bytes_max: u64,
+    /// Age at which finished receipts are deleted.
+    pub keep: Duration,
+    /// The configured sinks. A new one gets the changes from now on; one that was configured
+    /// before goes on where it stood.
+    pub sinks: Vec<SinkName>,
+    /// Bounds of queue, batch and reads.
+    pub limits: Limits,
+}
+
+/// What a sink's format needs of a lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// Changes at most, at least 1.
+    pub max: usize,
+    /// Only changes that came with one receipt.
+    pub one_receipt: bool,
+    /// The body of that receipt too.
+    pub body: bool,
+}
+
+/// A handle on the open journal; all of them are equal.
+#[derive(Clone)]
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    queue: SyncSender<Command>,
+    /// Places in the queue; closed when the journal is.
+    places: Arc<Semaphore>,
+    reader: Reader,
+    shared: Arc<Shared>,
+    sinks: Arc<HashMap<SinkName, i64>>,
+    bytes_max: u64,
+    found: Found,
+}
+
+impl Journal {
+    /// Opens the journal, or makes it, and starts its threads. Blocks for as long as reading the
+    /// log back and the check take, at most a few seconds.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Newer`], [`Error::Foreign`] or [`Error::Unusable`]; all are for
+    /// a person.
+    pub fn open(settings: Settings, now: Timestamp) -> Result<Self, Error> {
+        let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
+        let mut opened = open::open(&settings, now)?;
+        let prepared = open::register_sinks(&mut opened.connection, &settings.sinks, now)
+            .map_err(|error| unusable(&error))?;
+        let sinks = Arc::new(prepared.sinks);
+        let shared = Arc::new(Shared::new(prepared.last_receipt_at));
+        let (bytes_max, limits, path) = (
+            settings.bytes_max,
+            settings.limits.clone(),
+            settings.path.clone(),
+        );
+        let writer = Writer::new(
+            opened.connection,
+            opened.lock,
+            settings,
+            Arc::clone(&sinks),
+            Arc::clone(&shared),
+            now,
+        )
+        .map_err(|error| unusable(&error))?;
+        let reader = Reader::start(open::open_read_only(&path)?, limits.read)
+            .map_err(|error| unusable(&error))?;
+        let places = limits.append_queue_max.clamp(1, Semaphore::MAX_PERMITS);
+        let (queue, commands) = sync_channel(places);
+        std::thread::Builder::new()
+            .name("journal-writer".into())
+            .spawn(move || writer.run(&commands))
+            .map_err(|error| unusable(&error))?;
+        Ok(Self(Arc::new(Inner {
+            queue,
+            places: Arc::new(Semaphore::new(places)),
+            reader,
+            shared,
+            sinks,
+            bytes_max,
+            found: opened.found,
+        })))
+    }
+
+    /// How the file was found when it was opened.
+    pub fn found(&self) -> &Found {
+        &self.0.found
+    }
+
+    /// Keeps a receipt. When this returns `Ok`, it survives loss of power (I1).
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait already, [`Error::Full`] when there is no room,
+    /// [`Error::Broken`] or [`Error::Closed`]. The receipt is not promised to be kept then; after
+    /// `Broken` it may or may not be there, and a repeat of it is recognized if it is.
+    pub async fn append(&self, receipt: Receipt) -> Result<Kept, Error> {
+        self.check()?;
+        let place =
+            Arc::clone(&self.0.places)
+                .try_acquire_owned()
+                .map_err(|error| match error {
+                    tokio::sync::TryAcquireError::NoPermits => Error::Busy,
+                    tokio::sync::TryAcquireError::Closed => Error::Closed,
+                })?;
+        let incoming = Box::new(Incoming::new(receipt));
+        self.ask(place, |answer| Task::Append(incoming, answer))
+            .await
+    }
+
+    /// What a lane could do next. A company or sink that is not known has nothing to do.
+    ///
+    /// # Errors
+    /// [`Error::Unread`] past the deadline `limits.read`.
+    pub async fn lane_view(&self, lane: &Lane, ask: Ask) -> Result<LaneView, Error> {
+        let Some(sink) = self.0.sinks.get(&lane.sink).copied() else {
+            return Err(Error::UnknownSink(lane.sink.to_string()));
+        };
+        let realm = lane.realm.clone();
+        self.read(move |connection| reader::lane_view(connection, sink, &realm, ask))
+            .await
+    }
+
+    /// Records what became of a delivery. Waits for a place in the queue.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when even the reserve is used up: the delivery is not settled, try again.
+    /// [`Error::Broken`] and [`Error::Closed`] as for an append.
+    pub async fn settle(
+        &self,
+        delivery: &Delivery,
+        attempt: &Attempt,
+        settlement: &Settlement,
+    ) -> Result<(), Error> {
+        let settling = Box::new((delivery.clone(), attempt.clone(), settlement.clone()));
+        self.command(|answer| Task::Settle(settling, answer)).await
+    }
+
+    /// Every configured sink with every company.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub async fn lanes(&self) -> Result<Vec<Lane>, Error> {
+        self.read(reader::lanes).await
+    }
+
+    /// Changes whenever a lane of this company should look again.
+    pub fn subscribe(&self, realm: &RealmId) -> watch::Receiver<u64> {
+        self.0.shared.subscribe(realm)
+    }
+
+    /// Changes whenever there is a new company.
+    pub fn subscribe_companies(&self) -> watch::Receiver<u64> {
+        self.0.shared.subscribe_companies()
+    }
+
+    /// Sends old changes again; with `dry_run` only says which would go where. Nothing is filed
+    /// for a sink that has yet to get the change in the ordinary course.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSink`]; [`Error::Unread`] and [`Error::Full`] after what was filed so far
+    /// (asking again files the rest).
+    pub async fn replay(
+        &self,
+        request: ReplayRequest,
+        dry_run: bool,
+        now: Timestamp,
+    ) -> Result<ReplayPlan, Error> {
+        let sinks = Arc::new(self.chosen(request.sinks.as_deref())?);
+        let selection = Arc::new(request.selection);
+        let mut plan = ReplayPlan::default();
+        let mut after = 0;
+        loop {
+            let (asked, among) = (Arc::clone(&selection), Arc::clone(&sinks));
+            let page = self
+                .read(move |connection| replay::choose(connection, &asked, &among, after))
+                .await?;
+            if !dry_run && !page.planned.is_empty() {
+                let requests = page
+                    .planned
+                    .iter()
+                    .map(|planned| (planned.change.seq, planned.sink.clone()))
+                    .collect();
+                self.command(|answer| Task::Replay(requests, now, answer))
+                    .await?;
+            }
+            plan.planned.extend(page.planned);
+            plan.waiting += page.waiting;
+            plan.under_way += page.under_way;
+            match page.next {
+                Some(next) if plan.planned.len() < ReplayPlan::MAX => after = next,
+                next => {
+                    plan.more = next.map(|next| ChangeSeq(next.saturating_add(1)));
+                    return Ok(plan);
+                }
+            }
+        }
+    }
+
+    /// Switches a sink on that a 410 switched off, and lets its lanes try at once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSink`], or as for [`settle`](Self::settle).
+    pub async fn enable_sink(&self, name: &SinkName) -> Result<(), Error> {
+        let name = name.clone();
+        self.command(|answer| Task::Enable(name, answer)).await
+    }
+
+    /// Remembers something that a person may ask about after a reboot. Each is a write to the disk.
+    ///
+    /// # Errors
+    /// As for [`settle`](Self::settle).
+    pub async fn note(&self, event: Event) -> Result<(), Error> {
+        self.command(|answer| Task::Note(event, answer)).await
+    }
+
+    /// Counts, troubles and events at one moment. Cheap at any size.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let snapshot = self.read(reader::snapshot).await?;
+        Ok(Snapshot {
+            last_receipt_at: self.0.shared.last_receipt_at(),
+            bytes_used: self.0.shared.bytes_used(),
+            bytes_max: self.0.bytes_max,
+            ..snapshot
+        })
+    }
+
+    /// One small step of retention; call again at once while it says that there is more.
+    ///
+    /// # Errors
+    /// As for [`settle`](Self::settle).
+    pub async fn tidy(&self, now: Timestamp) -> Result<Tidied, Error> {
+        self.command(|answer| Task::Tidy(now, answer)).await
+    }
+
+    /// Whether it takes receipts.
+    pub fn health(&self) -> JournalHealth {
+        self.0.shared.health()
+    }
+
+    /// Resolves when the journal has broken, with the cause; never before.
+    pub async fn broken(&self) -> Error {
+        let mut broken = self.0.shared.watch_broken();
+        match broken.wait_for(Option::is_some).await {
+            Ok(cause) => cause.clone().unwrap_or(Error::Closed),
+            Err(_) => Error::Closed,
+        }
+    }
+
+    /// Finishes what was asked before, empties the log and closes the file. Other handles are
+    /// refused from then on.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] when it was.
+    pub async fn close(self) -> Result<(), Error> {
+        let closed = self.command(Task::Close).await;
+        self.0.places.close();
+        closed
+    }
+
+    fn chosen(&self, names: Option<&[SinkName]>) -> Result<HashMap<SinkName, i64>, Error> {
+        let Some(names) = names else {
+            return Ok((*self.0.sinks).clone());
+        };
+        let one = |name: &SinkName| {
+            let id = self.0.sinks.get(name).copied();
+            let id = id.ok_or_else(|| Error::UnknownSink(name.to_string()))?;
+            Ok((name.clone(), id))
+        };
+        names.iter().map(one).collect()
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.0.reader.ask(question).await
+    }
+
+    async fn command<T>(&self, task: impl FnOnce(Answer<T>) -> Task) -> Result<T, Error> {
+        self.check()?;
+        let place = Arc::clone(&self.0.places)
+            .acquire_owned()
+            .await
+            .map_err(|_| self.gone())?;
+        self.ask(place, task).await
+    }
+
+    async fn ask<T>(
+        &self,
+        place: OwnedSemaphorePermit,
+        task: impl FnOnce(Answer<T>) -> Task,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command {
+            task: task(answer),
+            place,
+        };
+        // Never full: there are as many places as there is room.
+        self.0.queue.try_send(command).map_err(|_| self.gone())?;
+        answered.await.map_err(|_| self.gone())?
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.0.shared.broken().map_or(Ok(()), Err)
+    }
+
+    /// Why the writer's thread does not answer.
+    fn gone(&self) -> Error {
+        self.0.shared.broken().unwrap_or(Error::Closed)
+    }
+}

@@ -1,0 +1,318 @@
+//! Reading: one thread with a read-only connection, and the questions that the relay asks.
+//!
+//! Each question is one short read transaction with a deadline, so reading neither blocks the writer
+//! nor keeps the log from being reused. Nothing here writes; the connection could not.
+
+use super::events::{self, Event};
+use super::rows::{self, CHANGE, CHANGE_FROM, number};
+use super::{Ask, Error};
+use crate::model::{Lane, LaneState, LaneView, RealmId, ReplayHead, Seq, SinkName, Timestamp};
+use bytes::Bytes;
+use rusqlite::{Connection, InterruptHandle, OptionalExtension};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// Questions that wait for the reader thread.
+const QUEUE: usize = 64;
+
+/// Events that a snapshot shows.
+const EVENTS: usize = 20;
+
+type Work = Box<dyn FnOnce(&Connection) + Send>;
+
+struct Question {
+    number: u64,
+    work: Work,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The way to the reader thread, which ends when this is dropped.
+pub(super) struct Reader {
+    queue: SyncSender<Question>,
+    places: Arc<Semaphore>,
+    interrupt: InterruptHandle,
+    /// The question that is being answered.
+    current: Arc<AtomicU64>,
+    asked: AtomicU64,
+    deadline: Duration,
+}
+
+impl Reader {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection, deadline: Duration) -> std::io::Result<Self> {
+        let (queue, questions) = sync_channel(QUEUE);
+        let interrupt = connection.get_interrupt_handle();
+        let current = Arc::new(AtomicU64::new(0));
+        let running = Arc::clone(&current);
+        std::thread::Builder::new()
+            .name("journal-reader".into())
+            .spawn(move || answer_all(&connection, &questions, &running))?;
+        Ok(Self {
+            queue,
+            places: Arc::new(Semaphore::new(QUEUE)),
+            interrupt,
+            current,
+            asked: AtomicU64::new(0),
+            deadline,
+        })
+    }
+
+    /// Asks, and waits for the answer until the deadline.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let asked = async {
+            let place = Arc::clone(&self.places)
+                .acquire_owned()
+                .await
+                .map_err(|_| Error::Closed)?;
+            let (answer, answered) = oneshot::channel();
+            let work: Work = Box::new(move |connection| {
+                // Nobody waits any more when the deadline has passed.
+                let _ = answer.send(in_one_view(connection, question));
+            });
+            let question = Question {
+                number,
+                work,
+                _place: place,
+            };
+            // Never full: there are as many places as there is room.
+            self.queue.try_send(question).map_err(|_| Error::Closed)?;
+            answered
+                .await
+                .map_err(|_| Error::Closed)?
+                .map_err(|error| Error::of_read(&error))
+        };
+        if let Ok(answer) = tokio::time::timeout(self.deadline, asked).await {
+            return answer;
+        }
+        if self.current.load(Ordering::SeqCst) == number {
+            self.interrupt.interrupt();
+        }
+        Err(Error::Unread("it took too long".into()))
+    }
+}
+
+fn answer_all(connection: &Connection, questions: &Receiver<Question>, current: &AtomicU64) {
+    while let Ok(question) = questions.recv() {
+        current.store(question.number, Ordering::SeqCst);
+        (question.work)(connection);
+        current.store(0, Ordering::SeqCst);
+    }
+}
+
+/// Runs a question in a read transaction of its own, so that all it sees is of one moment.
+pub(super) fn in_one_view<T>(
+    connection: &Connection,
+    question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let view = connection.unchecked_transaction()?;
+    let answer = question(&view)?;
+    view.commit()?;
+    Ok(answer)
+}
+
+/// What a lane could do next.
+pub(super) fn lane_view(
+    connection: &Connection,
+    sink: i64,
+    realm: &RealmId,
+    ask: Ask,
+) -> rusqlite::Result<LaneView> {
+    let found = connection
+        .prepare_cached(
+            "SELECT ifnull(l.attempts, 0), l.first_attempt_at, l.next_attempt_at, l.last_failure, \
+             m.id, ifnull(l.through, 0), s.disabled_at IS NOT NULL \
+             FROM realm m JOIN sink s ON s.id = ?1 \
+             LEFT JOIN lane l ON l.realm = m.id AND l.sink = s.id WHERE m.name = ?2",
+        )?
+        .query_row((sink, realm.as_str()), |row| {
+            let place: (i64, i64) = (row.get(4)?, row.get(5)?);
+            Ok((rows::lane_state(row, 0)?, place, row.get(6)?))
+        })
+        .optional()?;
+    let Some((state, (realm, through), disabled)) = found else {
+        return Ok(LaneView::default());
+    };
+    let sql = format!(
+        "SELECT {CHANGE} FROM {CHANGE_FROM} WHERE c.realm = ?1 AND c.sequence > ?2 \
+         ORDER BY c.sequence LIMIT ?3"
+    );
+    let mut head = connection
+        .prepare_cached(&sql)?
+        .query_map((realm, through, number(ask.max)), rows::change)?
+        .collect::<Result<Vec<_>, _>>()?;
+    let first = head.first().map(|change| change.receipt);
+    if ask.one_receipt {
+        head.retain(|change| Some(change.receipt) == first);
+    }
+    let body = match first {
+        Some(receipt) if ask.body => body(connection, receipt)?,
+        _ => None,
+    };
+    let replay = replay_head(connection, sink, realm, ask)?;
+    Ok(LaneView {
+        disabled,
+        state,
+        head,
+        body,
+        replay,
+    })
+}
+
+fn replay_head(
+    connection: &Connection,
+    sink: i64,
+    realm: i64,
+    ask: Ask,
+) -> rusqlite::Result<Option<ReplayHead>> {
+    let sql = format!(
+        "SELECT {CHANGE}, p.attempts, p.first_attempt_at, p.next_attempt_at, p.last_failure, p.id \
+         FROM replay p JOIN change c ON c.seq = p.change JOIN realm m ON m.id = c.realm \
+         JOIN receipt r ON r.seq = c.receipt \
+         WHERE p.sink = ?1 AND p.realm = ?2 AND p.done_at IS NULL \
+         ORDER BY ifnull(p.next_attempt_at, 0), p.id LIMIT 1"
+    );
+    let found = connection
+        .prepare_cached(&sql)?
+        .query_row((sink, realm), |row| {
+            let change = rows::change(row)?;
+            Ok(ReplayHead {
+                id: row.get(23)?,
+                state: rows::lane_state(row, 19)?,
+                change,
+                body: None,
+            })
+        })
+        .optional()?;
+    match found {
+        Some(head) if ask.body => {
+            let body = body(connection, head.change.receipt)?;
+            Ok(Some(ReplayHead { body, ..head }))
+        }
+        other => Ok(other),
+    }
+}
+
+fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>> {
+    let body: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
+        .query_row([receipt.0], |row| row.get(0))
+        .optional()?;
+    Ok(body.map(Bytes::from))
+}
+
+/// Every configured sink with every company.
+pub(super) fn lanes(connection: &Connection) -> rusqlite::Result<Vec<Lane>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name, m.name FROM sink s CROSS JOIN realm m WHERE s.configured = 1 \
+             ORDER BY s.name, m.id",
+        )?
+        .query_map((), lane)?
+        .collect()
+}
+
+fn lane(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lane> {
+    let sink = SinkName::new(row.get::<_, String>(0)?).ok_or_else(|| rows::strange(0, "sink"))?;
+    let realm =
+        RealmId::new(row.get::<_, String>(1)?).ok_or_else(|| rows::strange(1, "company"))?;
+    Ok(Lane { sink, realm })
+}
+
+/// The journal at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Companies seen so far.
+    pub companies: u64,
+    /// Receipts that are kept.
+    pub receipts: u64,
+    /// Changes that wait for some configured sink, counted once for each.
+    pub waiting: u64,
+    /// Replays that are not done.
+    pub replays: u64,
+    /// Dead letters that nobody has replayed.
+    pub dead_letters: u64,
+    /// Entries that are kept, authentic, and not understood.
+    pub unreadable: u64,
+    /// When the last authentic notification arrived, repeats included.
+    pub last_receipt_at: Option<Timestamp>,
+    /// Bytes of the file that are in use, the log included.
+    pub bytes_used: u64,
+    /// The byte budget.
+    pub bytes_max: u64,
+    /// Lanes whose last attempt failed, or whose sink was switched off and that have work.
+    pub troubles: Vec<LaneTrouble>,
+    /// What happened lately, newest first.
+    pub events: Vec<Event>,
+}
+
+/// A lane that cannot deliver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LaneTrouble {
+    /// The lane.
+    pub lane: Lane,
+    /// How its head fared.
+    pub state: LaneState,
+    /// When its sink was switched off by a 410.
+    pub disabled_at: Option<Timestamp>,
+    /// Changes that wait in it.
+    pub waiting: u64,
+}
+
+/// What the tables know of a snapshot; the rest is filled in by the handle.
+pub(super) fn snapshot(connection: &Connection) -> rusqlite::Result<Snapshot> {
+    let one = |sql: &str| -> rusqlite::Result<u64> {
+        let count: i64 = connection
+            .prepare_cached(sql)?
+            .query_row((), |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let taken = one("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'receipt'")?;
+    Ok(Snapshot {
+        companies: one("SELECT count(*) FROM realm")?,
+        receipts: taken.saturating_sub(events::counted(connection, "receipts_pruned")?),
+        waiting: one(
+            "SELECT ifnull(sum(m.sequence - ifnull(l.through, 0)), 0) FROM sink s CROSS JOIN realm m \
+             LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id WHERE s.configured = 1",
+        )?,
+        replays: one(
+            "SELECT count(*) FROM replay p JOIN sink s ON s.id = p.sink \
+             WHERE p.done_at IS NULL AND s.configured = 1",
+        )?,
+        dead_letters: events::counted(connection, "dead")?,
+        unreadable: events::counted(connection, "unreadable")?,
+        last_receipt_at: None,
+        bytes_used: 0,
+        bytes_max: 0,
+        troubles: troubles(connection)?,
+        events: events::newest(connection, EVENTS)?,
+    })
+}
+
+fn troubles(connection: &Connection) -> rusqlite::Result<Vec<LaneTrouble>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name, m.name, ifnull(l.attempts, 0), l.first_attempt_at, l.next_attempt_at, \
+             ifnull(l.last_failure, s.disabled_why), s.disabled_at, \
+             m.sequence - ifnull(l.through, 0) AS waiting \
+             FROM sink s CROSS JOIN realm m LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id \
+             WHERE s.configured = 1 AND (l.attempts > 0 OR (s.disabled_at IS NOT NULL AND waiting > 0)) \
+             ORDER BY s.name, m.id",
+        )?
+        .query_map((), |row| {
+            let waiting: i64 = row.get(7)?;
+            Ok(LaneTrouble {
+                lane: lane(row)?,
+                state: rows::lane_state(row, 2)?,
+                disabled_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
+                waiting: u64::try_from(waiting).unwrap_or(0),
+            })
+        })?
+        .collect()
+}

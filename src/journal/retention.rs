@@ -1,0 +1,313 @@
+//! Giving room back: whole finished receipts, oldest first, in small steps.
+//!
+//! Finished means: every configured sink has passed all its changes, no replay of them is open, and
+//! no dead letter of them waits for a person (that last one only until the age limit). What is not
+//! finished is never deleted, however old and however full the journal is.
+
+use super::events;
+use super::known::Known;
+use super::room::Room;
+use super::rows::number;
+use crate::model::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Receipts that one step looks at.
+const RECEIPTS: usize = 128;
+
+/// Identities that one step forgets.
+const IDENTITIES: usize = 1024;
+
+/// Pages that one step gives back to the file system.
+const PAGES: i64 = 128;
+
+/// Pages that may lie free in the file: they are used again without a write more than needed.
+const PAGES_SPARE: i64 = 256;
+
+/// What a step of retention did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tidied {
+    /// Receipts deleted.
+    pub receipts: u64,
+    /// Identities forgotten.
+    pub identities: u64,
+    /// Pages of the file given back.
+    pub pages: u64,
+    /// There is more to do: call again.
+    pub more: bool,
+}
+
+/// How far the way through the receipts has come.
+#[derive(Default, Debug)]
+pub(super) struct Sweep {
+    /// The last receipt that was looked at; 0 before the first.
+    after: i64,
+    /// The last way through found nothing to delete, and nothing was settled since.
+    barren: bool,
+    found: bool,
+}
+
+impl Sweep {
+    /// Something was settled, so there may be something to delete.
+    pub(super) fn settled(&mut self) {
+        self.barren = false;
+    }
+
+    /// Whether a step could make room.
+    pub(super) fn is_worthwhile(&self) -> bool {
+        !self.barren
+    }
+
+    fn end(&mut self) {
+        self.barren = !self.found;
+        self.after = 0;
+        self.found = false;
+    }
+}
+
+/// One step. `keep` is the age limit. When the clock stands before the newest receipt, it went
+/// backwards or has not been set yet: nothing is deleted by age then.
+pub(super) fn step(
+    connection: &Connection,
+    known: &mut Known,
+    sweep: &mut Sweep,
+    room: &Room,
+    keep: Duration,
+    now: Timestamp,
+) -> rusqlite::Result<Tidied> {
+    let newest: Option<i64> = connection
+        .prepare_cached("SELECT received_at FROM receipt ORDER BY seq DESC LIMIT 1")?
+        .query_row((), |row| row.get(0))
+        .optional()?;
+    let trusted = newest.is_none_or(|newest| newest <= now.as_ms());
+    let cutoff = if trusted {
+        now.minus(keep).as_ms()
+    } else {
+        i64::MIN
+    };
+    let mut tidied = Tidied::default();
+    prune_receipts(
+        connection,
+        sweep,
+        room.excess().unwrap_or(0),
+        cutoff,
+        &mut tidied,
+    )?;
+    forget_identities(
+        connection,
+        known,
+        room.identities_max(),
+        cutoff,
+        &mut tidied,
+    )?;
+    give_back(connection, &mut tidied)?;
+    Ok(tidied)
+}
+
+/// A receipt as retention sees it.
+struct Old {
+    seq: i64,
+    received_at: i64,
+    first: i64,
+    last: i64,
+    unreadable: i64,
+    bytes: u64,
+}
+
+fn prune_receipts(
+    connection: &Connection,
+    sweep: &mut Sweep,
+    excess: u64,
+    cutoff: i64,
+    tidied: &mut Tidied,
+) -> rusqlite::Result<()> {
+    let floors = floors(connection)?;
+    let mut freed = 0;
+    let old = oldest(connection, sweep.after)?;
+    let all = old.len() < RECEIPTS;
+    for receipt in old {
+        let aged = receipt.received_at < cutoff;
+        if !aged && freed >= excess {
+            sweep.end();
+            return Ok(());
+        }
+        sweep.after = receipt.seq;
+        if is_finished(connection, &receipt, floors.as_ref(), aged)? {
+            delete(connection, &receipt)?;
+            sweep.found = true;
+            freed += receipt.bytes;
+            tidied.receipts += 1;
+        }
+    }
+    if all {
+        sweep.end();
+    } else {
+        tidied.more = true;
+    }
+    Ok(())
+}
+
+fn oldest(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Old>> {
+    connection
+        .prepare_cached(
+            "SELECT seq, received_at, first_change, first_change + changes - 1, unreadable, \
+             length(body) + length(headers) + 512 * items + 256 \
+             FROM receipt WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        )?
+        .query_map((after, number(RECEIPTS)), |row| {
+            Ok(Old {
+                seq: row.get(0)?,
+                received_at: row.get(1)?,
+                first: row.get(2)?,
+                last: row.get(3)?,
+                unreadable: row.get(4)?,
+                bytes: u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0),
+            })
+        })?
+        .collect()
+}
+
+/// How far every configured sink is with each company; `None` when no sink is configured.
+fn floors(connection: &Connection) -> rusqlite::Result<Option<HashMap<i64, i64>>> {
+    let sinks: i64 = connection
+        .prepare_cached("SELECT count(*) FROM sink WHERE configured = 1")?
+        .query_row((), |row| row.get(0))?;
+    if sinks == 0 {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached(
+            "SELECT m.id, min(ifnull(l.through, 0)) FROM sink s CROSS JOIN realm m \
+             LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id \
+             WHERE s.configured = 1 GROUP BY m.id",
+        )?
+        .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+fn is_finished(
+    connection: &Connection,
+    receipt: &Old,
+    floors: Option<&HashMap<i64, i64>>,
+    aged: bool,
+) -> rusqlite::Result<bool> {
+    let span = (receipt.first, receipt.last);
+    if let Some(floors) = floors {
+        let mut statement = connection.prepare_cached(
+            "SELECT realm, max(sequence) FROM change WHERE seq BETWEEN ?1 AND ?2 GROUP BY realm",
+        )?;
+        let mut rows = statement.query(span)?;
+        while let Some(row) = rows.next()? {
+            let (realm, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if floors.get(&realm).is_none_or(|through| *through < sequence) {
+                return Ok(false);
+            }
+        }
+    }
+    let claimed = |sql: &str| -> rusqlite::Result<bool> {
+        connection
+            .prepare_cached(sql)?
+            .query_row(span, |row| row.get(0))
+    };
+    if claimed(
+        "SELECT EXISTS (SELECT 1 FROM replay p JOIN sink s ON s.id = p.sink \
+         WHERE p.change BETWEEN ?1 AND ?2 AND p.done_at IS NULL AND s.configured = 1)",
+    )? {
+        return Ok(false);
+    }
+    let mourned = !aged
+        && claimed(
+            "SELECT EXISTS (SELECT 1 FROM dead d JOIN sink s ON s.id = d.sink \
+             WHERE d.change BETWEEN ?1 AND ?2 AND d.replayed_at IS NULL AND s.configured = 1)",
+        )?;
+    Ok(!mourned)
+}
+
+/// Deletes a receipt with everything that it brought, and keeps the accounts.
+fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
+    let span = (receipt.first, receipt.last);
+    let run = |sql: &str| connection.prepare_cached(sql)?.execute(span);
+    let open_dead: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM dead WHERE change BETWEEN ?1 AND ?2 AND replayed_at IS NULL",
+        )?
+        .query_row(span, |row| row.get(0))?;
+    run("DELETE FROM dead WHERE change BETWEEN ?1 AND ?2")?;
+    run("DELETE FROM replay WHERE change BETWEEN ?1 AND ?2")?;
+    run(
+        "UPDATE realm SET pruned = pruned + n FROM (SELECT realm AS id, count(*) AS n FROM change \
+         WHERE seq BETWEEN ?1 AND ?2 GROUP BY realm) AS c WHERE realm.id = c.id",
+    )?;
+    // What is known of a record goes with its newest event; a newer one keeps it.
+    run(
+        "DELETE FROM entity WHERE (realm, kind, id, newest_at) IN (SELECT realm, lower(kind), entity, \
+         happened_at FROM change WHERE seq BETWEEN ?1 AND ?2)",
+    )?;
+    run("DELETE FROM change WHERE seq BETWEEN ?1 AND ?2")?;
+    if receipt.unreadable > 0 {
+        connection
+            .prepare_cached("DELETE FROM unreadable WHERE receipt = ?1")?
+            .execute([receipt.seq])?;
+        events::count(connection, "unreadable", -receipt.unreadable)?;
+    }
+    if open_dead > 0 {
+        events::count(connection, "dead", -open_dead)?;
+    }
+    connection
+        .prepare_cached("DELETE FROM repetition WHERE receipt = ?1")?
+        .execute([receipt.seq])?;
+    connection
+        .prepare_cached("DELETE FROM receipt WHERE seq = ?1")?
+        .execute([receipt.seq])?;
+    events::count(connection, "receipts_pruned", 1)
+}
+
+/// Identities outlive their receipts, up to the age limit and a share of the budget.
+fn forget_identities(
+    connection: &Connection,
+    known: &mut Known,
+    count_max: i64,
+    cutoff: i64,
+    tidied: &mut Tidied,
+) -> rusqlite::Result<()> {
+    let newest: i64 = connection
+        .prepare_cached("SELECT ifnull(max(row), 0) FROM seen")?
+        .query_row((), |row| row.get(0))?;
+    let last: Option<i64> = connection
+        .prepare_cached(
+            "SELECT max(row) FROM (SELECT row, at FROM seen ORDER BY row LIMIT ?1) \
+             WHERE at < ?2 OR row <= ?3",
+        )?
+        .query_row(
+            params![number(IDENTITIES), cutoff, newest - count_max],
+            |row| row.get(0),
+        )?;
+    if let Some(last) = last {
+        let gone = connection
+            .prepare_cached("DELETE FROM seen WHERE row <= ?1")?
+            .execute([last])?;
+        known.forget_through(last);
+        tidied.identities = u64::try_from(gone).unwrap_or(0);
+        tidied.more |= gone == IDENTITIES;
+    }
+    Ok(())
+}
+
+fn give_back(connection: &Connection, tidied: &mut Tidied) -> rusqlite::Result<()> {
+    let number = |pragma: &str| -> rusqlite::Result<i64> {
+        connection
+            .prepare_cached(pragma)?
+            .query_row((), |row| row.get(0))
+    };
+    let free = number("PRAGMA freelist_count")?;
+    let spare = PAGES_SPARE.max(number("PRAGMA page_count")? / 8);
+    if free > spare {
+        let pages = PAGES.min(free - spare);
+        connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        tidied.pages = u64::try_from(free - number("PRAGMA freelist_count")?).unwrap_or(0);
+        tidied.more |= free - pages > spare;
+    }
+    Ok(())
+}

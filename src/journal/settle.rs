@@ -1,0 +1,227 @@
+//! After an attempt: the transaction that says what became of a delivery.
+//!
+//! One row for a delivery in the ordinary course, however many changes it held: the lane's cursor.
+//! One row for a replay: its own.
+
+use super::error::Failure;
+use super::touched::Touched;
+use super::{Error, events};
+use crate::model::{Attempt, Delivery, Manner, Outcome, Settlement, SinkName, Stage};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Records what became of a delivery.
+pub(super) fn settle(
+    connection: &Connection,
+    touched: &mut Touched,
+    sink: i64,
+    delivery: &Delivery,
+    attempt: &Attempt,
+    settlement: &Settlement,
+) -> Result<(), Failure> {
+    touched.at(attempt.at);
+    if *settlement == Settlement::Disabled {
+        disable(connection, sink, &delivery.lane.sink, attempt)?;
+    }
+    match delivery.manner {
+        Manner::Live => settle_live(connection, touched, sink, delivery, attempt, settlement)?,
+        Manner::Replay(id) => settle_replay(connection, id, delivery, attempt, settlement)?,
+    }
+    if let Settlement::Dead { reason } = settlement {
+        for change in &delivery.changes {
+            bury(connection, sink, change.seq.0, attempt.at.as_ms(), reason)?;
+        }
+    }
+    Ok(())
+}
+
+/// Switches a sink on again and lets all its lanes try at once.
+pub(super) fn enable(
+    connection: &Connection,
+    touched: &mut Touched,
+    sink: i64,
+    name: &SinkName,
+) -> rusqlite::Result<()> {
+    let was_off = connection.execute(
+        "UPDATE sink SET disabled_at = NULL, disabled_why = NULL WHERE id = ?1 AND disabled_at IS NOT NULL",
+        [sink],
+    )?;
+    if was_off > 0 {
+        events::insert(
+            connection,
+            touched.now(),
+            "enabled",
+            &format!("sink {name} was switched on"),
+        )?;
+    }
+    for table in ["lane", "replay"] {
+        let reset = format!(
+            "UPDATE {table} SET attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL, \
+             last_failure = NULL WHERE sink = ?1 AND attempts > 0"
+        );
+        connection.execute(&reset, [sink])?;
+    }
+    touched.everyone();
+    Ok(())
+}
+
+fn settle_live(
+    connection: &Connection,
+    touched: &mut Touched,
+    sink: i64,
+    delivery: &Delivery,
+    attempt: &Attempt,
+    settlement: &Settlement,
+) -> Result<(), Failure> {
+    let Some(last) = delivery.changes.last() else {
+        return Ok(());
+    };
+    let realm: Option<i64> = connection
+        .prepare_cached("SELECT id FROM realm WHERE name = ?1")?
+        .query_row([delivery.lane.realm.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(realm) = realm else {
+        let company = &delivery.lane.realm;
+        return Err(Error::Unread(format!("there is no company {company}")).into());
+    };
+    let through = last.sequence.cast_signed();
+    match settlement {
+        Settlement::Delivered | Settlement::Dead { .. } => {
+            let delivered = *settlement == Settlement::Delivered;
+            connection
+                .prepare_cached(
+                    "INSERT INTO lane (sink, realm, through, delivered_at) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (sink, realm) DO UPDATE SET through = max(through, excluded.through), \
+                     delivered_at = ifnull(excluded.delivered_at, delivered_at), attempts = 0, \
+                     first_attempt_at = NULL, next_attempt_at = NULL, last_failure = NULL",
+                )?
+                .execute(params![
+                    sink,
+                    realm,
+                    through,
+                    delivered.then(|| attempt.at.as_ms()),
+                ])?;
+            touched.settled();
+        }
+        Settlement::Retry { .. } | Settlement::Disabled => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO lane (sink, realm, through, attempts, first_attempt_at, \
+                     next_attempt_at, last_failure) VALUES (?1, ?2, 0, 1, ?3, ?4, ?5) \
+                     ON CONFLICT (sink, realm) DO UPDATE SET attempts = attempts + 1, \
+                     first_attempt_at = ifnull(first_attempt_at, excluded.first_attempt_at), \
+                     next_attempt_at = excluded.next_attempt_at, last_failure = excluded.last_failure",
+                )?
+                .execute(params![
+                    sink,
+                    realm,
+                    attempt.at.as_ms(),
+                    next_attempt(settlement),
+                    sentence(&attempt.outcome),
+                ])?;
+        }
+    }
+    Ok(())
+}
+
+fn settle_replay(
+    connection: &Connection,
+    id: i64,
+    delivery: &Delivery,
+    attempt: &Attempt,
+    settlement: &Settlement,
+) -> rusqlite::Result<()> {
+    let at = attempt.at.as_ms();
+    match settlement {
+        Settlement::Delivered | Settlement::Dead { .. } => {
+            connection
+                .prepare_cached(
+                    "UPDATE replay SET done_at = ?2, last_failure = NULL WHERE id = ?1",
+                )?
+                .execute((id, at))?;
+        }
+        Settlement::Retry { .. } | Settlement::Disabled => {
+            connection
+                .prepare_cached(
+                    "UPDATE replay SET attempts = ?2, first_attempt_at = ifnull(first_attempt_at, ?3), \
+                     next_attempt_at = ?4, last_failure = ?5 WHERE id = ?1",
+                )?
+                .execute(params![
+                    id,
+                    delivery.attempt,
+                    at,
+                    next_attempt(settlement),
+                    sentence(&attempt.outcome),
+                ])?;
+        }
+    }
+    Ok(())
+}
+
+/// A dead letter; one that had been replayed and failed again is a dead letter once more.
+fn bury(
+    connection: &Connection,
+    sink: i64,
+    change: i64,
+    at: i64,
+    reason: &str,
+) -> rusqlite::Result<()> {
+    let open: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM dead WHERE change = ?1 AND sink = ?2 AND replayed_at IS NULL",
+        )?
+        .query_row((change, sink), |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO dead (change, sink, died_at, reason) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (change, sink) DO UPDATE SET died_at = excluded.died_at, \
+             reason = excluded.reason, replayed_at = NULL",
+        )?
+        .execute((change, sink, at, reason))?;
+    events::count(connection, "dead", 1 - open)
+}
+
+fn disable(
+    connection: &Connection,
+    sink: i64,
+    name: &SinkName,
+    attempt: &Attempt,
+) -> rusqlite::Result<()> {
+    let why = sentence(&attempt.outcome);
+    let was_on = connection.execute(
+        "UPDATE sink SET disabled_at = ?2, disabled_why = ?3 WHERE id = ?1 AND disabled_at IS NULL",
+        params![sink, attempt.at.as_ms(), why],
+    )?;
+    if was_on > 0 {
+        let text = format!("sink {name} was switched off: {why}");
+        events::insert(connection, attempt.at, "disabled", &text)?;
+    }
+    Ok(())
+}
+
+fn next_attempt(settlement: &Settlement) -> Option<i64> {
+    match settlement {
+        Settlement::Retry { at } => Some(at.as_ms()),
+        Settlement::Delivered | Settlement::Dead { .. } | Settlement::Disabled => None,
+    }
+}
+
+/// A failure in one sentence.
+fn sentence(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted => "it was accepted".into(),
+        Outcome::Busy { status, .. } => format!("the sink asked for patience (HTTP {status})"),
+        Outcome::Refused { status, .. } => format!("the sink refused (HTTP {status})"),
+        Outcome::Gone => "the sink wants nothing any more (HTTP 410)".into(),
+        Outcome::Failed { stage, detail } => {
+            let stage = match stage {
+                Stage::Resolve => "its name was not resolved",
+                Stage::Forbidden => "its address is not allowed",
+                Stage::Connect => "no connection",
+                Stage::Tls => "no TLS session",
+                Stage::Answer => "no answer in time",
+                Stage::File => "the file could not be written",
+            };
+            format!("{stage}: {detail}")
+        }
+    }
+}

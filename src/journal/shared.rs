@@ -1,0 +1,144 @@
+//! What the writer's thread and the handles share: whether it works, and whom to wake.
+//!
+//! Waking carries no data: it says "look again", and what there is to do stands in the tables. A
+//! wake-up that gets lost costs time, never a change.
+
+use super::Error;
+use crate::model::{JournalHealth, RealmId, Timestamp};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Stands for "no time" where a time is kept in an atomic number.
+const NEVER: i64 = i64::MIN;
+
+/// The shared state.
+#[derive(Debug)]
+pub(super) struct Shared {
+    broken: watch::Sender<Option<Error>>,
+    full: AtomicBool,
+    bytes_used: AtomicU64,
+    last_receipt_at: AtomicI64,
+    realms: Mutex<HashMap<RealmId, watch::Sender<u64>>>,
+    companies: watch::Sender<u64>,
+}
+
+/// Latches the journal as broken when it is dropped: the writer's thread ended by a panic.
+pub(super) struct Ending(Option<Arc<Shared>>);
+
+impl Shared {
+    /// A working journal, whose last receipt arrived at `last_receipt_at`.
+    pub(super) fn new(last_receipt_at: Option<Timestamp>) -> Self {
+        Self {
+            broken: watch::Sender::new(None),
+            full: AtomicBool::new(false),
+            bytes_used: AtomicU64::new(0),
+            last_receipt_at: AtomicI64::new(last_receipt_at.map_or(NEVER, Timestamp::as_ms)),
+            realms: Mutex::new(HashMap::new()),
+            companies: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn health(&self) -> JournalHealth {
+        if self.broken.borrow().is_some() {
+            JournalHealth::Broken
+        } else if self.full.load(Ordering::SeqCst) {
+            JournalHealth::Full
+        } else {
+            JournalHealth::Working
+        }
+    }
+
+    /// Why it is broken, if it is.
+    pub(super) fn broken(&self) -> Option<Error> {
+        self.broken.borrow().clone()
+    }
+
+    /// Tells when it breaks.
+    pub(super) fn watch_broken(&self) -> watch::Receiver<Option<Error>> {
+        self.broken.subscribe()
+    }
+
+    /// It is broken from now on; the first cause stays.
+    pub(super) fn latch(&self, error: &Error) {
+        self.broken.send_if_modified(|broken| {
+            let first = broken.is_none();
+            if first {
+                *broken = Some(error.clone());
+            }
+            first
+        });
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_bytes_used(&self, bytes: u64) {
+        self.bytes_used.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn bytes_used(&self) -> u64 {
+        self.bytes_used.load(Ordering::Relaxed)
+    }
+
+    /// A receipt arrived, new or repeated.
+    pub(super) fn arrived(&self, at: Timestamp) {
+        self.last_receipt_at.store(at.as_ms(), Ordering::Relaxed);
+    }
+
+    pub(super) fn last_receipt_at(&self) -> Option<Timestamp> {
+        let at = self.last_receipt_at.load(Ordering::Relaxed);
+        (at != NEVER).then(|| Timestamp::from_ms(at))
+    }
+
+    pub(super) fn subscribe(&self, realm: &RealmId) -> watch::Receiver<u64> {
+        let mut realms = self.realms.lock().unwrap_or_else(PoisonError::into_inner);
+        realms
+            .entry(realm.clone())
+            .or_insert_with(|| watch::Sender::new(0))
+            .subscribe()
+    }
+
+    pub(super) fn subscribe_companies(&self) -> watch::Receiver<u64> {
+        self.companies.subscribe()
+    }
+
+    /// Wakes those who wait for these companies, for new companies, or for anything.
+    pub(super) fn wake(&self, realms: &[RealmId], companies: bool, everyone: bool) {
+        let again = |count: &mut u64| *count = count.wrapping_add(1);
+        if !realms.is_empty() || everyone {
+            let waiting = self.realms.lock().unwrap_or_else(PoisonError::into_inner);
+            if everyone {
+                waiting.values().for_each(|one| one.send_modify(again));
+            } else {
+                let woken = realms.iter().filter_map(|realm| waiting.get(realm));
+                woken.for_each(|one| one.send_modify(again));
+            }
+        }
+        if companies {
+            self.companies.send_modify(again);
+        }
+    }
+
+    /// A guard for the writer's thread.
+    pub(super) fn broken_unless_defused(self: &Arc<Self>) -> Ending {
+        Ending(Some(Arc::clone(self)))
+    }
+}
+
+impl Ending {
+    /// The thread ends in order.
+    pub(super) fn defuse(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.latch(&Error::Broken("the writer's thread ended".into()));
+        }
+    }
+}

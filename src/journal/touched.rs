@@ -1,0 +1,60 @@
+//! What a batch touched, gathered while it runs: whom to wake, and the latest time it mentioned.
+
+use crate::model::{RealmId, Timestamp};
+
+/// What a batch touched: whom to wake, and the latest time that was mentioned.
+#[derive(Debug)]
+pub(super) struct Touched {
+    pub realms: Vec<RealmId>,
+    pub companies: bool,
+    pub everyone: bool,
+    pub settled: bool,
+    latest: Timestamp,
+    pub arrived: Option<Timestamp>,
+}
+
+impl Touched {
+    /// Nothing yet, at this time.
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            realms: Vec::new(),
+            companies: false,
+            everyone: false,
+            settled: false,
+            latest: now,
+            arrived: None,
+        }
+    }
+
+    /// Something happened at this time.
+    pub(super) fn at(&mut self, at: Timestamp) {
+        self.latest = at;
+    }
+
+    /// The latest time that was mentioned.
+    pub(super) fn now(&self) -> Timestamp {
+        self.latest
+    }
+
+    /// A receipt arrived.
+    pub(super) fn arrived(&mut self, at: Timestamp) {
+        self.latest = at;
+        self.arrived = Some(at);
+    }
+
+    /// A company has new changes, and may be new itself.
+    pub(super) fn changed(&mut self, realm: &RealmId, is_new: bool) {
+        self.companies |= is_new;
+        self.realms.push(realm.clone());
+    }
+
+    /// Every lane should look again.
+    pub(super) fn everyone(&mut self) {
+        self.everyone = true;
+    }
+
+    /// Something was finished.
+    pub(super) fn settled(&mut self) {
+        self.settled = true;
+    }
+}

@@ -1,0 +1,412 @@
+//! The only writer: a thread with the only connection that writes (invariant I2).
+//!
+//! It takes one command, then whatever else is already waiting up to the batch limit, runs all of
+//! them in one transaction, commits, and only then answers all. It never waits for company. Between
+//! batches it empties the log: when it has been quiet for a moment, or when the log is long.
+
+use super::append::{self, Incoming};
+use super::command::{Answer, Command, Promise, Task, promise, refusal};
+use super::error::Failure;
+use super::events;
+use super::known::Known;
+use super::replay;
+use super::retention::{self, Sweep, Tidied};
+use super::room::Room;
+use super::settle;
+use super::shared::Shared;
+use super::touched::Touched;
+use super::{Error, Settings};
+use crate::model::{
+    Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Settlement, SinkName, Timestamp,
+};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB};
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Pages in the log from which it is emptied when nothing else is to do: 1 MiB.
+const LOG_PAGES: i32 = 256;
+
+/// Quiet before that happens.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// Bytes of bodies in one transaction, so that a few huge ones do not make the log huge.
+const BATCH_BYTES: u64 = 4 << 20;
+
+/// Bytes of a page.
+const PAGE: u64 = 4096;
+
+/// Bytes that must be free again before appends are taken again.
+const ROOM_AGAIN: u64 = 64 << 10;
+
+/// The thread's own state.
+pub(super) struct Writer {
+    connection: Connection,
+    _lock: File,
+    settings: Settings,
+    sinks: Arc<HashMap<SinkName, i64>>,
+    known: Known,
+    sweep: Sweep,
+    room: Room,
+    shared: Arc<Shared>,
+    touched: Touched,
+    /// Pages in the log, told by SQLite after each commit.
+    log_pages: Arc<AtomicI32>,
+    /// Pages from which the log is emptied although there is work.
+    log_pages_max: i32,
+    closing: Option<Answer<()>>,
+}
+
+impl Writer {
+    /// Gets everything ready, in the caller's thread.
+    pub(super) fn new(
+        mut connection: Connection,
+        lock: File,
+        settings: Settings,
+        sinks: Arc<HashMap<SinkName, i64>>,
+        shared: Arc<Shared>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Self> {
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let told = Arc::clone(&log_pages);
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            told.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let known = Known::load(&connection)?;
+        let room = Room::new(&settings.path, settings.bytes_max);
+        let mut writer = Self {
+            connection,
+            _lock: lock,
+            settings,
+            sinks,
+            known,
+            sweep: Sweep::default(),
+            log_pages_max: i32::try_from(room.log_bytes_max() / PAGE).unwrap_or(i32::MAX),
+            room,
+            shared,
+            touched: Touched::new(now),
+            log_pages,
+            closing: None,
+        };
+        writer.measure()?;
+        writer.room.look();
+        writer.shared.set_bytes_used(writer.room.used());
+        Ok(writer)
+    }
+
+    /// Works until it is told to close or nobody can ask any more.
+    pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        let end = self.shared.broken_unless_defused();
+        while let Some(first) = self.next(queue) {
+            let batch = self.gather(first, queue);
+            self.perform(batch);
+            self.between_batches();
+            if self.closing.is_some() {
+                break;
+            }
+        }
+        end.defuse();
+        self.finish();
+    }
+
+    /// The next command; while there is none, the log is emptied.
+    fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
+        if self.log_pages.load(Ordering::Relaxed) > LOG_PAGES {
+            match queue.recv_timeout(QUIET) {
+                Ok(command) => return Some(command),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.checkpoint(),
+            }
+        }
+        queue.recv().ok()
+    }
+
+    /// The command and what else is already waiting, within the bounds of a batch.
+    fn gather(&self, first: Command, queue: &Receiver<Command>) -> Vec<Task> {
+        let bytes_of = |task: &Task| match task {
+            Task::Append(incoming, _) => incoming.bytes(),
+            _ => 0,
+        };
+        let mut bytes = bytes_of(&first.task);
+        let mut batch = vec![first.task];
+        drop(first.place);
+        while batch.len() < self.settings.limits.batch_max
+            && bytes < BATCH_BYTES
+            && !matches!(batch.last(), Some(Task::Close(_)))
+        {
+            let Ok(command) = queue.try_recv() else { break };
+            bytes += bytes_of(&command.task);
+            batch.push(command.task);
+        }
+        batch
+    }
+
+    /// Runs a batch in one transaction and answers its members.
+    fn perform(&mut self, batch: Vec<Task>) {
+        let mut promises = Vec::with_capacity(batch.len());
+        let fate = self.transact(batch, &mut promises);
+        if let Err(error) = &fate {
+            self.abandon(error);
+        }
+        for promise in promises {
+            promise(fate.clone());
+        }
+        let touched = &mut self.touched;
+        if fate.is_ok() {
+            self.shared
+                .wake(&touched.realms, touched.companies, touched.everyone);
+        }
+        *touched = Touched::new(touched.now());
+    }
+
+    fn transact(&mut self, batch: Vec<Task>, promises: &mut Vec<Promise>) -> Result<(), Error> {
+        let mut fate = match self.shared.broken() {
+            Some(error) => Err(error),
+            None => self.begin(),
+        };
+        let mut full = false;
+        for task in batch {
+            let (promise, result) = self.run_task(task, fate.is_ok());
+            promises.push(promise);
+            match result {
+                Err(Failure::Sqlite(error)) => {
+                    fate = Err(Error::of_write(&error, self.room.disk_is_full()));
+                }
+                Err(Failure::Refused(Error::Full)) => full = true,
+                Err(Failure::Refused(_)) | Ok(()) => {}
+            }
+        }
+        fate?;
+        self.commit()?;
+        if full || self.shared.health() == JournalHealth::Full {
+            self.shared.set_full(full || !self.room.take(ROOM_AGAIN));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        self.room.look();
+        let begun = self
+            .connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .and_then(|mut sql| sql.execute(()));
+        begun
+            .map(|_| ())
+            .map_err(|error| Error::of_write(&error, self.room.disk_is_full()))
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        let committed = self
+            .measure()
+            .and_then(|()| self.connection.prepare_cached("COMMIT")?.execute(()));
+        committed.map_err(|error| Error::of_write(&error, self.room.disk_is_full()))?;
+        self.known.committed();
+        self.shared.set_bytes_used(self.room.used());
+        if self.touched.settled {
+            self.sweep.settled();
+        }
+        if let Some(at) = self.touched.arrived {
+            self.shared.arrived(at);
+        }
+        Ok(())
+    }
+
+    /// The batch is not kept. After a failed write or sync nothing at all is written any more.
+    fn abandon(&mut self, error: &Error) {
+        if !self.connection.is_autocommit() {
+            // It writes nothing, and should it fail, the next batch cannot begin and says so.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        self.known.rolled_back();
+        self.sweep = Sweep::default();
+        match error {
+            Error::Broken(_) => self.shared.latch(error),
+            Error::Full => self.shared.set_full(true),
+            _ => {}
+        }
+    }
+
+    /// Does what is asked for, or not where the batch has failed already; what is said to the
+    /// caller depends on the fate of the batch.
+    fn run_task(&mut self, task: Task, alive: bool) -> (Promise, Result<(), Failure>) {
+        if !alive {
+            return (refusal(task), Ok(()));
+        }
+        match task {
+            Task::Append(incoming, answer) => promise(answer, self.append(&incoming)),
+            Task::Settle(settling, answer) => promise(answer, self.settle(&settling)),
+            Task::Replay(requests, now, answer) => promise(answer, self.replay(&requests, now)),
+            Task::Enable(name, answer) => promise(answer, self.enable(&name)),
+            Task::Note(event, answer) => {
+                let noted = events::insert(&self.connection, event.at, &event.kind, &event.text);
+                promise(answer, noted.map_err(Failure::from))
+            }
+            Task::Tidy(now, answer) => promise(answer, self.tidy(now)),
+            Task::Close(answer) => {
+                self.closing = Some(answer);
+                (Box::new(|_| ()), Ok(()))
+            }
+        }
+    }
+
+    fn append(&mut self, incoming: &Incoming) -> Result<Kept, Failure> {
+        if !self.room.take(incoming.bytes()) {
+            return Err(Error::Full.into());
+        }
+        Ok(append::append(
+            &self.connection,
+            &mut self.known,
+            &mut self.touched,
+            incoming,
+        )?)
+    }
+
+    fn settle(&mut self, settling: &(Delivery, Attempt, Settlement)) -> Result<(), Failure> {
+        let (delivery, attempt, settlement) = settling;
+        let sink = self.sink(&delivery.lane.sink)?;
+        settle::settle(
+            &self.connection,
+            &mut self.touched,
+            sink,
+            delivery,
+            attempt,
+            settlement,
+        )
+    }
+
+    fn replay(
+        &mut self,
+        requests: &[(ChangeSeq, SinkName)],
+        now: Timestamp,
+    ) -> Result<u64, Failure> {
+        let requests = requests
+            .iter()
+            .map(|(change, name)| Ok((*change, self.sink(name)?)))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        Ok(replay::file(
+            &self.connection,
+            &mut self.touched,
+            &requests,
+            now,
+        )?)
+    }
+
+    fn enable(&mut self, name: &SinkName) -> Result<(), Failure> {
+        let sink = self.sink(name)?;
+        Ok(settle::enable(
+            &self.connection,
+            &mut self.touched,
+            sink,
+            name,
+        )?)
+    }
+
+    fn tidy(&mut self, now: Timestamp) -> Result<Tidied, Failure> {
+        self.touched.at(now);
+        Ok(retention::step(
+            &self.connection,
+            &mut self.known,
+            &mut self.sweep,
+            &self.room,
+            self.settings.keep,
+            now,
+        )?)
+    }
+
+    fn sink(&self, name: &SinkName) -> Result<i64, Failure> {
+        let unknown = || Error::UnknownSink(name.to_string()).into();
+        self.sinks.get(name).copied().ok_or_else(unknown)
+    }
+
+    /// Pages of the main file that hold something, as the transaction under way sees it.
+    fn measure(&mut self) -> rusqlite::Result<()> {
+        let number = |pragma: &str| -> rusqlite::Result<u64> {
+            let pages: i64 = self
+                .connection
+                .prepare_cached(pragma)?
+                .query_row((), |row| row.get(0))?;
+            Ok(u64::try_from(pages).unwrap_or(0))
+        };
+        let free = number("PRAGMA freelist_count")?;
+        let live = number("PRAGMA page_count")?
+            .saturating_sub(free)
+            .saturating_mul(PAGE);
+        self.room.measured(live);
+        Ok(())
+    }
+
+    /// What is due when the answers are out: a long log is emptied, and when the budget runs low a
+    /// step of retention makes room without waiting to be asked.
+    fn between_batches(&mut self) {
+        if self.closing.is_some() {
+            return;
+        }
+        if self.log_pages.load(Ordering::Relaxed) >= self.log_pages_max {
+            self.checkpoint();
+        }
+        if self.room.excess().is_some()
+            && self.sweep.is_worthwhile()
+            && self.shared.broken().is_none()
+        {
+            let (answer, _) = oneshot::channel();
+            self.perform(vec![Task::Tidy(self.touched.now(), answer)]);
+        }
+    }
+
+    /// Copies the log into the main file, so that the log begins again at its start. A reader that
+    /// still needs a part of it keeps that from happening; then it is tried again a quarter later.
+    fn checkpoint(&mut self) {
+        self.log_pages.store(0, Ordering::Relaxed);
+        if self.shared.broken().is_some() {
+            return;
+        }
+        let bound = i32::try_from(self.room.log_bytes_max() / PAGE).unwrap_or(i32::MAX);
+        let copied = self
+            .connection
+            .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
+        self.log_pages_max = bound;
+        match copied {
+            Ok((pages, done)) if done < pages => self.log_pages_max = pages.max(bound) + bound / 4,
+            Ok(_) if self.room.log_is_oversized() => self.truncate(),
+            Ok(_) => {}
+            Err(error) => self.look_at(&error),
+        }
+    }
+
+    fn truncate(&mut self) {
+        let done = self
+            .connection
+            .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+        if let Err(error) = done {
+            self.look_at(&error);
+        }
+    }
+
+    /// A checkpoint that failed for want of room or of a lock loses nothing: the log still holds
+    /// all of it. Any other failure is the end.
+    fn look_at(&self, error: &rusqlite::Error) {
+        let error = Error::of_write(error, self.room.disk_is_full());
+        if matches!(error, Error::Broken(_)) {
+            self.shared.latch(&error);
+        }
+    }
+
+    /// Empties the log, which is the mark of an orderly end, and closes the file.
+    fn finish(mut self) {
+        if self.shared.broken().is_none() {
+            self.truncate();
+        }
+        let fate = self.shared.broken().map_or(Ok(()), Err);
+        let closing = self.closing.take();
+        drop(self);
+        if let Some(answer) = closing {
+            let _ = answer.send(fate);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One lane: the changes of one company on their way to one sink.
+//!
+//! View, step, attempt, settlement, over and over; the decisions are in `rules::lane` and
+//! `rules::retry`, the facts in the journal, so that a lane holds nothing that a restart would lose.
+//! Called by the supervisor, one task a lane. It promises: one attempt at a time and in order
+//! (invariant I6), nothing settled that was not attempted, and what a sink has accepted is not sent
+//! again because the journal was busy.
+
+use super::jitter::Jitter;
+use super::outlet::Outlet;
+use crate::clock::Clock;
+use crate::journal::{Ask, Error, Journal};
+use crate::model::{Attempt, Delivery, Lane, LaneState, Outcome, Settlement, Tally, Timestamp};
+use crate::rules::lane::{Step, step};
+use crate::rules::retry::settle;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+/// Pause before the journal is asked again that had no time or room.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+/// What all lanes have in common.
+pub(super) struct Common {
+    pub(super) journal: Journal,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) jitter: Jitter,
+    /// The longest sleep: after it the journal is asked whether or not anybody woke the lane.
+    pub(super) tick: Duration,
+    /// Told after every settlement.
+    pub(super) news: Arc<Notify>,
+    /// True when the lanes are to stop.
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// One lane.
+pub(super) struct Runner {
+    pub(super) common: Arc<Common>,
+    pub(super) outlet: Arc<Outlet>,
+    pub(super) lane: Lane,
+}
+
+/// What a turn came to.
+enum Turn {
+    /// Something was done: look again at once.
+    Done,
+    /// Nothing to do before that instant, or before the lane is woken.
+    Rest(Option<Timestamp>),
+    /// The journal could not say.
+    Unsure,
+}
+
+impl Runner {
+    /// Works until it is told to stop; an attempt in flight is finished and settled first.
+    ///
+    /// # Errors
+    /// Those of the journal after which going on is pointless.
+    pub(super) async fn run(self) -> Result<(), Error> {
+        let mut wake = self.common.journal.subscribe(&self.lane.realm);
+        let mut stop = self.common.stop.clone();
+        while !*stop.borrow() {
+            // Marked as seen before the look, so that what happens after it wakes the lane.
+            wake.mark_unchanged();
+            let permit = tokio::select! {
+                permit = self.outlet.permit() => permit,
+                () = stopped(&mut stop) => break,
+            };
+            let turn = self.turn().await?;
+            drop(permit);
+            let pause = match turn {
+                Turn::Done => continue,
+                Turn::Unsure => PAUSE,
+                Turn::Rest(until) => self.until(until),
+            };
+            tokio::select! {
+                () = rest(pause, &mut wake) => {}
+                () = stopped(&mut stop) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn turn(&self) -> Result<Turn, Error> {
+        let common = &self.common;
+        let appetite = self.outlet.sink.appetite();
+        let ask = Ask {
+            max: appetite.max,
+            one_receipt: appetite.one_receipt,
+            body: appetite.body,
+        };
+        let view = match common.journal.lane_view(&self.lane, ask).await {
+            Ok(view) => view,
+            Err(error) => return pointless(error).map(|()| Turn::Unsure),
+        };
+        match step(common.clock.now(), &self.lane, &view, &self.outlet.schedule) {
+            Step::Rest { until } => Ok(Turn::Rest(until)),
+            Step::Deliver {
+                mut delivery,
+                state,
+            } => {
+                let fitting = self.outlet.sink.fitting(&delivery.changes);
+                delivery.changes.truncate(fitting);
+                self.attempt(&delivery, &state).await?;
+                Ok(Turn::Done)
+            }
+        }
+    }
+
+    async fn attempt(&self, delivery: &Delivery, state: &LaneState) -> Result<(), Error> {
+        let common = &self.common;
+        let at = common.clock.now();
+        let outcome = self.outlet.sink.deliver(delivery, at).await;
+        let now = common.clock.now();
+        let chance = (common.jitter)();
+        let settlement = settle(now, chance, state, &self.outlet.schedule, &outcome);
+        self.count(delivery, &outcome, &settlement);
+        self.outlet.note(delivery, &outcome, &settlement);
+        let attempt = Attempt {
+            at,
+            took: now.since(at),
+            outcome,
+        };
+        self.record(delivery, &attempt, &settlement).await?;
+        common.news.notify_one();
+        Ok(())
+    }
+
+    /// Settles, as often as it takes; the delivery itself is not repeated for it. When the relay
+    /// stops meanwhile, the delivery is unsettled and goes once more after the restart.
+    async fn record(
+        &self,
+        delivery: &Delivery,
+        attempt: &Attempt,
+        settlement: &Settlement,
+    ) -> Result<(), Error> {
+        let journal = &self.common.journal;
+        let mut stop = self.common.stop.clone();
+        loop {
+            match journal.settle(delivery, attempt, settlement).await {
+                Ok(()) => return Ok(()),
+                Err(error) => pointless(error)?,
+            }
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = stopped(&mut stop) => return Ok(()),
+            }
+        }
+    }
+
+    fn count(&self, delivery: &Delivery, outcome: &Outcome, settlement: &Settlement) {
+        let tally = &self.common.tally;
+        let changes = u64::try_from(delivery.changes.len()).unwrap_or(u64::MAX);
+        tally.attempts.add_one();
+        if *outcome != Outcome::Accepted {
+            tally.attempts_failed.add_one();
+        }
+        match settlement {
+            Settlement::Delivered => tally.changes_delivered.add(changes),
+            Settlement::Dead { .. } => tally.changes_dead.add(changes),
+            Settlement::Retry { .. } | Settlement::Disabled => {}
+        }
+    }
+
+    /// Until what is due, and no longer than a tick, which is a little different each time so that
+    /// the lanes do not all look at once.
+    fn until(&self, until: Option<Timestamp>) -> Duration {
+        let common = &self.common;
+        let tick = common.tick.mul_f64(1.0 + (common.jitter)() / 5.0);
+        until.map_or(tick, |until| until.since(common.clock.now()).min(tick))
+    }
+}
+
+/// Waits until somebody calls or the time is over. The call says nothing but that; what is to be
+/// done is found by looking, so a call that is lost costs time and no work.
+pub(super) async fn rest(span: Duration, wake: &mut watch::Receiver<u64>) {
+    let woken = async {
+        if wake.changed().await.is_err() {
+            // Nobody is left to call; without this, the loop would run hot.
+            std::future::pending::<()>().await;
+        }
+    };
+    // Either way the rest is over.
+    let _ = timeout(span, woken).await;
+}
+
+/// Resolves when the relay is to stop, or when nobody is left to say so.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Passes on the errors after which asking again cannot help.
+pub(super) fn pointless(error: Error) -> Result<(), Error> {
+    match error {
+        Error::Busy | Error::Full | Error::Unread(_) => Ok(()),
+        Error::Broken(_)
+        | Error::Locked(_)
+        | Error::Newer { .. }
+        | Error::Foreign(_)
+        | Error::Unusable(_)
+        | Error::UnknownSink(_)
+        | Error::Closed => Err(error),
+    }
+}

@@ -1,0 +1,171 @@
+//! The worker: everything between the journal and the sinks.
+//!
+//! It runs one task for each lane, and notices new ones by itself: a company needs no configuration.
+//! It is not the place of any decision (`rules`) or of any state (`journal`). Called by `run`; a
+//! [`Worker`] that ends without having been told to means that the process must end.
+//!
+//! The attempts in flight are bounded ([`Worker::attempts_max`]) and shared out among the sinks in
+//! advance, so that sinks which hang cannot use up what the others need.
+
+mod jitter;
+mod lane;
+mod outlet;
+pub mod pulse;
+pub mod upkeep;
+
+pub use jitter::{Jitter, random};
+
+use crate::clock::Clock;
+use crate::journal::{Error, Journal};
+use crate::model::{Lane, SinkName, Tally};
+use crate::rules::retry::Schedule;
+use crate::sink::Sink;
+use lane::{Common, PAUSE, Runner, pointless, rest, stopped};
+use outlet::Outlet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+
+/// What the lanes are run with.
+pub struct Worker {
+    /// Where the changes are and what became of them.
+    pub journal: Journal,
+    /// Where they go; the name of each one's sink is known to the journal.
+    pub endpoints: Vec<Endpoint>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where attempts are counted.
+    pub tally: Arc<Tally>,
+    /// Chance for the schedule; [`random`] but in tests.
+    pub jitter: Jitter,
+    /// Attempts in flight over all sinks; every sink may make at least one.
+    pub attempts_max: usize,
+    /// How long a lane sleeps at most, whether or not a wake-up was lost.
+    pub tick: Duration,
+    /// Told whenever an attempt was settled; [`pulse`] listens.
+    pub news: Arc<Notify>,
+}
+
+/// A sink and its schedule.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Where changes go.
+    pub sink: Arc<Sink>,
+    /// When failed deliveries are tried again.
+    pub schedule: Schedule,
+}
+
+/// Why the worker ended without having been told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The journal takes or gives nothing any more: end the process.
+    #[error(transparent)]
+    Journal(#[from] Error),
+    /// A lane panicked: end the process, a restart is the ordinary path.
+    #[error("a lane broke off: {0}")]
+    Lane(#[from] JoinError),
+}
+
+impl Worker {
+    /// A worker with the usual bounds: 64 attempts in flight, a look every 30 s.
+    pub fn new(
+        journal: Journal,
+        endpoints: Vec<Endpoint>,
+        clock: Arc<dyn Clock>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        Self {
+            journal,
+            endpoints,
+            clock,
+            tally,
+            jitter: random,
+            attempts_max: 64,
+            tick: Duration::from_secs(30),
+            news: Arc::default(),
+        }
+    }
+
+    /// Runs all lanes until `stop` is true and the attempts in flight are settled; that takes no
+    /// longer than the total deadline of a sink and a moment.
+    ///
+    /// # Errors
+    /// [`Ended`] when the journal is broken or a lane panicked; the other lanes are broken off then.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
+        let mut companies = self.journal.subscribe_companies();
+        let mut crew = self.crew(&stop);
+        while !*stop.borrow() {
+            // Marked as seen before the look, so that a company that comes after it is not missed.
+            companies.mark_unchanged();
+            let pause = crew.hire().await?;
+            tokio::select! {
+                () = rest(pause, &mut companies) => {}
+                Some(ended) = crew.lanes.join_next() => ended??,
+                () = stopped(&mut stop) => {}
+            }
+        }
+        while let Some(ended) = crew.lanes.join_next().await {
+            ended??;
+        }
+        Ok(())
+    }
+
+    fn crew(self, stop: &watch::Receiver<bool>) -> Crew {
+        let share = self.attempts_max / self.endpoints.len().max(1);
+        let outlet = |endpoint: Endpoint| {
+            (
+                endpoint.sink.name().clone(),
+                Arc::new(Outlet::new(endpoint, share)),
+            )
+        };
+        Crew {
+            outlets: self.endpoints.into_iter().map(outlet).collect(),
+            common: Arc::new(Common {
+                journal: self.journal,
+                clock: self.clock,
+                tally: self.tally,
+                jitter: self.jitter,
+                tick: self.tick,
+                news: self.news,
+                stop: stop.clone(),
+            }),
+            known: BTreeSet::new(),
+            lanes: JoinSet::new(),
+        }
+    }
+}
+
+/// The lanes that have a task.
+struct Crew {
+    common: Arc<Common>,
+    outlets: BTreeMap<SinkName, Arc<Outlet>>,
+    known: BTreeSet<Lane>,
+    lanes: JoinSet<Result<(), Error>>,
+}
+
+impl Crew {
+    /// Starts a task for every lane that has none, and says when to look again at the latest.
+    async fn hire(&mut self) -> Result<Duration, Error> {
+        let lanes = match self.common.journal.lanes().await {
+            Ok(lanes) => lanes,
+            Err(error) => return pointless(error).map(|()| PAUSE),
+        };
+        for lane in lanes {
+            if !self.known.insert(lane.clone()) {
+                continue;
+            }
+            // A sink that is no longer configured keeps its work and gets no lane.
+            if let Some(outlet) = self.outlets.get(&lane.sink) {
+                let runner = Runner {
+                    common: Arc::clone(&self.common),
+                    outlet: Arc::clone(outlet),
+                    lane,
+                };
+                self.lanes.spawn(runner.run());
+            }
+        }
+        Ok(self.common.tick)
+    }
+}

@@ -1,0 +1,81 @@
+//! Changes and deliveries as the journal would hand them over.
+
+use qbo_relay::model::{
+    Change, ChangeId, ChangeSeq, Delivery, EntityRef, EventTime, Form, Identity, Item, Lane,
+    Manner, Notification, Operation, Origin, RealmId, Receipt, Seq, SinkName, Timestamp,
+};
+
+/// Sun, 06 Nov 1994 08:48:30 GMT.
+pub(crate) const NOW: Timestamp = Timestamp::from_ms(784_111_710_000);
+
+/// The n-th change of a company: its n-th invoice was created.
+pub(crate) fn change(number: u8) -> Change {
+    let identity = Identity([number; 16]);
+    Change {
+        seq: ChangeSeq(i64::from(number)),
+        id: ChangeId(identity.to_hex()),
+        receipt: Seq(1),
+        sequence: u64::from(number),
+        origin: Origin::Webhook,
+        received_at: NOW,
+        late: false,
+        conflicting: false,
+        notification: Notification {
+            realm: realm(),
+            entity: EntityRef {
+                kind: "Invoice".into(),
+                id: number.to_string(),
+            },
+            operation: Operation::Create,
+            happened: EventTime {
+                text: "1994-11-06T08:48:00Z".into(),
+                at: Some(Timestamp::from_ms(784_111_680_000)),
+            },
+            deleted_id: None,
+            event_type: "qbo.invoice.created.v1".into(),
+            sender_id: None,
+            data: None,
+            identity,
+            content: u64::from(number),
+        },
+    }
+}
+
+/// The first attempt at delivering these.
+pub(crate) fn delivery(changes: Vec<Change>) -> Delivery {
+    Delivery {
+        lane: Lane {
+            sink: SinkName::new("erp").unwrap(),
+            realm: realm(),
+        },
+        manner: Manner::Live,
+        attempt: 1,
+        changes,
+        body: None,
+    }
+}
+
+/// A receipt that tells the n-th change of that company.
+pub(crate) fn receipt(company: &str, number: u8) -> Receipt {
+    let mut notification = change(number).notification;
+    notification.realm = RealmId::new(company).unwrap();
+    let name = format!("{company}/{number}");
+    let mut identity = [0; 16];
+    for (place, byte) in identity.iter_mut().zip(name.bytes()) {
+        *place = byte;
+    }
+    notification.identity = Identity(identity);
+    let body = format!("[{{\"intuitaccountid\":\"{company}\",\"intuitentityid\":\"{number}\"}}]");
+    Receipt {
+        received_at: NOW,
+        verifier: "production".into(),
+        form: Some(Form::CloudEvents),
+        headers: Vec::new(),
+        body: body.into(),
+        items: vec![Item::Notification(notification)],
+    }
+}
+
+fn realm() -> RealmId {
+    RealmId::new("310687").unwrap()
+}
