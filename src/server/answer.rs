@@ -8,6 +8,10 @@ use http_body_util::Full;
 /// What a listener sends back.
 pub(super) type Answer = Response<Full<Bytes>>;
 
+/// The field that keeps every answer out of caches, and its value.
+pub(super) const FORBID_STORING: HeaderName = CACHE_CONTROL;
+pub(super) const NO_STORE: &str = "no-store";
+
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
@@ -21,7 +25,7 @@ pub(super) fn answer(
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     put(&mut answer, CONTENT_TYPE, content_type);
-    put(&mut answer, CACHE_CONTROL, "no-store");
+    put(&mut answer, FORBID_STORING, NO_STORE);
     answer
 }
 

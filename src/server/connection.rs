@@ -4,6 +4,7 @@
 //! would serve HTTP/1.1 where `h2` was agreed. Called by `listener`, one task each. Promises: it ends
 //! within its deadlines whatever the peer does, and at once when it is displaced.
 
+use super::amended::Amended;
 use super::answer::{Answer, close};
 use super::registry::{Place, Visit};
 use super::stall::Stalling;
@@ -125,7 +126,7 @@ where
         // hyper takes no less than 8 KiB; with TLS below, reading more at a time gains nothing.
         .max_buf_size(limits.head_bytes_max.max(8 << 10))
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), requests(site, visit));
+        .serve_connection(TokioIo::new(Amended::new(stream)), requests(site, visit));
     let outcome = tokio::select! {
         outcome = poll_fn(|context| connection.poll_without_shutdown(context)) => outcome,
         () = end_of_welcome(closing, limits.connection_age) => {
@@ -136,7 +137,7 @@ where
     };
     let was_refused =
         visit.unread.load(Ordering::Relaxed) || outcome.as_ref().is_err_and(hyper::Error::is_parse);
-    let stream = connection.into_parts().io.into_inner();
+    let stream = connection.into_parts().io.into_inner().into_inner();
     if outcome.is_ok() || was_refused {
         part(stream, was_refused, limits).await;
     }

@@ -18,7 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Pause after the system ran out of descriptors or memory: accept would fail again at once.
-const EXHAUSTION_PAUSE: Duration = Duration::from_millis(75);
+const PAUSE: Duration = Duration::from_millis(75);
+
+/// Other errors concern the one connection that was to be accepted; so many in a row do not.
+const FAILURES_WITHOUT_PAUSE: u32 = 16;
 
 /// Connections closed at each such pause; one at a time would leave newcomers waiting for long.
 const EXHAUSTION_ROOM: usize = 8;
@@ -47,6 +50,7 @@ pub(super) async fn run<L: Accept, S: Service>(
     );
     let (closing, _) = watch::channel(false);
     let mut open = JoinSet::new();
+    let mut failures = 0_u32;
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -59,6 +63,7 @@ pub(super) async fn run<L: Accept, S: Service>(
         };
         match accepted {
             Ok((stream, peer)) => {
+                failures = 0;
                 site.tally.connections.add_one();
                 if let Some(place) = admit(&registry, peer, &site) {
                     let site = Arc::clone(&site);
@@ -69,16 +74,15 @@ pub(super) async fn run<L: Accept, S: Service>(
             Err(error) => {
                 site.tally.accept_errors.add_one();
                 tracing::debug!(reason = %error, "accept failed");
-                if is_exhaustion(&error) {
-                    // Whoever is quietest holds what the newcomer needs.
-                    for _ in 0..EXHAUSTION_ROOM {
-                        if registry.make_room() {
-                            site.tally.connections_displaced.add_one();
-                        }
-                    }
+                failures = failures.saturating_add(1);
+                let is_exhaustion = is_exhaustion(&error);
+                if is_exhaustion {
+                    make_room(&registry, &site);
+                }
+                if is_exhaustion || failures > FAILURES_WITHOUT_PAUSE {
                     tokio::select! {
                         () = &mut shutdown => break,
-                        () = sleep(EXHAUSTION_PAUSE) => {}
+                        () = sleep(PAUSE) => {}
                     }
                 }
             }
@@ -93,6 +97,15 @@ pub(super) async fn run<L: Accept, S: Service>(
     });
     if drained.await.is_err() {
         open.shutdown().await;
+    }
+}
+
+/// Closes the quietest connections: they hold what a newcomer needs.
+fn make_room<S>(registry: &Registry, site: &Site<S>) {
+    for _ in 0..EXHAUSTION_ROOM {
+        if registry.make_room() {
+            site.tally.connections_displaced.add_one();
+        }
     }
 }
 
@@ -130,8 +143,9 @@ impl Accept for TcpListener {
 
     async fn accept(&self) -> io::Result<(TcpStream, Peer)> {
         let (stream, address) = self.accept().await?;
-        // An answer is one small segment; nothing is gained by waiting for more.
-        stream.set_nodelay(true)?;
+        // An answer is one small segment; nothing is gained by waiting for more. It fails only on a
+        // connection that is dead already, which its task will find.
+        let _ = stream.set_nodelay(true);
         Ok((stream, Peer::of(address.ip())))
     }
 }

@@ -8,9 +8,11 @@
 //!
 //! In reading order: `listener` (accept, for ever), `registry` (who is here, who has to make
 //! room), `connection` (TLS, HTTP/1.1 or HTTP/2, deadlines), `stall` (peers that do not read),
+//! `amended` (what hyper answers by itself),
 //! `router` (which request goes where), `body` (bytes in flight), [`webhook`] (a delivery),
 //! [`public`] and [`admin`] (the listeners as the roof starts them).
 
+mod amended;
 mod answer;
 mod body;
 mod connection;

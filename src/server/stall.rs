@@ -101,8 +101,12 @@ mod tests {
     async fn a_peer_that_does_not_read_is_given_up() {
         let (near, _far) = tokio::io::duplex(16);
         let mut stream = Stalling::new(near, Duration::from_millis(50));
-        let outcome = stream.write_all(&[0; 64]).await;
-        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let write = stream.write_all(&[0; 64]);
+        let outcome = tokio::time::timeout(Duration::from_secs(10), write).await;
+        assert_eq!(
+            outcome.unwrap().unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 //! delivery that is authentic is kept even when its decoder panics; no body, signature or token is
 //! ever logged.
 
-use super::answer::{Answer, JSON, answer, close, later, text};
+use super::answer::{Answer, JSON, answer, later, text};
 use super::body::{Bounds, Budget, Unread, announced};
 use super::connection::Service;
 use super::registry::Visit;
@@ -120,7 +120,7 @@ impl<K: Keep> Service for Webhook<K> {
             Ok(held) => held,
             Err(unread) => {
                 visit.unread.store(true, Ordering::Relaxed);
-                return close(self.unread(unread, visit), head.version);
+                return self.unread(unread, visit);
             }
         };
         let receipt = match self.authenticate(header, &head.headers, held.bytes.clone()) {

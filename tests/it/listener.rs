@@ -137,7 +137,9 @@ async fn a_head_too_large_is_refused_and_the_sender_reads_why() {
     for request in [long, many] {
         let mut stream = gate.client().connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
-        assert_eq!(read_answer(&mut stream).await.status, 431);
+        let answer = read_answer(&mut stream).await;
+        assert_eq!(answer.status, 431);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
         read_to_close(&mut stream, SOON).await;
     }
 }
@@ -191,7 +193,7 @@ async fn silent_crowd(client: &Client, count: usize) -> Vec<TcpStream> {
 async fn a_crowd_of_silent_connections_keeps_nobody_out() {
     let gate = Gate::open(&patient(32, 16)).await;
     let mut neighbour = gate.client().from(2).connect().await;
-    let _crowd = silent_crowd(&gate.client(), 300).await;
+    let mut crowd = silent_crowd(&gate.client(), 300).await;
     let begun = Instant::now();
     for number in 0..10 {
         let answer = gate
@@ -202,6 +204,7 @@ async fn a_crowd_of_silent_connections_keeps_nobody_out() {
     }
     assert!(begun.elapsed() < Duration::from_secs(3));
     assert!(gate.tally.connections_displaced.value() >= 284);
+    read_to_close(&mut crowd[0], SOON).await;
     // The crowd displaced its own.
     neighbour.write_all(&delivery(b"neighbour")).await.unwrap();
     assert_eq!(read_answer(&mut neighbour).await.status, 200);
