@@ -150,7 +150,10 @@ impl<'a> Reader<'a> {
         // Editors and `echo` end a file with a line end that is not part of the secret.
         let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte));
         let Some(secret) = end.and_then(|end| bytes.get(..=end)) else {
-            self.error(&first, format!("`{key}` is empty; put the secret into it, or name another file"));
+            self.error(
+                &first,
+                format!("`{key}` is empty; put the secret into it, or name another file"),
+            );
             return None;
         };
         Some(Secret::new(secret))

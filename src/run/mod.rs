@@ -9,7 +9,7 @@ mod parts;
 mod relay;
 mod reloads;
 
-pub(crate) use parts::SOON;
+pub(crate) use parts::{SOON, journal_settings};
 pub use relay::Relay;
 pub use reloads::Reloads;
 
@@ -78,6 +78,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         Err(exit) => return exit,
     };
     let level = logging::start(config.log);
+    end_with_the_main_thread();
     for finding in findings
         .iter()
         .filter(|finding| finding.severity == Severity::Warning)
@@ -107,6 +108,19 @@ pub fn command(args: &ConfigArgs) -> Exit {
 
 /// Enough for a board of four cores, where the journal and its reader have threads of their own.
 const WORKERS: usize = 2;
+
+/// Makes a panic of the main thread the end of the process. The runtime panics there when the system
+/// refuses it a thread, and unwinding would then wait for ever for the threads that it did get: a
+/// process that lives without serving. Panics of tasks are not concerned.
+fn end_with_the_main_thread() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        if std::thread::current().name() == Some("main") {
+            std::process::exit(i32::from(Exit::Failure.status()));
+        }
+    }));
+}
 
 async fn until_told(config: Config, level: &LogLevel) -> Result<(), Failure> {
     let mut signals =

@@ -12,7 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::spawn_blocking;
 
 /// When a certificate is near its end.
 pub(crate) const SOON: Duration = Duration::from_secs(14 * 86_400);
@@ -62,19 +61,21 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
     })
 }
 
-/// Opening can take seconds after a power cut; the runtime goes on meanwhile.
-pub(super) async fn journal(config: &Config, now: Timestamp) -> Result<Journal, Failure> {
-    let settings = journal::Settings {
+/// Blocks for as long as it takes, on the thread that starts everything: a helper thread would be one
+/// more that can fail to start, and until there is a journal there is nothing else to do.
+pub(super) fn journal(config: &Config, now: Timestamp) -> Result<Journal, Failure> {
+    Ok(Journal::open(journal_settings(config), now)?)
+}
+
+/// What the journal is opened with.
+pub(crate) fn journal_settings(config: &Config) -> journal::Settings {
+    journal::Settings {
         path: config.journal.clone(),
         bytes_max: config.journal_bytes_max,
         keep: config.journal_keep,
         sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
         limits: config.limits.clone(),
-    };
-    let opened = spawn_blocking(move || Journal::open(settings, now)).await;
-    let opened =
-        opened.map_err(|error| Failure::Ended(format!("opening the journal ({error})")))?;
-    Ok(opened?)
+    }
 }
 
 pub(super) fn sinks(config: &Config, own: &[SocketAddr]) -> Result<Vec<Arc<Sink>>, Failure> {

@@ -78,7 +78,7 @@ impl Relay {
         let resolver = Arc::new(parts::resolver(&config, clock.now())?);
         let public = parts::listen(config.https).await?;
         let sinks = parts::sinks(&config, &[public.local_addr().unwrap_or(config.https)])?;
-        let journal = parts::journal(&config, clock.now()).await?;
+        let journal = parts::journal(&config, clock.now())?;
         let tally = Arc::new(Tally::default());
         let started = watch::Sender::new(false);
         let certificate = Arc::clone(&resolver);

@@ -337,6 +337,50 @@ fn the_state_folder_is_private() {
     }
 }
 
+/// Whether the relay, with its `when`-th thread refused by the kernel, serves or ends.
+fn serves_or_ends(when: u32) -> (bool, u64) {
+    let mut gateway = Gateway::new(FILE_SINK);
+    let trace = gateway.path("trace");
+    let inject = format!("inject=clone,clone3:error=EAGAIN:when={when}");
+    let trace_file = trace.to_string_lossy().into_owned();
+    gateway.start_under(&[
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=clone,clone3",
+        "-e",
+        &inject,
+        "-o",
+        &trace_file,
+    ]);
+    let served = gateway.https.is_some() && gateway.simulate(&["--count", "1"]).status.success();
+    let injected = std::fs::read_to_string(&trace)
+        .unwrap()
+        .matches("INJECTED")
+        .count() as u64;
+    let status = if served {
+        gateway.end_by("TERM")
+    } else {
+        gateway.wait_for_end()
+    };
+    assert!(served || status != Some(0), "it neither served nor said so");
+    (served, injected)
+}
+
+#[test]
+fn a_thread_that_cannot_be_started_ends_the_process_or_is_not_needed() {
+    if !crate::support::relay::has_strace() {
+        return;
+    }
+    let outcomes: Vec<(bool, u64)> = (1..=8).map(serves_or_ends).collect();
+    assert!(outcomes[0].1 > 0, "the control: a thread was refused");
+    assert!(
+        outcomes.iter().any(|(served, _)| !served),
+        "the control: some thread is needed"
+    );
+}
+
 #[test]
 fn help_is_complete_and_shows_examples() {
     for command in ["run", "check", "demo", "simulate", "status", "replay"] {

@@ -7,8 +7,8 @@ use super::{ask, block_on, configuration};
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
 use crate::config::Config;
-use crate::journal::{Journal, Settings};
-use crate::run::control_socket;
+use crate::journal::Journal;
+use crate::run::{control_socket, journal_settings};
 use crate::terminal::{complain, say};
 use clap::Args;
 use form::Form;
@@ -121,14 +121,7 @@ async fn by_myself(form: &Form, config: &Config) -> Result<Value, (Exit, String)
             format!("there is no journal at {}", config.journal.display()),
         ));
     }
-    let settings = Settings {
-        path: config.journal.clone(),
-        bytes_max: config.journal_bytes_max,
-        keep: config.journal_keep,
-        sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
-        limits: config.limits.clone(),
-    };
-    let journal = Journal::open(settings, System.now())
+    let journal = Journal::open(journal_settings(config), System.now())
         .map_err(|error| (Exit::Journal, error.to_string()))?;
     let plan = form.carry_out(&journal, System.now()).await;
     let closed = journal

@@ -26,6 +26,19 @@ pub(crate) struct Gateway {
     pub(crate) admin: Option<SocketAddr>,
 }
 
+/// Whether system calls can be made to fail here; says so when not.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that passes itself over has to say so"
+)]
+pub(crate) fn has_strace() -> bool {
+    let found = Command::new("strace").arg("--version").output().is_ok();
+    if !found {
+        eprintln!("passed over: strace is not installed");
+    }
+    found
+}
+
 /// The binary with these arguments, to its end.
 pub(crate) fn qbo_relay(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_qbo-relay"))
@@ -117,8 +130,21 @@ listen = "127.0.0.1:0"
 
     /// Starts `run` and waits until it serves.
     pub(crate) fn start(&mut self) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_qbo-relay"))
-            .args(["run", "--config", &self.config()])
+        self.start_under(&[]);
+        assert!(
+            self.https.is_some(),
+            "it does not serve; the log:\n{}",
+            self.lines.join("\n")
+        );
+    }
+
+    /// Starts `run` under another program, and waits until it serves or ends.
+    pub(crate) fn start_under(&mut self, program: &[&str]) {
+        let config = self.config();
+        let mut words = program.to_vec();
+        words.extend([env!("CARGO_BIN_EXE_qbo-relay"), "run", "--config", &config]);
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -133,34 +159,46 @@ listen = "127.0.0.1:0"
         });
         self.child = Some(child);
         self.log = Some(receiver);
-        let line = self.wait_for_line("serving");
-        self.https = field(&line, "https=");
-        self.admin = field(&line, "admin=");
+        (self.https, self.admin) = (None, None);
+        if let Some(line) = self.next_line_with("serving ") {
+            self.https = field(&line, "https=");
+            self.admin = field(&line, "admin=");
+        }
     }
 
-    /// Waits for a line of the log that has this in it.
-    pub(crate) fn wait_for_line(&mut self, part: &str) -> String {
+    /// Waits for a line of the log that has this in it; none when the log ends first.
+    fn next_line_with(&mut self, part: &str) -> Option<String> {
         let began = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(began.elapsed());
             match self.log.as_ref().unwrap().recv_timeout(left) {
-                Ok(line) => {
-                    self.lines.push(line.clone());
-                    if line.contains(part) {
-                        return line;
-                    }
+                Ok(line) => self.lines.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("no line with {part:?}; the log:\n{}", self.lines.join("\n"))
                 }
-                Err(error) => panic!(
-                    "no line with {part:?}: {error}; the log:\n{}",
-                    self.lines.join("\n")
-                ),
+            }
+            if let Some(line) = self.lines.last().filter(|line| line.contains(part)) {
+                return Some(line.clone());
             }
         }
     }
 
-    /// The process id.
+    /// Waits for a line of the log that has this in it.
+    pub(crate) fn wait_for_line(&mut self, part: &str) -> String {
+        let line = self.next_line_with(part);
+        line.unwrap_or_else(|| panic!("no line with {part:?}; the log:\n{}", self.lines.join("\n")))
+    }
+
+    /// The relay's process id; where another program runs it, that of its child.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
+        let own = self.child.as_ref().unwrap().id();
+        let children =
+            fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        children
+            .split_whitespace()
+            .next()
+            .map_or(own, |child| child.parse().unwrap())
     }
 
     /// Sends a signal by name.
@@ -178,6 +216,11 @@ listen = "127.0.0.1:0"
     /// Sends a signal and waits for the end; the exit status, `None` when a signal ended it.
     pub(crate) fn end_by(&mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
+        self.wait_for_end()
+    }
+
+    /// Waits for the end; the exit status, `None` when a signal ended it.
+    pub(crate) fn wait_for_end(&mut self) -> Option<i32> {
         let mut child = self.child.take().unwrap();
         let status = eventually("the process ends", || child.try_wait().unwrap());
         if let Some(log) = self.log.take() {
