@@ -8,6 +8,7 @@
 
 mod journal;
 mod lanes;
+mod lanes_life;
 mod lanes_replay;
 mod sinks;
 mod sinks_file;
