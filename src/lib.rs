@@ -10,7 +10,8 @@
 //! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
 //!   [`tls`], [`board`], [`signals`]
 //! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink)
-//! - floor 4, the roof, where everything is joined: `cli`, `command`, `config`, `run`, `demo`
+//! - floor 4, the roof, where everything is joined: [`cli`], [`command`], [`config`], [`run`],
+//!   [`demo`], [`simulate`]
 //!
 //! Data walks one way: socket, raw bytes, verified signature, receipt, journal, answer; then
 //! journal, lane, sink, settlement, journal. The segments are joined by the journal only.
@@ -22,12 +23,26 @@
 //! [`Limits`](model::Limits); I9 secrets are not printable; I10 the lamp cannot influence the relay;
 //! I11 a broken journal means exit; I12 a restart is the ordinary path.
 
+pub mod model;
+
+pub mod rules;
+pub mod wire;
+
 pub mod board;
 pub mod clock;
 pub mod journal;
-pub mod model;
-pub mod rules;
+pub mod signals;
 pub mod sink;
 pub mod tls;
-pub mod wire;
+
+pub mod server;
 pub mod worker;
+
+pub mod cli;
+pub mod command;
+pub mod config;
+pub mod demo;
+mod logging;
+pub mod run;
+pub mod simulate;
+mod terminal;

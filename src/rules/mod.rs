@@ -1,11 +1,11 @@
-//! Floor 1: decisions, each a function from facts to a word.
+//! Floor 1, decisions: pure functions from what is known to what is done next.
 //!
-//! Pure: no I/O, nothing async, and time and chance are arguments (invariant I3). The tasks and the
-//! journal's view supply the facts, and the tasks do what was decided.
+//! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
 pub mod dedupe;
 pub mod health;
 pub mod lane;
 pub mod led;
 pub mod retry;
+
 mod span;

@@ -31,6 +31,15 @@ pub struct Appetite {
 }
 
 impl Format {
+    /// Its word in the configuration.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::CloudEvents => "cloudevents",
+            Self::CloudEventsBatch => "cloudevents-batch",
+            Self::OpenConnectors(_) => "open-connectors",
+        }
+    }
+
     /// What one HTTP request of this form takes.
     pub(super) fn appetite(&self) -> Appetite {
         match self {

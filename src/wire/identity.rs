@@ -62,6 +62,7 @@ fn identity(domain: &str, fields: &[&str]) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{EntityRef, EventTime, Operation, RealmId};
 
     #[test]
     fn the_values_that_journals_hold_do_not_change() {
@@ -86,6 +87,48 @@ mod tests {
             "fb3b77f8165595cf940d3b0e3513e226",
         ];
         assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn everything_that_was_said_is_in_the_content() {
+        let said = Notification {
+            realm: RealmId::new("310687").unwrap(),
+            entity: EntityRef {
+                kind: "Bill".into(),
+                id: "9".into(),
+            },
+            operation: Operation::Merge,
+            happened: EventTime {
+                text: "then".into(),
+                at: None,
+            },
+            deleted_id: None,
+            event_type: "qbo.bill.merged.v1".into(),
+            sender_id: None,
+            data: None,
+            identity: of_unreadable(b"x"),
+            content: 0,
+        };
+        let edits: [fn(&mut Notification); 9] = [
+            |n| n.realm = RealmId::new("310688").unwrap(),
+            |n| n.entity.kind = "Vendor".into(),
+            |n| n.entity.id = "09".into(),
+            |n| n.operation = Operation::Update,
+            |n| n.happened.text = "now".into(),
+            |n| n.deleted_id = Some("27".into()),
+            |n| n.event_type = "qbo.bill.merged.v2".into(),
+            |n| n.sender_id = Some("27".into()),
+            |n| n.data = Some("27".into()),
+        ];
+        let mut contents = vec![content(&said)];
+        for edit in edits {
+            let mut other = said.clone();
+            edit(&mut other);
+            contents.push(content(&other));
+        }
+        contents.sort_unstable();
+        contents.dedup();
+        assert_eq!(contents.len(), 10);
     }
 
     #[test]

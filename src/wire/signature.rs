@@ -61,6 +61,11 @@ pub fn verify<'a>(
     matched.ok_or(BadSignature::Wrong)
 }
 
+/// The header that Intuit would send with `body`: for acting as Intuit towards a relay.
+pub fn sign(token: &Secret, body: &[u8]) -> String {
+    STANDARD.encode(hmac_sha256(token, &[body]).finalize().into_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::journal::{Ask, Error, Journal};
 use crate::model::{Attempt, Delivery, Lane, LaneState, Outcome, Settlement, Tally, Timestamp};
 use crate::rules::lane::{Step, step};
-use crate::rules::retry::{Schedule, settle};
+use crate::rules::retry::settle;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -26,7 +26,6 @@ pub(super) struct Common {
     pub(super) journal: Journal,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tally: Arc<Tally>,
-    pub(super) schedule: Schedule,
     pub(super) jitter: Jitter,
     /// The longest sleep: after it the journal is asked whether or not anybody woke the lane.
     pub(super) tick: Duration,
@@ -95,7 +94,7 @@ impl Runner {
             Ok(view) => view,
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
-        match step(common.clock.now(), &self.lane, &view, &common.schedule) {
+        match step(common.clock.now(), &self.lane, &view, &self.outlet.schedule) {
             Step::Rest { until } => Ok(Turn::Rest(until)),
             Step::Deliver {
                 mut delivery,
@@ -115,7 +114,7 @@ impl Runner {
         let outcome = self.outlet.sink.deliver(delivery, at).await;
         let now = common.clock.now();
         let chance = (common.jitter)();
-        let settlement = settle(now, chance, state, &common.schedule, &outcome);
+        let settlement = settle(now, chance, state, &self.outlet.schedule, &outcome);
         self.count(delivery, &outcome, &settlement);
         self.outlet.note(delivery, &outcome, &settlement);
         let attempt = Attempt {

@@ -32,10 +32,8 @@ use tokio::task::{JoinError, JoinSet};
 pub struct Worker {
     /// Where the changes are and what became of them.
     pub journal: Journal,
-    /// Where they go; each sink's name is known to the journal.
-    pub sinks: Vec<Arc<Sink>>,
-    /// When failed deliveries are tried again.
-    pub schedule: Schedule,
+    /// Where they go; the name of each one's sink is known to the journal.
+    pub endpoints: Vec<Endpoint>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where attempts are counted.
@@ -50,6 +48,15 @@ pub struct Worker {
     pub news: Arc<Notify>,
 }
 
+/// A sink and its schedule.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Where changes go.
+    pub sink: Arc<Sink>,
+    /// When failed deliveries are tried again.
+    pub schedule: Schedule,
+}
+
 /// Why the worker ended without having been told to.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
@@ -62,18 +69,16 @@ pub enum Ended {
 }
 
 impl Worker {
-    /// A worker with the usual bounds: the default schedule, 64 attempts in flight, a look every
-    /// 30 s.
+    /// A worker with the usual bounds: 64 attempts in flight, a look every 30 s.
     pub fn new(
         journal: Journal,
-        sinks: Vec<Arc<Sink>>,
+        endpoints: Vec<Endpoint>,
         clock: Arc<dyn Clock>,
         tally: Arc<Tally>,
     ) -> Self {
         Self {
             journal,
-            sinks,
-            schedule: Schedule::default(),
+            endpoints,
             clock,
             tally,
             jitter: random,
@@ -108,15 +113,19 @@ impl Worker {
     }
 
     fn crew(self, stop: &watch::Receiver<bool>) -> Crew {
-        let share = self.attempts_max / self.sinks.len().max(1);
-        let outlet = |sink: Arc<Sink>| (sink.name().clone(), Arc::new(Outlet::new(sink, share)));
+        let share = self.attempts_max / self.endpoints.len().max(1);
+        let outlet = |endpoint: Endpoint| {
+            (
+                endpoint.sink.name().clone(),
+                Arc::new(Outlet::new(endpoint, share)),
+            )
+        };
         Crew {
-            outlets: self.sinks.into_iter().map(outlet).collect(),
+            outlets: self.endpoints.into_iter().map(outlet).collect(),
             common: Arc::new(Common {
                 journal: self.journal,
                 clock: self.clock,
                 tally: self.tally,
-                schedule: self.schedule,
                 jitter: self.jitter,
                 tick: self.tick,
                 news: self.news,

@@ -4,8 +4,9 @@
 //! The log gets a line when a sink begins to fail and one when all of its lanes go through again,
 //! not one for each attempt; the journal has those.
 
+use super::Endpoint;
 use crate::model::{Delivery, Outcome, RealmId, Settlement};
-use crate::rules::retry::describe;
+use crate::rules::retry::{Schedule, describe};
 use crate::sink::Sink;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,14 +15,17 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// A sink and what its lanes share.
 pub(super) struct Outlet {
     pub(super) sink: Arc<Sink>,
+    pub(super) schedule: Schedule,
     permits: Semaphore,
     failing: Mutex<BTreeSet<RealmId>>,
 }
 
 impl Outlet {
     /// A sink that gets at most `share` attempts at a time, less where it wants less.
-    pub(super) fn new(sink: Arc<Sink>, share: usize) -> Self {
+    pub(super) fn new(endpoint: Endpoint, share: usize) -> Self {
+        let Endpoint { sink, schedule } = endpoint;
         Self {
+            schedule,
             permits: Semaphore::new(sink.concurrency().min(share).max(1)),
             failing: Mutex::default(),
             sink,

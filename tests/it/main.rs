@@ -6,11 +6,19 @@
     reason = "a test may stop where it fails; the exceptions in .clippy.toml do not reach its helpers"
 )]
 
+mod admin;
+mod configuration;
+mod gateway;
 mod journal;
 mod lanes;
 mod lanes_life;
 mod lanes_replay;
+mod listener;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;
 mod support;
+mod tidy;
+mod tls;
+mod webhook;
+mod webhook_h2;

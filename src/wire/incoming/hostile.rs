@@ -231,6 +231,26 @@ fn depth_is_no_danger_and_is_not_passed_on() {
     assert_eq!(decode(unclosed.as_bytes(), 9).items.len(), 1);
 }
 
+#[test]
+fn fields_are_bounded_in_length() {
+    let with = |field: &str, bytes: usize| {
+        let more = format!(r#""{field}":"{}""#, "7".repeat(bytes));
+        outline(event(&more), 9).remove(0)
+    };
+    for field in ["id", "intuitentityid", "time", "source"] {
+        assert!(with(field, 1024).starts_with("310687 Invoice/7"), "{field}");
+        assert_eq!(
+            with(field, 1025),
+            format!("{field}: longer than 1024 bytes")
+        );
+    }
+    assert!(with("intuitaccountid", 64).starts_with('7'));
+    assert_eq!(
+        with("intuitaccountid", 65),
+        "intuitaccountid: longer than 64 bytes"
+    );
+}
+
 /// Text made of the pieces that payloads are made of, in any order.
 fn scrambled() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -268,11 +288,14 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     (body, edits).prop_map(|(body, edits)| {
         let mut body = body.to_vec();
         for (index, edit, byte) in edits {
+            if body.is_empty() {
+                break;
+            }
             let at = index.index(body.len());
             match edit {
                 0 => body[at] = byte,
                 1 => drop(body.remove(at)),
-                _ => body.truncate(at.max(1)),
+                _ => body.truncate(at),
             }
         }
         body

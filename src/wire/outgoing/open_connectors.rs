@@ -231,7 +231,7 @@ fn cut_down(body: &str, array: &str, key: &'static str, realm: &RealmId) -> Opti
         .map(|entry| entry.get())
         .filter(|entry| is_of(entry, key, realm))
         .collect();
-    let all = own.len() == found.kept.len() && found.left == 0 && found.broken.is_none();
+    let all = own.len() == found.kept.len() && found.left == 0;
     if let Some(body) = all.then(|| whole(body)).flatten() {
         return Some(body);
     }

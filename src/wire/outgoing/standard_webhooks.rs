@@ -243,6 +243,7 @@ mod tests {
             ),
             (V1.replace("v1", "v2"), Err(Unverified::Wrong)),
             (V1.replace("v1", "v1a"), Err(Unverified::Wrong)),
+            (V1A.replace("v1a", "v1"), Err(Unverified::Wrong)),
             (V1.replace("v1,", ""), Err(Unverified::Wrong)),
             (String::new(), Err(Unverified::Missing)),
         ];

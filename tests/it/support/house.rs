@@ -10,7 +10,7 @@ use qbo_relay::rules::retry::Schedule;
 use qbo_relay::sink::http::HttpSink;
 use qbo_relay::sink::{Format, Sink};
 use qbo_relay::worker::pulse::Pulse;
-use qbo_relay::worker::{Ended, Worker};
+use qbo_relay::worker::{Ended, Endpoint, Worker};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +50,13 @@ impl House {
         let journal = Journal::open(settings, NOW).unwrap();
         let clock = Arc::new(Manual::new(NOW));
         let tally = Arc::new(Tally::default());
-        let sinks = sinks.into_iter().map(Arc::new).collect();
+        let endpoint = |sink| Endpoint {
+            sink: Arc::new(sink),
+            schedule: schedule(),
+        };
+        let endpoints = sinks.into_iter().map(endpoint).collect();
         let time: Arc<dyn Clock> = clock.clone();
-        let mut worker = Worker::new(journal.clone(), sinks, time, Arc::clone(&tally));
-        worker.schedule = schedule();
+        let mut worker = Worker::new(journal.clone(), endpoints, time, Arc::clone(&tally));
         worker.jitter = || 0.0;
         worker.tick = Duration::from_millis(10);
         turn(&mut worker);

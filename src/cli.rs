@@ -1,0 +1,187 @@
+//! The command line: definitions only. What a command does stands in `run`, `demo`, `simulate` and
+//! `command`.
+
+use crate::{command, config, demo, run, simulate};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// How the program ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// All is well.
+    Success,
+    /// It did not work out; also: the relay is degraded.
+    Failure,
+    /// The command line or the configuration cannot be used.
+    Configuration,
+    /// The journal cannot be used; for `status`: the relay is not running.
+    Journal,
+    /// It cannot listen.
+    Listen,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+            Self::Configuration => 2,
+            Self::Journal => 3,
+            Self::Listen => 4,
+        }
+    }
+}
+
+/// Receives QuickBooks Online notifications, journals them before it answers, and relays them
+/// onward, signed and in order.
+#[derive(Parser, Debug)]
+#[command(
+    name = "qbo-relay",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Exit status: 0 success, 1 failure, 2 bad configuration, 3 journal cannot be used, 4 cannot listen.
+
+Examples:
+  qbo-relay demo                       see the whole thing work on this machine
+  qbo-relay check --config relay.toml  explain a configuration
+  qbo-relay run --config relay.toml    run the gateway
+  qbo-relay status                     how is it?"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the gateway until SIGTERM or SIGINT; SIGHUP re-reads certificates, secrets and log level.
+    #[command(
+        after_help = "Exit status: 0 stopped as asked, 2 bad configuration, 3 journal cannot be used, 4 cannot listen, 1 anything else.
+
+Example:
+  qbo-relay run --config /etc/qbo-relay/qbo-relay.toml"
+    )]
+    Run(ConfigArgs),
+
+    /// Read and explain the configuration, certificate chain, journal, board and sinks.
+    #[command(
+        after_help = "One line for each finding, worst last. Exit status: 0 usable (warnings allowed), 2 not.
+
+Example:
+  qbo-relay check --config /etc/qbo-relay/qbo-relay.toml"
+    )]
+    Check(ConfigArgs),
+
+    /// Show the whole main job on this machine, without any configuration.
+    #[command(after_help = "Exit status: 0 when everything sent arrived, 1 when not.
+
+Examples:
+  qbo-relay demo
+  qbo-relay demo --stay    keep it running, with the addresses to try it yourself")]
+    Demo(demo::Options),
+
+    /// Act as Intuit: sign and post payloads to a relay.
+    #[command(after_help = "Exit status: 0 when every answer was the expected one.
+
+Examples:
+  qbo-relay simulate https://localhost:8443/qbowebhook --token-file verifier --insecure
+  qbo-relay simulate https://gw.example/webhooks --token-file verifier --count 1000 --rate 50 --realms 3
+  qbo-relay simulate https://gw.example/webhooks --token-file verifier --format mixed --repeat 10 --forge 5")]
+    Simulate(simulate::Options),
+
+    /// Ask the running relay how it is.
+    #[command(after_help = "Exit status: 0 healthy, 1 degraded, 3 not running.
+
+Examples:
+  qbo-relay status
+  qbo-relay status --json")]
+    Status(StatusArgs),
+
+    /// Read the journal, whether the relay runs or not.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+
+    /// Send changes again: one, a range, a filter, or the dead letters.
+    #[command(
+        after_help = "Replayed events keep their id and say so (`replay`: true).
+
+Examples:
+  qbo-relay replay --dead-letters --dry-run
+  qbo-relay replay --change 3f2a51c0d5e14b7f9a0c1d2e3f405162
+  qbo-relay replay --from 1200 --to 1300 --sink erp
+  qbo-relay replay --realm 9341455841580195 --entity Invoice --since 2026-11-20T00:00:00Z"
+    )]
+    Replay(command::replay::Options),
+
+    /// Switch a sink on again that answered 410.
+    #[command(subcommand)]
+    Sink(SinkCommand),
+}
+
+#[derive(Subcommand, Debug)]
+enum SinkCommand {
+    /// Deliver to it again; what waited for it goes out in order.
+    #[command(after_help = "Example:
+  qbo-relay sink enable erp")]
+    Enable(command::sink::EnableOptions),
+}
+
+/// Which configuration.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_FILE)]
+    pub config: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct StatusArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The whole answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum JournalCommand {
+    /// List receipts, newest last.
+    #[command(after_help = "Examples:
+  qbo-relay journal list
+  qbo-relay journal list --realm 9341455841580195 --state pending --json")]
+    List(command::journal::ListOptions),
+    /// Show one receipt: what arrived, what was understood, what became of it.
+    #[command(after_help = "Example:
+  qbo-relay journal show 1207")]
+    Show(command::journal::ShowOptions),
+    /// Check the journal: the database, every digest, every company's sequence.
+    #[command(after_help = "Exit status: 0 sound, 1 findings, 3 cannot be read.
+
+Example:
+  qbo-relay journal verify")]
+    Verify(command::journal::VerifyOptions),
+    /// Write every receipt as JSON lines to stdout.
+    #[command(after_help = "Example:
+  qbo-relay journal export > receipts.jsonl")]
+    Export(command::journal::ListOptions),
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> Exit {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Run(args) => run::command(&args),
+        Command::Check(args) => command::check::command(&args),
+        Command::Demo(options) => demo::command(&options),
+        Command::Simulate(options) => simulate::command(&options),
+        Command::Status(args) => command::status::command(&args.config, args.json),
+        Command::Journal(JournalCommand::List(options)) => command::journal::list(&options),
+        Command::Journal(JournalCommand::Show(options)) => command::journal::show(&options),
+        Command::Journal(JournalCommand::Verify(options)) => command::journal::verify(&options),
+        Command::Journal(JournalCommand::Export(options)) => command::journal::export(&options),
+        Command::Replay(options) => command::replay::command(&options),
+        Command::Sink(SinkCommand::Enable(options)) => command::sink::enable(&options),
+    }
+}

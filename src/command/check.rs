@@ -1,0 +1,141 @@
+//! `check`: reads everything that `run` would, and says what it thinks of it.
+
+use super::credentials;
+use crate::cli::{ConfigArgs, Exit};
+use crate::clock::{Clock, System};
+use crate::config::{AdminAddress, Certificate, Config, Finding, Severity, SinkConfig, Target};
+use crate::journal;
+use crate::run::SOON;
+use crate::terminal::{Tint, say, tinted};
+use crate::tls;
+use std::fmt::Display;
+
+/// Runs the command.
+pub fn command(args: &ConfigArgs) -> Exit {
+    let (config, mut findings) = match Config::read(&args.config, credentials().as_deref()) {
+        Ok((config, findings)) => (Some(config), findings),
+        Err(findings) => (None, findings),
+    };
+    if let Some(config) = &config {
+        findings.push(note(&config.file.display(), &"read"));
+        findings.extend(listening(config));
+        findings.extend(certificate(&config.certificate));
+        findings.extend(verifiers(config));
+        findings.extend(store(config));
+        findings.extend(config.sinks.iter().map(sink));
+        findings.push(note(&"[led]", &format_args!("board \"{}\"", config.board)));
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    for finding in &findings {
+        let tint = match finding.severity {
+            Severity::Note => Tint::Green,
+            Severity::Warning => Tint::Yellow,
+            Severity::Serious | Severity::Error => Tint::Red,
+        };
+        say(tinted(tint, finding));
+    }
+    let usable = config.is_some()
+        && findings
+            .iter()
+            .all(|finding| finding.severity <= Severity::Warning);
+    if usable {
+        Exit::Success
+    } else {
+        Exit::Configuration
+    }
+}
+
+fn note(place: &dyn Display, text: &dyn Display) -> Finding {
+    Finding::new(Severity::Note, place.to_string(), text.to_string())
+}
+
+fn listening(config: &Config) -> Vec<Finding> {
+    let paths = config.paths.join(", ");
+    let admin = match &config.admin {
+        AdminAddress::Tcp(address) => address.to_string(),
+        AdminAddress::Unix(path) => path.display().to_string(),
+    };
+    vec![
+        note(
+            &"[listen]",
+            &format_args!("https on {}, paths {paths}", config.https),
+        ),
+        note(&"[admin]", &format_args!("on {admin}")),
+    ]
+}
+
+fn certificate(certificate: &Certificate) -> Vec<Finding> {
+    let Certificate::Files { certificate, key } = certificate else {
+        return Vec::new();
+    };
+    let loaded = match tls::load(certificate, key) {
+        Ok(loaded) => loaded,
+        Err(error) => return vec![Finding::new(Severity::Error, "[tls]", error.to_string())],
+    };
+    let now = System.now();
+    let mut findings = vec![note(
+        &certificate.display(),
+        &format_args!(
+            "for {}, {} days left",
+            loaded.facts.names.join(", "),
+            loaded.facts.not_after.since(now).as_secs() / 86_400
+        ),
+    )];
+    for finding in loaded.findings(now, SOON) {
+        let severity = if finding.is_fatal_to_senders() {
+            Severity::Serious
+        } else {
+            Severity::Warning
+        };
+        findings.push(Finding::new(severity, "[tls]", finding.to_string()));
+    }
+    findings
+}
+
+fn verifiers(config: &Config) -> Vec<Finding> {
+    let named = |name: &String| note(&"[[verifier]]", &format_args!("\"{name}\" has a token"));
+    config
+        .verifiers
+        .iter()
+        .map(|verifier| named(&verifier.name))
+        .collect()
+}
+
+fn store(config: &Config) -> Vec<Finding> {
+    let place = config.journal.display();
+    let mib = config.journal_bytes_max >> 20;
+    let days = config.journal_keep.as_secs() / 86_400;
+    if !config.journal.exists() {
+        return vec![note(
+            &place,
+            &format_args!("will be made at the first start; up to {mib} MiB, kept {days} days"),
+        )];
+    }
+    match Ok::<(), journal::Error>(()) {
+        Ok(_) => vec![note(
+            &place,
+            &format_args!("can be read; up to {mib} MiB, kept {days} days"),
+        )],
+        Err(error) => vec![Finding::new(
+            Severity::Error,
+            place.to_string(),
+            error.to_string(),
+        )],
+    }
+}
+
+fn sink(sink: &SinkConfig) -> Finding {
+    let target = match &sink.target {
+        Target::Http(settings) => format!("{} to {}", settings.format.as_str(), settings.url),
+        Target::File(settings) => format!(
+            "{} to {}",
+            settings.format.as_str(),
+            settings.path.display()
+        ),
+    };
+    let days = sink.schedule.give_up_after.as_secs_f64() / 86_400.0;
+    note(
+        &format_args!("[[sink]] {}", sink.name),
+        &format_args!("{target}; tried for {days:.1} days"),
+    )
+}

@@ -1,0 +1,39 @@
+//! What the short commands do: look, explain, ask the running relay.
+
+mod ask;
+pub mod check;
+pub mod journal;
+pub mod replay;
+pub mod sink;
+pub mod status;
+
+use crate::cli::Exit;
+use crate::config::{Config, Finding, Severity};
+use crate::terminal::complain;
+use std::path::{Path, PathBuf};
+
+/// The folder in which systemd passes credentials.
+pub(crate) fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+/// The configuration, or every reason why there is none, said on stderr.
+pub(crate) fn configuration(path: &Path) -> Result<(Config, Vec<Finding>), Exit> {
+    Config::read(path, credentials().as_deref()).map_err(|findings| {
+        for finding in findings
+            .iter()
+            .filter(|finding| finding.severity >= Severity::Serious)
+        {
+            complain(finding);
+        }
+        Exit::Configuration
+    })
+}
+
+/// A runtime for one question.
+fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(question))
+}

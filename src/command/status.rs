@@ -1,0 +1,110 @@
+//! `status`: asks the running relay how it is and shows a screenful.
+
+use super::{ask, block_on, configuration};
+use crate::cli::{ConfigArgs, Exit};
+use crate::run::control_socket;
+use crate::terminal::{Tint, complain, say, tinted};
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+/// Runs the command.
+pub fn command(args: &ConfigArgs, json: bool) -> Exit {
+    let (config, _) = match configuration(&args.config) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    let socket = control_socket(&config.journal);
+    let answer = block_on(ask::ask(&socket, Method::GET, "/status", Vec::new()));
+    let body = match answer {
+        Ok(Ok((StatusCode::OK, body))) => body,
+        Ok(Ok((status, _))) => {
+            complain(format_args!("the relay answered {status}"));
+            return Exit::Failure;
+        }
+        Ok(Err(error)) => {
+            complain(error);
+            return Exit::Journal;
+        }
+        Err(error) => {
+            complain(error);
+            return Exit::Failure;
+        }
+    };
+    let Ok(status) = serde_json::from_slice::<Value>(&body) else {
+        complain("the relay's answer is not JSON");
+        return Exit::Failure;
+    };
+    if json {
+        say(String::from_utf8_lossy(&body).trim_end());
+    } else {
+        show(&status);
+    }
+    let healthy = matches!(
+        word(&status, "condition"),
+        "delivered" | "backlog" | "starting"
+    );
+    if healthy {
+        Exit::Success
+    } else {
+        Exit::Failure
+    }
+}
+
+fn word<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn show(status: &Value) {
+    let condition = word(status, "condition");
+    let tint = match condition {
+        "delivered" | "backlog" => Tint::Green,
+        "starting" | "blocked" => Tint::Yellow,
+        _ => Tint::Red,
+    };
+    say(format_args!(
+        "qbo-relay {}   {}",
+        word(status, "version"),
+        tinted(tint, condition)
+    ));
+    say(format_args!("  {}", word(status, "sentence")));
+    say(format_args!("  lamp            {}", word(status, "lamp")));
+    say(format_args!(
+        "  journal         {}",
+        word(status, "journal")
+    ));
+    say(format_args!(
+        "  companies       {}",
+        number(status, "companies")
+    ));
+    say(format_args!(
+        "  last notification {}",
+        word(status, "last_notification_at")
+    ));
+    say(format_args!(
+        "  waiting         {}",
+        number(status, "waiting")
+    ));
+    say(format_args!(
+        "  dead letters    {}",
+        number(status, "dead_letters")
+    ));
+    say(format_args!(
+        "  not understood  {}",
+        number(status, "unreadable")
+    ));
+    let troubles = status.get("sinks_in_trouble").and_then(Value::as_array);
+    for trouble in troubles.into_iter().flatten() {
+        say(format_args!(
+            "  {} {}: {}, {} waiting, next try {}",
+            tinted(Tint::Red, "trouble"),
+            word(trouble, "sink"),
+            word(trouble, "failure"),
+            number(trouble, "waiting"),
+            word(trouble, "next_attempt_at"),
+        ));
+    }
+}

@@ -1,0 +1,183 @@
+//! Findings with their place, and the reading of secrets and paths that the file only names.
+
+use crate::model::Secret;
+use std::fmt;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// Something to say about the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// How grave it is.
+    pub severity: Severity,
+    /// Where: `qbo-relay.toml:12`, or the file or table that it is about.
+    pub place: String,
+    /// What is the matter, and what to do.
+    pub text: String,
+}
+
+/// How grave a finding is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// As it should be.
+    Note,
+    /// It works, but should be looked at.
+    Warning,
+    /// `check` says no, but a running gateway serves all the same.
+    Serious,
+    /// It cannot be used.
+    Error,
+}
+
+impl Finding {
+    /// A finding of this gravity about this place.
+    pub fn new(severity: Severity, place: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            severity,
+            place: place.into(),
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.severity {
+            Severity::Note => "ok",
+            Severity::Warning => "warning",
+            Severity::Serious | Severity::Error => "error",
+        };
+        write!(f, "{word}: {}: {}", self.place, self.text)
+    }
+}
+
+/// The three ways to give a secret `X`: inline, `X_file`, `X_credential`.
+pub(super) struct SecretKeys<'a> {
+    /// The name of the inline key.
+    pub(super) key: &'static str,
+    pub(super) inline: &'a Option<Spanned<String>>,
+    pub(super) file: &'a Option<Spanned<PathBuf>>,
+    pub(super) credential: &'a Option<Spanned<String>>,
+}
+
+/// Reads what the file names and collects what is to be said.
+pub(super) struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    credentials: Option<&'a Path>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a Path, text: &'a str, credentials: Option<&'a Path>) -> Self {
+        Self {
+            file,
+            text,
+            credentials,
+            findings: Vec::new(),
+        }
+    }
+
+    /// `qbo-relay.toml:12` for a place in the text.
+    pub(super) fn place(&self, span: &Range<usize>) -> String {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        format!("{}:{line}", self.file.display())
+    }
+
+    pub(super) fn error(&mut self, span: &Range<usize>, text: impl Into<String>) {
+        let place = self.place(span);
+        self.findings
+            .push(Finding::new(Severity::Error, place, text));
+    }
+
+    pub(super) fn warn(&mut self, span: &Range<usize>, text: impl Into<String>) {
+        let place = self.place(span);
+        self.findings
+            .push(Finding::new(Severity::Warning, place, text));
+    }
+
+    /// An error about the file as a whole: something is missing from it.
+    pub(super) fn missing(&mut self, text: impl Into<String>) {
+        let place = self.file.display().to_string();
+        self.findings
+            .push(Finding::new(Severity::Error, place, text));
+    }
+
+    /// A path as the file means it: relative to the folder that the file lies in.
+    pub(super) fn resolve(&self, path: &Path) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new(".")).join(path)
+    }
+
+    /// The secret that was given in one of the three ways; `None` when none was given or it could
+    /// not be read, which has then been said.
+    pub(super) fn secret(&mut self, keys: &SecretKeys<'_>) -> Option<Secret> {
+        let SecretKeys {
+            key,
+            inline,
+            file,
+            credential,
+        } = keys;
+        let spans = [
+            inline.as_ref().map(Spanned::span),
+            file.as_ref().map(Spanned::span),
+            credential.as_ref().map(Spanned::span),
+        ];
+        let mut given = spans.into_iter().flatten();
+        let first = given.next()?;
+        if let Some(second) = given.next() {
+            self.error(
+                &second,
+                format!("{key} is given twice; keep exactly one of `{key}`, `{key}_file`, `{key}_credential`"),
+            );
+            return None;
+        }
+        let bytes = if let Some(text) = inline {
+            text.get_ref().clone().into_bytes()
+        } else if let Some(path) = file {
+            let path = self.resolve(path.get_ref());
+            self.read_secret(&first, key, &path)?
+        } else {
+            let name = credential.as_ref()?.get_ref();
+            let Some(folder) = self.credentials else {
+                self.error(&first, format!("{key}_credential = \"{name}\": no credentials were passed; start the relay by systemd with LoadCredential={name}:PATH, or use `{key}_file`"));
+                return None;
+            };
+            self.read_secret(&first, key, &folder.join(name))?
+        };
+        // Editors and `echo` end a file with a line end that is not part of the secret.
+        let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte));
+        let Some(secret) = end.and_then(|end| bytes.get(..=end)) else {
+            self.error(&first, format!("`{key}` is empty; put the secret into it, or name another file"));
+            return None;
+        };
+        Some(Secret::new(secret))
+    }
+
+    fn read_secret(&mut self, span: &Range<usize>, key: &str, path: &Path) -> Option<Vec<u8>> {
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                let open = std::fs::metadata(path).is_ok_and(|facts| facts.mode() & 0o007 != 0);
+                if open {
+                    self.warn(
+                        span,
+                        format!(
+                            "{} can be read by everybody; `chmod 600` it",
+                            path.display()
+                        ),
+                    );
+                }
+                Some(bytes)
+            }
+            Err(error) => {
+                self.error(
+                    span,
+                    format!("{key} cannot be read from {}: {error}", path.display()),
+                );
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The one place where the parts are made and joined, and ended in the right order.
+//!
+//! Start: certificate, sockets, journal, sinks, worker, listeners. End: nobody new is let in,
+//! requests in hand are answered, attempts in flight are settled, the journal is closed. A part that
+//! ends by itself ends the process (I11, I12): systemd starts it again, and recovery is one path.
+
+mod office;
+mod parts;
+mod relay;
+mod reloads;
+
+pub(crate) use parts::SOON;
+pub use relay::Relay;
+pub use reloads::Reloads;
+
+use crate::cli::{ConfigArgs, Exit};
+use crate::clock::System;
+use crate::command::configuration;
+use crate::config::{Config, Severity};
+use crate::logging::{self, LogLevel};
+use crate::signals::{Request, Signals};
+use crate::terminal::complain;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the relay could not be started, or ended without having been told to.
+#[derive(thiserror::Error, Debug)]
+pub enum Failure {
+    /// The configuration names something that cannot be used.
+    #[error("{0}")]
+    Configuration(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}{}", hint(error))]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The journal cannot be used, or broke.
+    #[error("the journal: {0}")]
+    Journal(#[from] crate::journal::Error),
+    /// A part that has to go on for ever did not.
+    #[error("{0} ended by itself; a restart is the repair")]
+    Ended(String),
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => " (another program listens there)",
+        std::io::ErrorKind::PermissionDenied => {
+            " (ports below 1024 need a privilege; use another port, or start as root)"
+        }
+        _ => "",
+    }
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Configuration(_) => Exit::Configuration,
+            Self::Listen { .. } => Exit::Listen,
+            Self::Journal(_) => Exit::Journal,
+            Self::Ended(_) => Exit::Failure,
+        }
+    }
+}
+
+/// The control socket of the relay whose journal lies there.
+pub fn control_socket(journal: &Path) -> PathBuf {
+    journal.with_file_name("control.sock")
+}
+
+/// Runs the command.
+pub fn command(args: &ConfigArgs) -> Exit {
+    let (config, findings) = match configuration(&args.config) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    let level = logging::start(config.log);
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Warning)
+    {
+        tracing::warn!("{finding}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(format_args!("no threads to work with: {error}"));
+            return Exit::Failure;
+        }
+    };
+    match runtime.block_on(until_told(config, &level)) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            tracing::error!("{failure}");
+            complain(&failure);
+            failure.exit()
+        }
+    }
+}
+
+/// Enough for a board of four cores, where the journal and its reader have threads of their own.
+const WORKERS: usize = 2;
+
+async fn until_told(config: Config, level: &LogLevel) -> Result<(), Failure> {
+    let mut signals =
+        Signals::install().map_err(|error| Failure::Ended(format!("signal handling ({error})")))?;
+    let relay = Relay::start(config, Arc::new(System)).await?;
+    let reloads = relay.reloads();
+    let told = async {
+        while signals.next().await == Request::Reload {
+            reloads.reload(level);
+        }
+        tracing::info!("stopping");
+    };
+    relay.serve_until(told).await
+}

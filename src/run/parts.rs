@@ -1,0 +1,108 @@
+//! The parts, made from the configuration.
+
+use super::Failure;
+use crate::config::{Certificate, Config, SinkConfig, Target};
+use crate::journal::{self, Journal};
+use crate::model::Timestamp;
+use crate::server::admin;
+use crate::sink::{FileSink, HttpSink, Sink};
+use crate::tls::{self, Resolver};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::spawn_blocking;
+
+/// When a certificate is near its end.
+pub(crate) const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+pub(super) fn resolver(config: &Config, now: Timestamp) -> Result<Resolver, Failure> {
+    let resolver = match &config.certificate {
+        Certificate::Files { certificate, key } => Resolver::from_files(certificate, key),
+        Certificate::SelfSigned => Resolver::from_self_signed(&own_names()),
+    };
+    let resolver = resolver.map_err(|error| Failure::Configuration(error.to_string()))?;
+    for finding in resolver.current().findings(now, SOON) {
+        tracing::warn!("{finding}");
+    }
+    Ok(resolver)
+}
+
+fn own_names() -> Vec<String> {
+    ["localhost", "127.0.0.1", "::1"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+pub(super) fn server_config(
+    resolver: &Arc<Resolver>,
+) -> Result<Arc<rustls::ServerConfig>, Failure> {
+    tls::server_config(Arc::clone(resolver))
+        .map_err(|error| Failure::Configuration(error.to_string()))
+}
+
+pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Duration> {
+    Some(resolver.current().facts.not_after.since(now))
+}
+
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::Listen {
+            address: address.to_string(),
+            error,
+        })
+}
+
+pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
+    admin::bind(path).map_err(|error| Failure::Listen {
+        address: path.display().to_string(),
+        error,
+    })
+}
+
+/// Opening can take seconds after a power cut; the runtime goes on meanwhile.
+pub(super) async fn journal(config: &Config, now: Timestamp) -> Result<Journal, Failure> {
+    let settings = journal::Settings {
+        path: config.journal.clone(),
+        bytes_max: config.journal_bytes_max,
+        keep: config.journal_keep,
+        sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        limits: config.limits.clone(),
+    };
+    let opened = spawn_blocking(move || Journal::open(settings, now)).await;
+    let opened =
+        opened.map_err(|error| Failure::Ended(format!("opening the journal ({error})")))?;
+    Ok(opened?)
+}
+
+pub(super) fn sinks(config: &Config, own: &[SocketAddr]) -> Result<Vec<Arc<Sink>>, Failure> {
+    let make = |sink: &SinkConfig| {
+        Ok(Arc::new(match &sink.target {
+            Target::File(settings) => Sink::File(FileSink::new(settings.clone())),
+            Target::Http(settings) => {
+                let mut settings = (**settings).clone();
+                settings.own_addresses = own.to_vec();
+                let made = HttpSink::new(settings);
+                let made = made.map_err(|error| {
+                    Failure::Configuration(format!("sink {}: {error}", sink.name))
+                })?;
+                Sink::Http(Box::new(made))
+            }
+        }))
+    };
+    config.sinks.iter().map(make).collect()
+}
+
+/// Takes the credentials over that the new configuration has for this sink.
+pub(super) fn renew(sink: &Sink, configured: &[SinkConfig]) {
+    let Sink::Http(http) = sink else { return };
+    let found = configured.iter().find(|config| config.name == *http.name());
+    let Some(Target::Http(settings)) = found.map(|config| &config.target) else {
+        return;
+    };
+    if let Err(error) = http.renew(&settings.credentials) {
+        tracing::error!("sink {} keeps its old secrets: {error}", http.name());
+    }
+}

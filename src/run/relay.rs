@@ -1,0 +1,295 @@
+//! A relay, from its parts to its end: made by [`Relay::start`], run by [`Relay::serve_until`].
+
+use super::office::Office;
+use super::reloads::Reloads;
+use super::{Failure, control_socket, parts};
+use crate::clock::Clock;
+use crate::config::{AdminAddress, Config};
+use crate::journal::Journal;
+use crate::model::{Health, Limits, Tally};
+use crate::server::webhook::Door;
+use crate::server::{admin, public};
+use crate::sink::Sink;
+use crate::tls;
+use crate::wire;
+use crate::worker::pulse::Pulse;
+use crate::worker::{Endpoint, Worker, upkeep};
+use arc_swap::ArcSwap;
+use std::future::{Future, pending};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+
+/// How long the parts may take to end before the process ends without them.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Parts that run; each says its name when it ends.
+type Parts = JoinSet<Result<&'static str, Failure>>;
+
+/// A relay whose parts are made and whose sockets listen.
+pub struct Relay {
+    file: PathBuf,
+    resolver: Arc<tls::Resolver>,
+    sinks: Vec<Arc<Sink>>,
+    journal: Journal,
+    health: watch::Receiver<Health>,
+    started: watch::Sender<bool>,
+    fronts: Fronts,
+    inside: Inside,
+}
+
+/// What faces outwards: it takes deliveries, questions and orders.
+struct Fronts {
+    public: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    door: Arc<Door<Journal>>,
+    control: UnixListener,
+    admin: Admin,
+    office: Arc<Office>,
+    tally: Arc<Tally>,
+    limits: Limits,
+}
+
+enum Admin {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// What works behind the journal.
+struct Inside {
+    worker: Worker,
+    pulse: Pulse,
+    health: watch::Sender<Health>,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+}
+
+impl Relay {
+    /// Makes every part and listens; nobody is answered before [`Self::serve_until`].
+    ///
+    /// # Errors
+    /// [`Failure`]: what cannot be used, and why.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        let resolver = Arc::new(parts::resolver(&config, clock.now())?);
+        let public = parts::listen(config.https).await?;
+        let sinks = parts::sinks(&config, &[public.local_addr().unwrap_or(config.https)])?;
+        let journal = parts::journal(&config, clock.now()).await?;
+        let tally = Arc::new(Tally::default());
+        let started = watch::Sender::new(false);
+        let certificate = Arc::clone(&resolver);
+        let pulse = Pulse {
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+            certificate_left: Box::new(move |now| parts::certificate_left(&certificate, now)),
+            started: started.subscribe(),
+            news: Arc::default(),
+        };
+        let health = pulse.begin().await;
+        let fronts = Fronts {
+            public,
+            tls: parts::server_config(&resolver)?,
+            door: Arc::new(Door {
+                paths: config.paths,
+                verifiers: ArcSwap::from_pointee(config.verifiers),
+                keep: journal.clone(),
+                decode: wire::decode,
+                clock: Arc::clone(&clock),
+                tally: Arc::clone(&tally),
+            }),
+            control: parts::socket(&control_socket(&config.journal))?,
+            admin: match &config.admin {
+                AdminAddress::Tcp(address) => Admin::Tcp(parts::listen(*address).await?),
+                AdminAddress::Unix(path) => Admin::Unix(parts::socket(path)?),
+            },
+            office: Arc::new(Office {
+                health: health.subscribe(),
+                clock: Arc::clone(&clock),
+                journal: journal.clone(),
+            }),
+            tally: Arc::clone(&tally),
+            limits: config.limits,
+        };
+        let endpoint = |(sink, schedule): (&Arc<Sink>, _)| Endpoint {
+            sink: Arc::clone(sink),
+            schedule,
+        };
+        let schedules = config.sinks.into_iter().map(|sink| sink.schedule);
+        let endpoints = sinks.iter().zip(schedules).map(endpoint).collect();
+        let mut worker = Worker::new(journal.clone(), endpoints, Arc::clone(&clock), tally);
+        worker.news = Arc::clone(&pulse.news);
+        Ok(Self {
+            file: config.file,
+            resolver,
+            sinks,
+            health: health.subscribe(),
+            started,
+            fronts,
+            inside: Inside {
+                worker,
+                pulse,
+                health,
+                journal: journal.clone(),
+                clock,
+            },
+            journal,
+        })
+    }
+
+    /// Where the public listener listens.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn https(&self) -> std::io::Result<SocketAddr> {
+        self.fronts.public.local_addr()
+    }
+
+    /// Where the admin listener listens, when on TCP.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        match &self.fronts.admin {
+            Admin::Tcp(listener) => listener.local_addr().ok(),
+            Admin::Unix(_) => None,
+        }
+    }
+
+    /// How the relay is, now and from now on.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// The handles that renew secrets and certificates.
+    pub fn reloads(&self) -> Reloads {
+        Reloads {
+            file: self.file.clone(),
+            door: Arc::clone(&self.fronts.door),
+            resolver: Arc::clone(&self.resolver),
+            sinks: self.sinks.clone(),
+        }
+    }
+
+    /// Serves until `stop` completes, then ends every part in order.
+    ///
+    /// # Errors
+    /// [`Failure`] when a part ended by itself; the others are broken off then.
+    pub async fn serve_until(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let https = self
+            .https()
+            .map_or_else(|error| error.to_string(), |address| address.to_string());
+        let admin = self
+            .admin()
+            .map_or_else(|| "-".to_owned(), |address| address.to_string());
+        let (door, house) = (watch::Sender::new(false), watch::Sender::new(false));
+        let mut fronts = self.fronts.spawn(&door, &house);
+        let mut tasks = self.inside.spawn(&house);
+        self.started.send_replace(true);
+        tracing::info!(%https, %admin, "serving");
+        tokio::select! {
+            () = stop => {}
+            error = self.journal.broken() => return Err(Failure::Journal(error)),
+            ended = fronts.join_next() => return Err(failure_of(ended)),
+            ended = tasks.join_next() => return Err(failure_of(ended)),
+        }
+
+        // In the order of the way: first the door, then what is inside, last the journal.
+        door.send_replace(true);
+        let ended = timeout(DRAIN, async {
+            fronts.join_next().await;
+            house.send_replace(true);
+            while tasks.join_next().await.is_some() {}
+            while fronts.join_next().await.is_some() {}
+        });
+        if ended.await.is_err() {
+            tracing::warn!(
+                "not everything ended within {DRAIN:?}; what was in flight is sent again after the next start"
+            );
+        }
+        self.journal.close().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+impl Fronts {
+    /// Starts the listeners: the public one ends with `door`, the others with `house`.
+    fn spawn(self, door: &watch::Sender<bool>, house: &watch::Sender<bool>) -> Parts {
+        let mut parts = Parts::new();
+        let (public, tls, deliveries) = (self.public, self.tls, self.door);
+        let (limits, stop) = (self.limits.clone(), thrown(door));
+        parts.spawn(async move {
+            public::serve(public, tls, deliveries, &limits, stop).await;
+            Ok("the public listener")
+        });
+        let (control, office, tally) = (
+            self.control,
+            Arc::clone(&self.office),
+            Arc::clone(&self.tally),
+        );
+        let (limits, stop) = (self.limits.clone(), thrown(house));
+        parts.spawn(async move {
+            admin::serve_control(control, office, tally, &limits, stop).await;
+            Ok("the control socket")
+        });
+        let (pages, office, tally) = (self.admin, self.office, self.tally);
+        let (limits, stop) = (self.limits, thrown(house));
+        parts.spawn(async move {
+            match pages {
+                Admin::Tcp(listener) => {
+                    admin::serve_tcp(listener, office, tally, &limits, stop).await
+                }
+                Admin::Unix(listener) => {
+                    admin::serve_unix(listener, office, tally, &limits, stop).await
+                }
+            }
+            Ok("the admin listener")
+        });
+        parts
+    }
+}
+
+impl Inside {
+    /// Starts what ends with `house`.
+    fn spawn(self, house: &watch::Sender<bool>) -> Parts {
+        let mut parts = Parts::new();
+        let (worker, stop) = (self.worker, house.subscribe());
+        parts.spawn(async move {
+            let ended = worker.run(stop).await;
+            ended.map_err(|error| Failure::Ended(format!("the worker ({error})")))?;
+            Ok("the worker")
+        });
+        let (journal, clock, stop) = (self.journal, self.clock, house.subscribe());
+        parts.spawn(async move {
+            upkeep::run(journal, clock, stop).await?;
+            Ok("the upkeep")
+        });
+        let (pulse, health, stop) = (self.pulse, self.health, house.subscribe());
+        parts.spawn(async move {
+            pulse.run(health, stop).await;
+            Ok("the pulse")
+        });
+        parts
+    }
+}
+
+/// Completes when the switch is thrown, and not when it is dropped.
+fn thrown(switch: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut switch = switch.subscribe();
+    async move {
+        if switch.wait_for(|thrown| *thrown).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+/// What it means that a part ended that nobody had told to.
+fn failure_of(ended: Option<Result<Result<&'static str, Failure>, JoinError>>) -> Failure {
+    match ended {
+        Some(Ok(Ok(name))) => Failure::Ended(name.into()),
+        Some(Ok(Err(failure))) => failure,
+        Some(Err(error)) => Failure::Ended(format!("a part of the relay ({error})")),
+        None => Failure::Ended("everything".into()),
+    }
+}

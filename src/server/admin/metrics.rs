@@ -1,0 +1,143 @@
+//! The metrics page: Prometheus text format 0.0.4.
+
+use super::report::Report;
+use crate::model::{Condition, JournalHealth, Tally};
+use std::fmt::{Display, Write};
+
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The page: every counter, then the state as gauges.
+pub(super) fn encode(report: &Report, tally: &Tally) -> String {
+    let mut page = Page(String::new());
+    for (name, help, value) in tally.entries() {
+        page.family(&format!("{name}_total"), "counter", help);
+        page.sample(&format!("{name}_total"), &[], value);
+    }
+    let health = &report.health;
+    page.gauge("companies", "Companies seen so far.", health.companies);
+    page.gauge(
+        "changes_waiting",
+        "Changes that wait for some sink, each counted once for each sink.",
+        health.waiting,
+    );
+    page.gauge(
+        "dead_letters",
+        "Changes given up that nobody has replayed.",
+        health.dead_letters,
+    );
+    page.gauge(
+        "unreadable_entries",
+        "Entries kept that were authentic and not understood.",
+        health.unreadable,
+    );
+    page.gauge(
+        "started",
+        "Whether everything has been started.",
+        u8::from(health.started),
+    );
+    page.gauge(
+        "accepting",
+        "Whether the journal takes receipts.",
+        u8::from(health.journal == JournalHealth::Working),
+    );
+    if let Some(at) = health.last_receipt_at {
+        let help = "When the last authentic notification arrived, in seconds since 1970.";
+        page.gauge("last_notification_timestamp_seconds", help, at.as_seconds());
+    }
+    if let Some(left) = health.certificate_left {
+        let help = "Time until the server certificate ends.";
+        page.gauge("certificate_left_seconds", help, left.as_secs());
+    }
+    page.family("condition", "gauge", "1 for the condition that holds.");
+    for condition in Condition::ALL {
+        let holds = u8::from(condition == report.condition);
+        page.sample("condition", &[("condition", condition.as_str())], holds);
+    }
+    page.family(
+        "sink_waiting",
+        "gauge",
+        "Changes that wait behind a sink in trouble.",
+    );
+    for trouble in &health.troubles {
+        page.sample(
+            "sink_waiting",
+            &[("sink", trouble.sink.as_str())],
+            trouble.waiting,
+        );
+    }
+    page.family("sink_disabled", "gauge", "1 for a sink that answered 410.");
+    for trouble in &health.troubles {
+        let disabled = u8::from(trouble.disabled);
+        page.sample(
+            "sink_disabled",
+            &[("sink", trouble.sink.as_str())],
+            disabled,
+        );
+    }
+    page.family("build_info", "gauge", "The version that runs.");
+    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
+    }
+
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP qbo_relay_{name} {help}"));
+        self.line(format_args!("# TYPE qbo_relay_{name} {kind}"));
+    }
+
+    /// Label values are ours or of the alphabet of sink names: nothing in them needs escaping.
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(label, text)| format!("{label}=\"{text}\""))
+            .collect();
+        if labels.is_empty() {
+            self.line(format_args!("qbo_relay_{name} {value}"));
+        } else {
+            let labels = labels.join(",");
+            self.line(format_args!("qbo_relay_{name}{{{labels}}} {value}"));
+        }
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::troubled;
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_counter_is_a_family_of_its_own_and_every_line_is_well_formed() {
+        let tally = Tally::default();
+        tally.deliveries_forged.add(5);
+        let page = encode(&troubled(), &tally);
+        assert!(page.contains("\nqbo_relay_deliveries_forged_total 5\n"));
+        assert!(page.contains("\nqbo_relay_condition{condition=\"blocked\"} 1\n"));
+        assert!(page.contains("\nqbo_relay_sink_waiting{sink=\"erp\"} 12\n"));
+        let mut families = HashSet::new();
+        for line in page.lines() {
+            if let Some(comment) = line.strip_prefix("# TYPE ") {
+                let (name, _) = comment.split_once(' ').unwrap();
+                assert!(families.insert(name.to_owned()), "{name} twice");
+            } else if !line.starts_with("# HELP ") {
+                let (sample, value) = line.rsplit_once(' ').unwrap();
+                let name = sample.split('{').next().unwrap();
+                assert!(families.contains(name), "{line}");
+                value.parse::<f64>().unwrap();
+            }
+        }
+        assert!(tally.entries().len() < families.len());
+    }
+}

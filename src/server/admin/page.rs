@@ -1,0 +1,182 @@
+//! The status page: one screen for whoever looks after the gateway, not only for engineers.
+//!
+//! Promises: it loads nothing, runs nothing, and shows what others said as text only.
+
+use super::report::Report;
+use crate::model::{Condition, JournalHealth, Timestamp};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// What the page may do in a browser: use the one style sheet within it, and nothing else. The
+/// digest is that of [`STYLE`]; a test compares them.
+pub(super) const POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-dO0RC+HyTqLzbu8z9ubzALL6qpJbKCMmXUGeSbMpqqU='; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = "body{font:18px/1.5 sans-serif;max-width:44em;margin:2em auto;padding:0 1em;color:#222;background:#fff}\
+h1{font-size:1.4em}.good{color:#186a2a}.fair{color:#7a5200}.bad{color:#a01515}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd}\
+footer{margin-top:2em;color:#666;font-size:.8em}";
+
+/// The page in HTML.
+pub(super) fn render(report: &Report) -> String {
+    let health = &report.health;
+    let (class, headline) = headline(report.condition);
+    let mut rows = String::new();
+    let mut row = |name: &str, value: &str| {
+        let value = escape(value);
+        // Writing to a string cannot fail.
+        let _ = writeln!(rows, "<tr><th>{name}</th><td>{value}</td></tr>");
+    };
+    row("In one sentence", &report.sentence);
+    row("Last notification", &ago(report.at, health.last_receipt_at));
+    row("Companies seen", &health.companies.to_string());
+    row(
+        "Changes waiting to be passed on",
+        &health.waiting.to_string(),
+    );
+    row("Changes given up", &health.dead_letters.to_string());
+    row("Entries not understood", &health.unreadable.to_string());
+    row("Storage", storage(health.journal));
+    let certificate = health.certificate_left.map(in_words);
+    row(
+        "Certificate valid for",
+        certificate.as_deref().unwrap_or("not known"),
+    );
+    let troubles = troubles(report);
+    let at = report.at;
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"refresh\" content=\"10\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>qbo-relay: {headline}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <h1 class=\"{class}\">{headline}</h1>\n<table>\n{rows}</table>\n{troubles}\
+         <footer>qbo-relay {version}. As of {at}. The page renews itself every 10 seconds.</footer>\n\
+         </body>\n</html>\n"
+    )
+}
+
+fn troubles(report: &Report) -> String {
+    if report.health.troubles.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "<h2>Receivers in trouble</h2>\n<table>\n<tr><th>Receiver</th><th>What happened</th>\
+         <th>Waiting</th><th>Next try</th></tr>\n",
+    );
+    for trouble in &report.health.troubles {
+        let next = match (trouble.disabled, trouble.next_attempt_at) {
+            (true, _) => "when somebody enables it again".to_owned(),
+            (false, Some(at)) if report.at < at => format!("in {}", in_words(at.since(report.at))),
+            (false, _) => "now".to_owned(),
+        };
+        let _ = writeln!(
+            text,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(trouble.sink.as_str()),
+            escape(&trouble.failure),
+            trouble.waiting,
+            escape(&next)
+        );
+    }
+    text.push_str("</table>\n");
+    text
+}
+
+fn headline(condition: Condition) -> (&'static str, &'static str) {
+    match condition {
+        Condition::Delivered => ("good", "All is well: everything has been passed on"),
+        Condition::Backlog => ("good", "Working: some changes are still being passed on"),
+        Condition::Starting => ("fair", "Starting"),
+        Condition::Blocked => (
+            "bad",
+            "Notifications are kept, but a receiver cannot be reached",
+        ),
+        Condition::Attention => ("bad", "Somebody has to look after the gateway"),
+        Condition::Refusing => ("bad", "No notifications can be taken at the moment"),
+    }
+}
+
+fn storage(health: JournalHealth) -> &'static str {
+    match health {
+        JournalHealth::Working => "working",
+        JournalHealth::Full => "full: QuickBooks is asked to come again later",
+        JournalHealth::Broken => "broken: the gateway is about to start again",
+    }
+}
+
+fn ago(now: Timestamp, at: Option<Timestamp>) -> String {
+    at.map_or_else(
+        || "none yet".to_owned(),
+        |at| format!("{} ago", in_words(now.since(at))),
+    )
+}
+
+/// A span in its largest sensible unit.
+fn in_words(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} minutes", seconds / 60),
+        7_200..172_800 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::troubled;
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
+
+    #[test]
+    fn the_policy_allows_the_pages_own_style_and_nothing_else() {
+        let digest = STANDARD.encode(Sha256::digest(STYLE));
+        assert!(POLICY.contains(&format!("'sha256-{digest}'")), "{digest}");
+        assert!(POLICY.starts_with("default-src 'none';"));
+        let page = render(&troubled());
+        assert!(page.contains(&format!("<style>{STYLE}</style>")));
+        assert!(!page.contains("<script") && !page.contains("style=\"") && !page.contains("src="));
+    }
+
+    #[test]
+    fn what_a_receiver_said_is_shown_as_text() {
+        let page = render(&troubled());
+        assert!(page.contains("it said &lt;b&gt;&quot;no&quot;&lt;/b&gt; &amp; hung up"));
+        assert!(!page.contains("<b>"));
+    }
+
+    #[test]
+    fn spans_are_told_in_their_largest_sensible_unit() {
+        let told = [0, 119, 120, 7_199, 7_200, 172_799, 172_800]
+            .map(|seconds| in_words(Duration::from_secs(seconds)));
+        let expected = [
+            "0 s",
+            "119 s",
+            "2 minutes",
+            "119 minutes",
+            "2 hours",
+            "47 hours",
+            "2 days",
+        ];
+        assert_eq!(told, expected);
+    }
+}

@@ -1,0 +1,123 @@
+//! The facts that all pages are made of, and their JSON form.
+
+use crate::model::{Condition, Health, JournalHealth, Tally, Timestamp, Trouble};
+use serde_json::{Map, Value, json};
+use std::future::Future;
+
+/// How the relay is at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// The moment, by the wall clock.
+    pub at: Timestamp,
+    /// The facts.
+    pub health: Health,
+    /// What they amount to.
+    pub condition: Condition,
+    /// What the lamp shows then.
+    pub lamp: String,
+    /// The same in a sentence for a person.
+    pub sentence: String,
+}
+
+/// Something that knows how the relay is.
+pub trait Observe: Send + Sync + 'static {
+    /// How it is now.
+    fn observe(&self) -> impl Future<Output = Report> + Send;
+}
+
+/// The body of `/status`.
+pub(super) fn encode(report: &Report, tally: &Tally) -> String {
+    let health = &report.health;
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let trouble = |trouble: &Trouble| {
+        json!({
+            "sink": trouble.sink.as_str(),
+            "disabled": trouble.disabled,
+            "since": time(trouble.since),
+            "failure": trouble.failure,
+            "waiting": trouble.waiting,
+            "next_attempt_at": time(trouble.next_attempt_at),
+        })
+    };
+    let counters = tally.entries().into_iter();
+    let counters = counters.map(|(name, _, value)| (name.to_owned(), Value::from(value)));
+    let status = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "at": report.at.to_string(),
+        "condition": report.condition.as_str(),
+        "sentence": report.sentence,
+        "lamp": report.lamp,
+        "started": health.started,
+        "journal": journal(health.journal),
+        "companies": health.companies,
+        "waiting": health.waiting,
+        "dead_letters": health.dead_letters,
+        "unreadable": health.unreadable,
+        "last_notification_at": time(health.last_receipt_at),
+        "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
+        "sinks_in_trouble": health.troubles.iter().map(trouble).collect::<Vec<_>>(),
+        "counters": counters.collect::<Map<_, _>>(),
+    });
+    format!("{status:#}\n")
+}
+
+/// The word for the journal's state.
+pub(super) fn journal(health: JournalHealth) -> &'static str {
+    match health {
+        JournalHealth::Working => "working",
+        JournalHealth::Full => "full",
+        JournalHealth::Broken => "broken",
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::SinkName;
+    use std::time::Duration;
+
+    /// A relay with one sink in trouble, whose last answer was hostile.
+    pub(in super::super) fn troubled() -> Report {
+        let at = Timestamp::from_ms(1_795_237_475_120);
+        Report {
+            at,
+            health: Health {
+                started: true,
+                journal: JournalHealth::Working,
+                companies: 3,
+                waiting: 12,
+                dead_letters: 1,
+                unreadable: 2,
+                last_receipt_at: Some(at.minus(Duration::from_secs(12))),
+                troubles: vec![Trouble {
+                    sink: SinkName::new("erp").unwrap(),
+                    disabled: false,
+                    since: Some(at.minus(Duration::from_secs(3_600))),
+                    failure: "it said <b>\"no\"</b> & hung up".into(),
+                    waiting: 12,
+                    next_attempt_at: Some(at.plus(Duration::from_secs(60))),
+                }],
+                certificate_left: Some(Duration::from_secs(61 * 86_400)),
+            },
+            condition: Condition::Blocked,
+            lamp: "3 short flashes every 3 s".into(),
+            sentence: "serving - cannot deliver to erp".into(),
+        }
+    }
+
+    #[test]
+    fn the_status_has_every_fact_and_every_counter() {
+        let tally = Tally::default();
+        tally.deliveries_kept.add(7);
+        let status: Value = serde_json::from_str(&encode(&troubled(), &tally)).unwrap();
+        assert_eq!(status["condition"], "blocked");
+        assert_eq!(status["waiting"], 12);
+        assert_eq!(status["journal"], "working");
+        assert_eq!(status["last_notification_at"], "2026-11-21T05:04:23.120Z");
+        assert_eq!(status["certificate_seconds_left"], 61 * 86_400);
+        assert_eq!(status["sinks_in_trouble"][0]["sink"], "erp");
+        assert_eq!(status["counters"]["deliveries_kept"], 7);
+        let names = status["counters"].as_object().unwrap().len();
+        assert_eq!(names, tally.entries().len());
+    }
+}

@@ -1,0 +1,130 @@
+//! The sending half of Intuit: signs a body and posts it over TLS, as its notification server does.
+
+use crate::model::Secret;
+use crate::wire::signature;
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
+use std::time::{Duration, Instant};
+
+/// How long Intuit waits for the answer.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Intuit's pauses between attempts; the last one is repeated.
+pub const RETRY_PAUSES: [Duration; 8] = [
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(30),
+    Duration::from_secs(300),
+    Duration::from_secs(1_200),
+    Duration::from_secs(7_200),
+    Duration::from_secs(14_400),
+    Duration::from_secs(21_600),
+];
+
+/// Posts signed bodies to one address.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    url: Uri,
+}
+
+/// What came back for one post.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The status; `None` when there was no answer within Intuit's patience.
+    pub status: Option<StatusCode>,
+    /// Why there was none.
+    pub fault: Option<String>,
+    /// From the first byte sent to the answer.
+    pub took: Duration,
+}
+
+impl Sender {
+    /// A sender to this address that trusts what `tls` trusts.
+    pub fn new(url: Uri, tls: ClientConfig) -> Self {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { client, url }
+    }
+
+    /// Signs `body` with `token` and posts it.
+    pub async fn post(&self, body: &[u8], token: &Secret) -> Answer {
+        self.post_signed(body, &signature::sign(token, body)).await
+    }
+
+    /// Posts `body` with this signature, right or wrong.
+    pub async fn post_signed(&self, body: &[u8], signature: &str) -> Answer {
+        let began = Instant::now();
+        let request = Request::post(self.url.clone())
+            .header(
+                "content-type",
+                "application/cloudevents-batch+json; charset=utf-8",
+            )
+            .header("accept", "application/json")
+            .header("user-agent", "intuit_notification_server/1.0")
+            .header("intuit-notification-schema-version", "2.0")
+            .header("intuit-signature-algorithm", "HMAC-SHA256")
+            .header("intuit-signature", signature)
+            .body(Full::new(Bytes::copy_from_slice(body)));
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return Answer::fault(error.to_string(), began),
+        };
+        let exchange = async {
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| describe(&error))?;
+            let status = response.status();
+            Limited::new(response.into_body(), 64 << 10)
+                .collect()
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok::<_, String>(status)
+        };
+        match tokio::time::timeout(PATIENCE, exchange).await {
+            Ok(Ok(status)) => Answer {
+                status: Some(status),
+                fault: None,
+                took: began.elapsed(),
+            },
+            Ok(Err(fault)) => Answer::fault(fault, began),
+            Err(_) => Answer::fault("no answer within 3 s".into(), began),
+        }
+    }
+}
+
+impl Answer {
+    fn fault(fault: String, began: Instant) -> Self {
+        Self {
+            status: None,
+            fault: Some(fault),
+            took: began.elapsed(),
+        }
+    }
+
+    /// Whether Intuit would count the delivery as done: exactly 200.
+    pub fn is_success(&self) -> bool {
+        self.status == Some(StatusCode::OK)
+    }
+}
+
+/// The innermost cause says what a person needs to know.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,226 @@
+//! The admin listener and the control socket.
+
+use crate::support::client::{Answer, PATIENCE, read_answer, read_to_close};
+use crate::support::gate::quick;
+use http::StatusCode;
+use qbo_relay::model::{Condition, Health, JournalHealth, Limits, SinkName, Tally, Timestamp};
+use qbo_relay::server::admin::{self, Control, Observe, Refused, Report};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+/// A relay that says of itself what the test wants.
+struct House(Mutex<Health>);
+
+impl House {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Health {
+            started: true,
+            journal: JournalHealth::Working,
+            companies: 2,
+            waiting: 0,
+            dead_letters: 0,
+            unreadable: 0,
+            last_receipt_at: None,
+            troubles: Vec::new(),
+            certificate_left: Some(Duration::from_secs(86_400)),
+        })))
+    }
+}
+
+impl Observe for House {
+    async fn observe(&self) -> Report {
+        Report {
+            lamp: "1 short flash every 2 s".into(),
+            at: Timestamp::from_ms(1_795_237_475_120),
+            health: self.0.lock().unwrap().clone(),
+            condition: Condition::Delivered,
+            sentence: "serving - 2 companies".into(),
+        }
+    }
+}
+
+impl Control for House {
+    async fn replay(&self, request: Value) -> Result<Value, Refused> {
+        Ok(json!({ "asked": request }))
+    }
+
+    async fn enable(&self, sink: SinkName) -> Result<Value, Refused> {
+        if sink.as_str() == "erp" {
+            return Ok(json!({ "enabled": "erp" }));
+        }
+        Err(Refused {
+            status: StatusCode::NOT_FOUND,
+            why: format!("no sink {sink}"),
+        })
+    }
+}
+
+async fn open(house: &Arc<House>, limits: &Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (house, limits) = (Arc::clone(house), limits.clone());
+    let tally = Arc::new(Tally::default());
+    tokio::spawn(async move {
+        admin::serve_tcp(listener, house, tally, &limits, std::future::pending()).await;
+    });
+    address
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(&mut stream).await
+}
+
+#[tokio::test]
+async fn the_admin_listener_tells_how_the_relay_is() {
+    let address = open(&House::new(), &Limits::default()).await;
+    let pages = [
+        ("/healthz", "text/plain; charset=utf-8", "ok\n"),
+        ("/readyz", "text/plain; charset=utf-8", "ready\n"),
+        (
+            "/metrics",
+            "text/plain; version=0.0.4; charset=utf-8",
+            "\nqbo_relay_companies 2\n",
+        ),
+        (
+            "/status",
+            "application/json; charset=utf-8",
+            "serving - 2 companies",
+        ),
+        ("/", "text/html; charset=utf-8", "serving - 2 companies"),
+    ];
+    for (path, content_type, content) in pages {
+        let answer = ask(address, "GET", path, "localhost").await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.header("content-type"), Some(content_type), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+        assert!(answer.body.contains(content), "{path}: {}", answer.body);
+    }
+    let page = ask(address, "GET", "/", "localhost").await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"));
+    let status = ask(address, "GET", "/status", "localhost").await;
+    let status: Value = serde_json::from_str(&status.body).unwrap();
+    assert_eq!(status["condition"], "delivered");
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_keep_is_alive_and_not_ready() {
+    let house = House::new();
+    let address = open(&house, &Limits::default()).await;
+    let states = [
+        (false, JournalHealth::Working, "starting"),
+        (true, JournalHealth::Full, "full"),
+        (true, JournalHealth::Broken, "broken"),
+    ];
+    for (started, journal, why) in states {
+        {
+            let mut health = house.0.lock().unwrap();
+            (health.started, health.journal) = (started, journal);
+        }
+        let ready = ask(address, "GET", "/readyz", "localhost").await;
+        assert_eq!(ready.status, 503);
+        assert!(ready.body.contains(why), "{}", ready.body);
+        assert_eq!(
+            ask(address, "GET", "/healthz", "localhost").await.status,
+            200
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_host_a_foreign_method_and_a_foreign_path_get_nothing() {
+    let address = open(&House::new(), &Limits::default()).await;
+    for host in ["rebound.example", "rebound.example:8081"] {
+        let answer = ask(address, "GET", "/status", host).await;
+        assert_eq!(answer.status, 421, "{host}");
+        assert!(!answer.body.contains("serving"));
+    }
+    let posted = ask(address, "POST", "/status", "127.0.0.1").await;
+    assert_eq!(
+        (posted.status, posted.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    for path in ["/replay", "/sinks/erp/enable", "/status/", "/qbowebhook"] {
+        assert_eq!(
+            ask(address, "POST", path, "127.0.0.1").await.status,
+            404,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_silent_admin_connection_is_closed() {
+    let address = open(&House::new(), &quick()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    read_to_close(&mut stream, PATIENCE).await;
+}
+
+async fn command(socket: &Path, method: &str, path: &str, body: &str) -> Answer {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: qbo-relay\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(&mut stream).await
+}
+
+#[tokio::test]
+async fn commands_are_taken_on_the_control_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("control.sock");
+    let listener = admin::bind(&socket).unwrap();
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    tokio::spawn(async move {
+        let (house, tally) = (House::new(), Arc::default());
+        let limits = Limits::default();
+        admin::serve_control(listener, house, tally, &limits, std::future::pending()).await;
+    });
+    let replay = command(&socket, "POST", "/replay", r#"{"dead":true}"#).await;
+    assert_eq!(replay.status, 200);
+    let plan: Value = serde_json::from_str(&replay.body).unwrap();
+    assert_eq!(plan, json!({ "asked": { "dead": true } }));
+    assert_eq!(
+        command(&socket, "POST", "/replay", "no json").await.status,
+        400
+    );
+    assert_eq!(command(&socket, "GET", "/replay", "").await.status, 405);
+    assert_eq!(
+        command(&socket, "POST", "/sinks/erp/enable", "")
+            .await
+            .status,
+        200
+    );
+    let unknown = command(&socket, "POST", "/sinks/crm/enable", "").await;
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.body.contains("no sink crm"));
+    assert_eq!(
+        command(&socket, "POST", "/sinks/a%20b/enable", "")
+            .await
+            .status,
+        404
+    );
+    assert_eq!(command(&socket, "GET", "/status", "").await.status, 200);
+    assert_eq!(command(&socket, "GET", "/metrics", "").await.status, 404);
+    let too_large = "x".repeat(100_000);
+    assert_eq!(
+        command(&socket, "POST", "/replay", &too_large).await.status,
+        400
+    );
+}

@@ -1,0 +1,182 @@
+//! Bad configurations, each refused with the line, the key and what to do.
+
+use crate::support::relay::Gateway;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+fn check(gateway: &Gateway) -> (Option<i32>, String) {
+    let output = gateway.command(&["check"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), told)
+}
+
+/// Both commands refuse, and say this.
+#[track_caller]
+fn refused(gateway: &Gateway, parts: &[&str]) {
+    let (code, told) = check(gateway);
+    assert_eq!(code, Some(2), "{told}");
+    for part in parts {
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
+    let run = gateway.command(&["run"]);
+    let told = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(2), "{told}");
+    for part in parts {
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
+}
+
+const FILE_SINK: &str = "[[sink]]\nname = \"lines\"\nkind = \"file\"\npath = \"out.jsonl\"\n";
+
+fn with_certificate(gateway: &Gateway, certificate: &str, key: &str) {
+    gateway.write("cert.pem", certificate);
+    gateway.write("key.pem", key);
+    gateway.write(
+        "qbo-relay.toml",
+        "[listen]\nhttps = \"127.0.0.1:0\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n[[verifier]]\nname = \"test\"\ntoken_file = \"verifier\"\n[journal]\npath = \"state/journal.db\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+    );
+}
+
+#[test]
+fn a_good_configuration_is_explained_and_usable() {
+    let gateway = Gateway::new(FILE_SINK);
+    let (code, told) = check(&gateway);
+    assert_eq!(code, Some(0), "{told}");
+    for part in [
+        "paths /qbowebhook, /webhooks",
+        "\"test\" has a token",
+        "[[sink]] lines",
+        "warning",
+    ] {
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let gateway =
+        Gateway::new("[[sink]]\nname = \"a\"\nkind = \"file\"\npath = \"o\"\nveriifer = 1\n");
+    refused(&gateway, &["qbo-relay.toml:16", "veriifer"]);
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    let gateway = Gateway::new(FILE_SINK);
+    std::fs::remove_file(gateway.path("qbo-relay.toml")).unwrap();
+    refused(&gateway, &["qbo-relay.toml", "cannot be read"]);
+}
+
+#[test]
+fn an_unreadable_secret_is_named_with_key_and_file() {
+    let gateway = Gateway::new(FILE_SINK);
+    std::fs::remove_file(gateway.path("verifier")).unwrap();
+    refused(&gateway, &["qbo-relay.toml:7", "token", "verifier"]);
+}
+
+#[test]
+fn two_sinks_of_one_name_are_refused() {
+    let gateway = Gateway::new(&format!("{FILE_SINK}{FILE_SINK}"));
+    refused(
+        &gateway,
+        &["qbo-relay.toml:17", "two sinks are named \"lines\""],
+    );
+}
+
+#[test]
+fn a_secret_given_twice_is_refused() {
+    let gateway = Gateway::new(
+        "[[sink]]\nname = \"erp\"\nkind = \"http\"\nurl = \"https://erp.example/\"\nsigning_secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nsigning_secret_file = \"x\"\n",
+    );
+    refused(&gateway, &["qbo-relay.toml:17", "exactly one of"]);
+}
+
+#[test]
+fn values_that_cannot_be_meant_are_refused() {
+    for (tables, part) in [
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"carrier-pigeon\"\n",
+            "carrier-pigeon",
+        ),
+        (
+            "[[sink]]\nname = \"a b\"\nkind = \"file\"\npath = \"o\"\n",
+            "a b",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"ftp://x/\"\n",
+            "must begin with https",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://u:p@x/\"\n",
+            "user",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nformat = \"soap\"\n",
+            "soap",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\ntimeout = \"soon\"\n",
+            "soon",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nsigning_secret = \"whsec_AAAA\"\n",
+            "signing_secret",
+        ),
+        ("[led]\nboard = \"toaster\"\n", "toaster"),
+        ("[log]\nlevel = \"loud\"\n", "level"),
+    ] {
+        refused(&Gateway::new(tables), &[part]);
+    }
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let gateway = Gateway::new("");
+    let one = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = KeyPair::generate().unwrap();
+    with_certificate(&gateway, &one.cert.pem(), &other.serialize_pem());
+    refused(&gateway, &["key.pem", "cert.pem", "does not belong"]);
+}
+
+#[test]
+fn a_missing_certificate_file_is_named() {
+    let gateway = Gateway::new("");
+    let one = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    with_certificate(&gateway, &one.cert.pem(), &one.signing_key.serialize_pem());
+    std::fs::remove_file(gateway.path("cert.pem")).unwrap();
+    refused(&gateway, &["cert.pem"]);
+}
+
+#[test]
+fn an_incomplete_chain_is_told_by_check_while_a_running_gateway_serves_on() {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "Some Intermediate CA");
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &authority)
+        .unwrap();
+    let mut gateway = Gateway::new("");
+    with_certificate(&gateway, &leaf.pem(), &key.serialize_pem());
+    let (code, told) = check(&gateway);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains("incomplete") && told.contains("Some Intermediate CA"),
+        "{told}"
+    );
+
+    gateway.start();
+    assert!(gateway.lines.iter().any(|line| line.contains("incomplete")));
+    assert!(gateway.simulate(&["--count", "1"]).status.success());
+
+    with_certificate(
+        &gateway,
+        &(leaf.pem() + &authority.pem()),
+        &key.serialize_pem(),
+    );
+    let (code, told) = check(&gateway);
+    assert_eq!(code, Some(0), "{told}");
+}
