@@ -11,6 +11,7 @@ mod configuration;
 mod gateway;
 mod journal;
 mod lanes;
+mod lanes_life;
 mod lanes_replay;
 mod listener;
 mod sinks;

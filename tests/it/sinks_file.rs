@@ -211,3 +211,34 @@ async fn a_pipe_that_nobody_reads_holds_nobody_up() {
         "{outcome:?}"
     );
 }
+
+#[tokio::test]
+async fn a_write_that_fails_half_way_leaves_nothing_behind() {
+    // The largest size that this file system allows stands in for a full disk: a line that begins
+    // just below it is cut there.
+    let place = place();
+    let file = fs::File::create(&place.file).unwrap();
+    let (mut fits, mut fails) = (0, i64::MAX.cast_unsigned());
+    while fails - fits > 1 {
+        let middle = fits + (fails - fits) / 2;
+        match file.set_len(middle) {
+            Ok(()) => fits = middle,
+            Err(_) => fails = middle,
+        }
+    }
+    let length = fits - 10;
+    file.set_len(length).unwrap();
+    let sink = sink(&place.file, |settings| settings.rotate_bytes = u64::MAX);
+    let outcome = deliver(&sink, [1]).await;
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Failed {
+                stage: Stage::File,
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+    assert_eq!(file.metadata().unwrap().len(), length);
+}

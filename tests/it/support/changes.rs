@@ -4,6 +4,8 @@ use qbo_relay::model::{
     Change, ChangeId, ChangeSeq, Delivery, EntityRef, EventTime, Form, Identity, Item, Lane,
     Manner, Notification, Operation, Origin, RealmId, Receipt, Seq, SinkName, Timestamp,
 };
+use qbo_relay::wire::identity::of_cloud_event;
+use std::ops::RangeInclusive;
 
 /// Sun, 06 Nov 1994 08:48:30 GMT.
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(784_111_710_000);
@@ -57,22 +59,29 @@ pub(crate) fn delivery(changes: Vec<Change>) -> Delivery {
 
 /// A receipt that tells the n-th change of that company.
 pub(crate) fn receipt(company: &str, number: u8) -> Receipt {
-    let mut notification = change(number).notification;
-    notification.realm = RealmId::new(company).unwrap();
-    let name = format!("{company}/{number}");
-    let mut identity = [0; 16];
-    for (place, byte) in identity.iter_mut().zip(name.bytes()) {
-        *place = byte;
-    }
-    notification.identity = Identity(identity);
-    let body = format!("[{{\"intuitaccountid\":\"{company}\",\"intuitentityid\":\"{number}\"}}]");
+    receipt_of(company, number..=number)
+}
+
+/// A receipt that tells several changes of that company.
+pub(crate) fn receipt_of(company: &str, numbers: RangeInclusive<u8>) -> Receipt {
+    let item = |number: u8| {
+        let mut notification = change(number).notification;
+        notification.realm = RealmId::new(company).unwrap();
+        notification.identity = of_cloud_event(company, &number.to_string());
+        Item::Notification(notification)
+    };
+    let event = |number: u8| {
+        let id = number.to_string();
+        serde_json::json!({"intuitaccountid": company, "intuitentityid": id})
+    };
+    let body: Vec<_> = numbers.clone().map(event).collect();
     Receipt {
         received_at: NOW,
         verifier: "production".into(),
         form: Some(Form::CloudEvents),
         headers: Vec::new(),
-        body: body.into(),
-        items: vec![Item::Notification(notification)],
+        body: serde_json::to_vec(&body).unwrap().into(),
+        items: numbers.map(item).collect(),
     }
 }
 

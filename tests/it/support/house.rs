@@ -1,7 +1,7 @@
 //! A journal and a worker as `run` joins them, with a clock that stands where the test puts it.
 
 use super::changes::{NOW, receipt};
-use super::receiver::{PATIENCE, Receiver};
+use super::receiver::{PATIENCE, Receiver, Recorded};
 use super::sinks::http;
 use qbo_relay::clock::{Clock, Manual};
 use qbo_relay::journal::{Journal, Settings};
@@ -88,6 +88,21 @@ impl House {
     /// Puts the clock so much later.
     pub(crate) fn pass(&self, span: Duration) {
         self.clock.set(self.clock.now().plus(span));
+    }
+
+    /// Lets the clock run in steps of a second until so many requests have come.
+    pub(crate) async fn run_until(&self, receiver: &Receiver, count: usize) -> Vec<Recorded> {
+        let enough = receiver.wait_for(count);
+        let ticking = async {
+            loop {
+                self.pass(Duration::from_secs(1));
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            requests = enough => requests,
+            () = ticking => Vec::new(),
+        }
     }
 
     /// Tells the worker to stop, but does not wait for it.

@@ -77,6 +77,20 @@ impl Recorded {
     }
 }
 
+/// Company and place in its order of the single event in a request.
+pub(crate) fn event(request: &Recorded) -> (String, u64) {
+    let event = request.json();
+    let sequence = event["sequence"].as_str().unwrap().parse().unwrap();
+    (event["realmid"].as_str().unwrap().to_owned(), sequence)
+}
+
+/// The places of this company's events in the order in which they came.
+pub(crate) fn sequences(requests: &[Recorded], company: &str) -> Vec<u64> {
+    let events = requests.iter().map(event);
+    let own = events.filter(|(realm, _)| realm == company);
+    own.map(|(_, sequence)| sequence).collect()
+}
+
 impl Receiver {
     /// Answers as `script` says for the n-th request, from 0.
     pub(crate) async fn start(
