@@ -35,6 +35,7 @@ mod append;
 mod command;
 mod error;
 mod events;
+mod incoming;
 mod known;
 mod migrate;
 mod open;
@@ -59,8 +60,8 @@ use crate::model::{
     Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Lane, LaneView, Limits, RealmId, Receipt,
     Settlement, SinkName, Timestamp,
 };
-use append::Incoming;
 use command::{Answer, Command, Task};
+use incoming::Incoming;
 use reader::Reader;
 use shared::Shared;
 use std::collections::HashMap;
