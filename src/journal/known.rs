@@ -325,7 +325,7 @@ fn spread(identity: Identity) -> u64 {
 
 /// First slot and tag, from different bits.
 fn start_and_tag(hash: u64) -> (usize, u32) {
-    let start = (hash >> 32) * u64::from(SLOTS) >> 32;
+    let start = ((hash >> 32) * u64::from(SLOTS)) >> 32;
     let tag = u32::try_from(hash & 0xffff).unwrap_or(0);
     (usize::try_from(start).unwrap_or(0), tag)
 }
