@@ -4,25 +4,15 @@
 //! change is waiting for every sink from the moment it is committed.
 
 use super::events;
-use super::known::{Known, Seen};
+use super::incoming::Incoming;
+use super::known::{Known, Record, Seen};
 use super::rows::number;
 use super::touched::Touched;
-use crate::model::{
-    Form, Identity, Item, Kept, Notification, Origin, RealmId, Receipt, Seq, Timestamp,
-};
+use crate::model::{Form, Identity, Item, Kept, Notification, Origin, RealmId, Seq, Timestamp};
 use crate::rules::dedupe::{Verdict, is_late, judge};
 use crate::wire::identity::change_id;
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-
-/// A receipt with everything computed that can be computed before it is the writer's turn.
-#[derive(Debug)]
-pub(super) struct Incoming {
-    receipt: Receipt,
-    headers: String,
-    digest: [u8; 16],
-}
 
 /// An item that was not known before, and what it is filed under.
 struct New<'a> {
@@ -30,7 +20,17 @@ struct New<'a> {
     item: &'a Item,
     row: i64,
     filed_under: Identity,
+    record: Option<Record>,
     conflicting: bool,
+    late: bool,
+}
+
+/// The numbers that the next receipt and the next change get; none is ever given twice, pruned or
+/// not.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Numbers {
+    receipt: i64,
+    change: i64,
 }
 
 /// Where the next change of a company goes.
@@ -40,75 +40,50 @@ struct Place {
     sequence: i64,
 }
 
-impl Incoming {
-    /// Computes what does not need the database.
-    pub(super) fn new(receipt: Receipt) -> Self {
-        let headers = serde_json::Value::from_iter(
-            receipt
-                .headers
-                .iter()
-                .map(|(name, value)| vec![name.as_str(), value.as_str()]),
-        );
-        Self {
-            headers: headers.to_string(),
-            digest: digest(&receipt.body),
-            receipt,
-        }
+impl Numbers {
+    /// As the database has them; to be asked again in each transaction.
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let next = |table: &str| -> rusqlite::Result<i64> {
+            let newest: Option<i64> = connection
+                .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?
+                .query_row([table], |row| row.get(0))
+                .optional()?;
+            Ok(newest.unwrap_or(0) + 1)
+        };
+        Ok(Self {
+            receipt: next("receipt")?,
+            change: next("change")?,
+        })
     }
-
-    /// Bytes that it may take in the file, generously.
-    pub(super) fn bytes(&self) -> u64 {
-        let bytes = self.receipt.body.len() + self.headers.len() + 512 * self.receipt.items.len();
-        u64::try_from(bytes)
-            .unwrap_or(u64::MAX)
-            .saturating_add(16 << 10)
-    }
-}
-
-/// First 128 bits of SHA-256: notices a damaged body.
-pub(super) fn digest(body: &[u8]) -> [u8; 16] {
-    let mut first = [0; 16];
-    first
-        .iter_mut()
-        .zip(Sha256::digest(body))
-        .for_each(|(to, from)| *to = from);
-    first
 }
 
 /// Stores a receipt, or counts it where everything in it is known already.
 pub(super) fn append(
     connection: &Connection,
     known: &mut Known,
+    numbers: &mut Numbers,
     touched: &mut Touched,
     incoming: &Incoming,
 ) -> rusqlite::Result<Kept> {
     let receipt = &incoming.receipt;
-    let seq = Seq(next_number(connection, "receipt")?);
-    let (new, repeated) = sift(connection, known, receipt, seq)?;
+    let seq = Seq(numbers.receipt);
+    let (new, repeated) = sift(connection, known, incoming, seq)?;
     touched.arrived(receipt.received_at);
     if let (true, Some(of)) = (new.is_empty(), repeated) {
         count_repeat(connection, of, receipt.received_at)?;
         return Ok(Kept::Repeat { of });
     }
-    let changes = insert_receipt(connection, incoming, seq, &new)?;
+    let changes = insert_receipt(connection, *numbers, incoming, &new)?;
+    numbers.receipt += 1;
     let mut places = allocate(connection, touched, &new)?;
     for new in &new {
-        connection
-            .prepare_cached(
-                "INSERT INTO seen (row, at, receipt, content, identity) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                new.row,
-                receipt.received_at.as_ms(),
-                seq.0,
-                new.item.content().cast_signed(),
-                new.filed_under.0,
-            ])?;
+        insert_seen(connection, new, seq, receipt.received_at)?;
         match new.item {
             Item::Notification(notification) => {
                 if let Some(place) = places.get_mut(&notification.realm) {
-                    insert_change(connection, new, notification, seq, *place)?;
+                    insert_change(connection, numbers.change, new, notification, seq, *place)?;
                     place.sequence += 1;
+                    numbers.change += 1;
                 }
                 if new.conflicting {
                     let text = format!(
@@ -130,26 +105,18 @@ pub(super) fn append(
     Ok(Kept::New { seq, changes })
 }
 
-/// The number that the next row of a table gets; none is ever given twice, pruned or not.
-fn next_number(connection: &Connection, table: &str) -> rusqlite::Result<i64> {
-    let newest: Option<i64> = connection
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?
-        .query_row([table], |row| row.get(0))
-        .optional()?;
-    Ok(newest.unwrap_or(0) + 1)
-}
-
-/// What of a receipt is new, filed already in the index; and the receipt that the first item came
-/// with when it is not.
+/// What of a receipt is new, filed already in the index; and the receipt that the first known item
+/// came with.
 fn sift<'a>(
     connection: &Connection,
     known: &mut Known,
-    receipt: &'a Receipt,
+    incoming: &'a Incoming,
     seq: Seq,
 ) -> rusqlite::Result<(Vec<New<'a>>, Option<Seq>)> {
-    let mut new = Vec::with_capacity(receipt.items.len());
+    let items = &incoming.receipt.items;
+    let mut new = Vec::with_capacity(items.len());
     let mut repeated = None;
-    for (ordinal, item) in receipt.items.iter().enumerate() {
+    for (ordinal, (item, record)) in items.iter().zip(&incoming.records).enumerate() {
         let (identity, content) = (item.identity(), item.content());
         let mut filed_under = identity;
         let mut seen = known.look_up(connection, identity)?;
@@ -162,19 +129,33 @@ fn sift<'a>(
             repeated = repeated.or(Some(seen.receipt));
             continue;
         }
+        let before = match record {
+            Some(record) => known.newest(connection, record.key)?,
+            None => None,
+        };
+        let newest_before = before.map(|before| before.at);
+        let late = is_late(record.map(|record| record.newest_at), newest_before);
+        let record = record.map(|record| Record {
+            newest_at: newest_before.map_or(record.newest_at, |at| at.max(record.newest_at)),
+            ..record
+        });
         let row = known.add(
             filed_under,
             Seen {
                 content,
                 receipt: seq,
             },
+            record,
+            before,
         );
         new.push(New {
             ordinal,
             item,
             row,
             filed_under,
+            record,
             conflicting,
+            late,
         });
     }
     Ok((new, repeated))
@@ -193,8 +174,8 @@ pub(super) fn parse_id(id: &str) -> Option<Identity> {
 
 fn insert_receipt(
     connection: &Connection,
+    numbers: Numbers,
     incoming: &Incoming,
-    seq: Seq,
     new: &[New<'_>],
 ) -> rusqlite::Result<u32> {
     let receipt = &incoming.receipt;
@@ -209,12 +190,12 @@ fn insert_receipt(
              unreadable, headers, digest, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
-            seq.0,
+            numbers.receipt,
             receipt.received_at.as_ms(),
             receipt.verifier,
             receipt.form.map(Form::as_str),
             number(receipt.items.len()),
-            next_number(connection, "change")?,
+            numbers.change,
             number(changes),
             number(unreadable),
             incoming.headers,
@@ -259,22 +240,46 @@ fn allocate<'a>(
     Ok(places)
 }
 
+fn insert_seen(
+    connection: &Connection,
+    new: &New<'_>,
+    receipt: Seq,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO seen (row, at, receipt, content, identity, record, newest_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            new.row,
+            at.as_ms(),
+            receipt.0,
+            new.item.content().cast_signed(),
+            new.filed_under.0,
+            new.record.map(|record| record.key),
+            new.record.map(|record| record.newest_at.as_ms()),
+        ])?;
+    Ok(())
+}
+
 fn insert_change(
     connection: &Connection,
+    seq: i64,
     new: &New<'_>,
     notification: &Notification,
     receipt: Seq,
     place: Place,
 ) -> rusqlite::Result<()> {
-    let late = note_newest(connection, notification, place.realm)?;
     connection
         .prepare_cached(
-            "INSERT INTO change (receipt, ordinal, realm, sequence, kind, entity, operation, \
+            "INSERT INTO change (seq, receipt, ordinal, realm, sequence, kind, entity, operation, \
              happened, happened_at, deleted_id, event_type, sender_id, data, origin, late, \
              conflicting, identity, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-             ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+             ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .execute(params![
+            seq,
             receipt.0,
             number(new.ordinal),
             place.realm,
@@ -289,39 +294,12 @@ fn insert_change(
             notification.sender_id,
             notification.data,
             Origin::Webhook.as_str(),
-            late,
+            new.late,
             new.conflicting,
             notification.identity.0,
             notification.content.cast_signed(),
         ])?;
     Ok(())
-}
-
-/// Whether the change comes late; remembers its time where it is the newest of its record.
-fn note_newest(
-    connection: &Connection,
-    notification: &Notification,
-    realm: i64,
-) -> rusqlite::Result<bool> {
-    let Some(happened) = notification.happened.at else {
-        return Ok(false);
-    };
-    let kind = notification.entity.kind.to_lowercase();
-    let id = &notification.entity.id;
-    let newest = connection
-        .prepare_cached("SELECT newest_at FROM entity WHERE realm = ?1 AND kind = ?2 AND id = ?3")?
-        .query_row((realm, &kind, id), |row| row.get(0))
-        .optional()?
-        .map(Timestamp::from_ms);
-    if newest.is_none_or(|newest| newest < happened) {
-        connection
-            .prepare_cached(
-                "INSERT INTO entity (realm, kind, id, newest_at) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (realm, kind, id) DO UPDATE SET newest_at = excluded.newest_at",
-            )?
-            .execute((realm, &kind, id, happened.as_ms()))?;
-    }
-    Ok(is_late(Some(happened), newest))
 }
 
 /// Counts a delivery that brought nothing new on the receipt that it repeats, if that is still kept.

@@ -1,7 +1,7 @@
 //! What the writer is asked to do, and how it answers: only when the batch has met its fate.
 
-use super::append::Incoming;
 use super::error::Failure;
+use super::incoming::Incoming;
 use super::retention::Tidied;
 use super::{Error, events};
 use crate::model::{Attempt, ChangeSeq, Delivery, Kept, Settlement, SinkName, Timestamp};

@@ -1,22 +1,24 @@
-//! Which identities were taken in before: the writer's index over the table `seen`.
+//! What was taken in before, and how new the newest event of each record was: the writer's index
+//! over the table `seen`.
 //!
-//! It holds no identity, only where to look: four bytes for each row that say "a row like this may
-//! be there", and the row itself decides. So it can be wrong in one direction only, and costs one
-//! read of the table when it is. Kept in memory because identities are random: as an index of the
-//! database, each insertion would write a page of its own, and the more the larger the journal.
+//! It holds no identity and no record, only where to look: four bytes for each row that say "a row
+//! like this may be there", and the row itself decides. So it can be wrong in one direction only,
+//! and costs one read of the table when it is. Kept in memory because identities are random: as an
+//! index of the database, each insertion would write a page of its own, the more the larger the
+//! journal; the table itself is only ever written at its end.
 //!
 //! Rows that a transaction adds are known by their content until it is committed, so that a rollback
 //! only has to forget them.
 
-use crate::model::{Identity, Seq};
+use crate::model::{Identity, Seq, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, VecDeque};
 
-/// Rows that one generation covers; the number of a row within it fits 16 bits, and 0 means "none".
+/// Rows that one generation covers; the place of a row in it fits 16 bits, and 0 means "none".
 const ROWS: u32 = 65_535;
 
-/// Slots of one generation: 384 KiB, at most two thirds of them taken.
-const SLOTS: u32 = 98_304;
+/// Slots of one table: 320 KiB, at most four fifths of them taken.
+const SLOTS: u32 = 81_920;
 
 /// What is known of an identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,46 +29,84 @@ pub(super) struct Seen {
     pub receipt: Seq,
 }
 
+/// What is known of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Newest {
+    /// When the newest of its events happened.
+    pub at: Timestamp,
+    /// The row that says so.
+    row: i64,
+}
+
+/// A record by a digest of company, kind and id; and when the newest of its events happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Record {
+    /// The digest.
+    pub key: i64,
+    /// The newest of its events, the one that is added included.
+    pub newest_at: Timestamp,
+}
+
 /// The index.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Known {
     generations: VecDeque<Generation>,
-    /// Added by the transaction under way, in order.
-    fresh: HashMap<Identity, Seen>,
-    fresh_rows: Vec<Identity>,
     /// Number of the next row that is committed.
     next_row: i64,
+    /// What the transaction under way adds.
+    fresh_rows: Vec<Fresh>,
+    fresh_identities: HashMap<Identity, Seen>,
+    fresh_records: HashMap<i64, Newest>,
     /// The transaction under way deletes the rows up to this one.
     gone_through: Option<i64>,
 }
 
-/// Consecutive rows: an open hash table with linear probing. A slot is a tag of 16 bits and the
-/// row's place in the generation, from 1.
+/// A row that is not committed yet.
+#[derive(Debug)]
+struct Fresh {
+    identity: Identity,
+    /// Key of its record, and the row that spoke for that record before.
+    record: Option<(i64, Option<i64>)>,
+}
+
+/// Consecutive rows.
 #[derive(Debug)]
 struct Generation {
     first_row: i64,
     rows: u32,
-    slots: Vec<u32>,
+    identities: Table,
+    records: Table,
 }
+
+/// An open hash table with linear probing. A slot is a tag of 16 bits and the place of a row in its
+/// generation, from 1.
+#[derive(Debug)]
+struct Table(Vec<u32>);
 
 impl Known {
     /// Reads the table.
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let first: Option<i64> =
-            connection.query_row("SELECT min(row) FROM seen", (), |row| row.get(0))?;
         let mut known = Self {
-            generations: VecDeque::new(),
-            fresh: HashMap::new(),
-            fresh_rows: Vec::new(),
-            next_row: first.unwrap_or(1),
-            gone_through: None,
+            next_row: 1,
+            ..Self::default()
         };
-        let mut statement = connection.prepare("SELECT row, identity FROM seen ORDER BY row")?;
+        // The newest row of each record within the generation that is being filled.
+        let mut speaking: HashMap<i64, i64> = HashMap::new();
+        let mut statement =
+            connection.prepare("SELECT row, identity, record FROM seen ORDER BY row")?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
-            // A hole is only ever left by a hand that edits the file.
+            // Not always the one after: only a hand that edits the file leaves a hole.
             known.next_row = row.get(0)?;
-            known.insert(Identity(row.get(1)?));
+            let key: Option<i64> = row.get(2)?;
+            let number = known.next_row;
+            let record = key.map(|key| (key, speaking.insert(key, number)));
+            if known.insert(&Fresh {
+                identity: Identity(row.get(1)?),
+                record,
+            }) {
+                speaking.retain(|_, speaker| *speaker == number);
+            }
         }
         Ok(known)
     }
@@ -77,10 +117,10 @@ impl Known {
         connection: &Connection,
         identity: Identity,
     ) -> rusqlite::Result<Option<Seen>> {
-        if let Some(seen) = self.fresh.get(&identity) {
+        if let Some(seen) = self.fresh_identities.get(&identity) {
             return Ok(Some(*seen));
         }
-        for row in self.candidates(identity) {
+        for row in self.candidates(|generation| &generation.identities, spread(identity)) {
             let found = connection
                 .prepare_cached("SELECT identity, content, receipt FROM seen WHERE row = ?1")?
                 .query_row([row], |row| {
@@ -96,19 +136,70 @@ impl Known {
         Ok(None)
     }
 
-    /// Adds an identity to the transaction under way; returns the number that its row must have.
-    pub(super) fn add(&mut self, identity: Identity, seen: Seen) -> i64 {
+    /// What is known of a record, the transaction under way included.
+    pub(super) fn newest(
+        &self,
+        connection: &Connection,
+        key: i64,
+    ) -> rusqlite::Result<Option<Newest>> {
+        if let Some(newest) = self.fresh_records.get(&key) {
+            return Ok(Some(*newest));
+        }
+        // Each row holds the newest time up to itself, so the newest row of the record knows it.
+        for row in self.candidates(|generation| &generation.records, key.cast_unsigned()) {
+            let found: Option<(Option<i64>, Option<i64>)> = connection
+                .prepare_cached("SELECT record, newest_at FROM seen WHERE row = ?1")?
+                .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            if let Some((Some(found), Some(at))) = found
+                && found == key
+            {
+                return Ok(Some(Newest {
+                    at: Timestamp::from_ms(at),
+                    row,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds a row to the transaction under way; returns the number that it must have. `before` is
+    /// what was known of the record.
+    pub(super) fn add(
+        &mut self,
+        identity: Identity,
+        seen: Seen,
+        record: Option<Record>,
+        before: Option<Newest>,
+    ) -> i64 {
         let place = i64::try_from(self.fresh_rows.len()).unwrap_or(i64::MAX);
-        self.fresh_rows.push(identity);
-        self.fresh.insert(identity, seen);
-        self.next_row.saturating_add(place)
+        let row = self.next_row.saturating_add(place);
+        self.fresh_identities.insert(identity, seen);
+        if let Some(record) = record {
+            self.fresh_records.insert(
+                record.key,
+                Newest {
+                    at: record.newest_at,
+                    row,
+                },
+            );
+        }
+        let record = record.map(|record| (record.key, before.map(|before| before.row)));
+        self.fresh_rows.push(Fresh { identity, record });
+        row
+    }
+
+    /// The transaction under way deletes the rows up to this one.
+    pub(super) fn forget_through(&mut self, row: i64) {
+        self.gone_through = Some(row);
     }
 
     /// The transaction was committed.
     pub(super) fn committed(&mut self) {
-        self.fresh.clear();
-        for identity in std::mem::take(&mut self.fresh_rows) {
-            self.insert(identity);
+        self.fresh_identities.clear();
+        self.fresh_records.clear();
+        for fresh in std::mem::take(&mut self.fresh_rows) {
+            self.insert(&fresh);
         }
         let Some(row) = self.gone_through.take() else {
             return;
@@ -123,36 +214,41 @@ impl Known {
 
     /// The transaction was rolled back.
     pub(super) fn rolled_back(&mut self) {
-        self.fresh.clear();
         self.fresh_rows.clear();
+        self.fresh_identities.clear();
+        self.fresh_records.clear();
         self.gone_through = None;
     }
 
-    /// The transaction under way deletes the rows up to this one.
-    pub(super) fn forget_through(&mut self, row: i64) {
-        self.gone_through = Some(row);
-    }
-
-    fn insert(&mut self, identity: Identity) {
+    /// Enters the next row; true when it begins a generation.
+    fn insert(&mut self, fresh: &Fresh) -> bool {
         let row = self.next_row;
         self.next_row = row.saturating_add(1);
         let fits = |generation: &Generation| {
             generation.rows < ROWS && generation.first_row + i64::from(generation.rows) == row
         };
-        if !self.generations.back().is_some_and(fits) {
+        let begins = !self.generations.back().is_some_and(fits);
+        if begins {
             self.generations.push_back(Generation::starting_at(row));
         }
         if let Some(newest) = self.generations.back_mut() {
-            newest.insert(identity);
+            newest.insert(fresh);
         }
+        begins
     }
 
-    /// Rows that may hold the identity, newest generation first: a repeat mostly follows soon.
-    fn candidates(&self, identity: Identity) -> impl Iterator<Item = i64> {
-        self.generations
-            .iter()
-            .rev()
-            .flat_map(move |generation| generation.candidates(identity))
+    /// Rows that may be meant, newest generation first.
+    fn candidates(
+        &self,
+        table: impl Fn(&Generation) -> &Table,
+        hash: u64,
+    ) -> impl Iterator<Item = i64> {
+        self.generations.iter().rev().flat_map(move |generation| {
+            let first = generation.first_row;
+            table(generation)
+                .candidates(hash)
+                .map(move |place| first + i64::from(place) - 1)
+        })
     }
 }
 
@@ -161,38 +257,77 @@ impl Generation {
         Self {
             first_row,
             rows: 0,
-            slots: vec![0; usize::try_from(SLOTS).unwrap_or(0)],
+            identities: Table::new(),
+            records: Table::new(),
         }
     }
 
-    fn insert(&mut self, identity: Identity) {
+    fn insert(&mut self, fresh: &Fresh) {
         self.rows += 1;
-        let (start, tag) = place(identity);
-        let (before, from) = self.slots.split_at_mut(start);
-        // There is always a free slot: SLOTS is larger than ROWS.
-        if let Some(free) = from.iter_mut().chain(before).find(|slot| **slot == 0) {
-            *free = (tag << 16) | self.rows;
+        self.identities.insert(spread(fresh.identity), self.rows);
+        if let Some((key, before)) = fresh.record {
+            // A record that changes often keeps one slot.
+            let before = before.and_then(|row| u32::try_from(row - self.first_row + 1).ok());
+            let hash = key.cast_unsigned();
+            if !before.is_some_and(|before| self.records.replace(hash, before, self.rows)) {
+                self.records.insert(hash, self.rows);
+            }
         }
-    }
-
-    fn candidates(&self, identity: Identity) -> impl Iterator<Item = i64> {
-        let (start, tag) = place(identity);
-        let (before, from) = self.slots.split_at(start);
-        let first = self.first_row;
-        from.iter()
-            .chain(before)
-            .take_while(|slot| **slot != 0)
-            .filter(move |slot| **slot >> 16 == tag)
-            .map(move |slot| first + i64::from(*slot & 0xffff) - 1)
     }
 }
 
-/// First slot and tag of an identity, from different bits of it. It is a digest already.
-fn place(identity: Identity) -> (usize, u32) {
-    let [a, b, c, d, e, f, ..] = identity.0;
-    let spread = u64::from(u32::from_be_bytes([a, b, c, d])) * u64::from(SLOTS);
-    let start = usize::try_from(spread >> 32).unwrap_or(0);
-    (start, u32::from(u16::from_be_bytes([e, f])))
+impl Table {
+    fn new() -> Self {
+        Self(vec![0; usize::try_from(SLOTS).unwrap_or(0)])
+    }
+
+    fn insert(&mut self, hash: u64, place: u32) {
+        let (start, tag) = start_and_tag(hash);
+        let (before, from) = self.0.split_at_mut(start);
+        // There is always a free slot: SLOTS is larger than ROWS.
+        if let Some(free) = from.iter_mut().chain(before).find(|slot| **slot == 0) {
+            *free = (tag << 16) | place;
+        }
+    }
+
+    /// Puts `place` where `before` was; false when that is not in this table.
+    fn replace(&mut self, hash: u64, before: u32, place: u32) -> bool {
+        let (start, tag) = start_and_tag(hash);
+        let (wrapped, from) = self.0.split_at_mut(start);
+        let mut run = from
+            .iter_mut()
+            .chain(wrapped)
+            .take_while(|slot| **slot != 0);
+        let found = run.find(|slot| **slot == (tag << 16) | before);
+        let is_found = found.is_some();
+        if let Some(slot) = found {
+            *slot = (tag << 16) | place;
+        }
+        is_found
+    }
+
+    fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> {
+        let (start, tag) = start_and_tag(hash);
+        let (wrapped, from) = self.0.split_at(start);
+        from.iter()
+            .chain(wrapped)
+            .take_while(|slot| **slot != 0)
+            .filter(move |slot| **slot >> 16 == tag)
+            .map(|slot| *slot & 0xffff)
+    }
+}
+
+/// An identity is a digest: any 64 bits of it are a hash.
+fn spread(identity: Identity) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = identity.0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// First slot and tag, from different bits.
+fn start_and_tag(hash: u64) -> (usize, u32) {
+    let start = ((hash >> 32) * u64::from(SLOTS)) >> 32;
+    let tag = u32::try_from(hash & 0xffff).unwrap_or(0);
+    (usize::try_from(start).unwrap_or(0), tag)
 }
 
 #[cfg(test)]
@@ -205,6 +340,10 @@ mod tests {
         Identity(std::array::from_fn(|at| digest[at]))
     }
 
+    fn key(record: u32) -> i64 {
+        spread(identity(record.wrapping_add(1 << 31))).cast_signed()
+    }
+
     fn table() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         connection
@@ -213,23 +352,31 @@ mod tests {
         connection
     }
 
+    /// Row `number`, about one of 100,000 records, with a time that is its number.
     fn add(known: &mut Known, connection: &Connection, number: u32) {
         let seen = Seen {
             content: number.into(),
             receipt: Seq(number.into()),
         };
-        let row = known.add(identity(number), seen);
+        let key = key(number % 100_000);
+        let before = known.newest(connection, key).unwrap();
+        let record = Record {
+            key,
+            newest_at: Timestamp::from_ms(number.into()),
+        };
+        let row = known.add(identity(number), seen, Some(record), before);
         connection
             .prepare_cached(
-                "INSERT INTO seen (row, at, receipt, content, identity) VALUES (?1, 0, ?2, ?2, ?3)",
+                "INSERT INTO seen (row, at, receipt, content, identity, record, newest_at) \
+                 VALUES (?1, 0, ?2, ?2, ?3, ?4, ?2)",
             )
             .unwrap()
-            .execute((row, number, identity(number).0))
+            .execute((row, number, identity(number).0, key))
             .unwrap();
     }
 
     #[test]
-    fn every_identity_is_found_again_over_generations_and_after_a_restart_and_no_other_is() {
+    fn everything_is_found_again_over_generations_and_after_a_restart_and_nothing_else_is() {
         let connection = table();
         let mut known = Known::load(&connection).unwrap();
         let count = 150_000;
@@ -248,16 +395,48 @@ mod tests {
                 let seen = known.look_up(&connection, identity(number)).unwrap();
                 assert_eq!(seen.map(|seen| seen.receipt), Some(Seq(number.into())));
             }
-            for number in count..count + 20_000 {
-                assert_eq!(known.look_up(&connection, identity(number)).unwrap(), None);
+            for record in (0..100_000).step_by(7) {
+                let newest = known.newest(&connection, key(record)).unwrap().unwrap();
+                let number = if record < 50_000 {
+                    record + 100_000
+                } else {
+                    record
+                };
+                assert_eq!(newest.at, Timestamp::from_ms(number.into()));
             }
-            let guesses = (count..count + 20_000)
-                .map(|number| known.candidates(identity(number)).count())
-                .sum::<usize>();
+            let mut guesses = 0;
+            for stranger in count..count + 20_000 {
+                assert_eq!(
+                    known.look_up(&connection, identity(stranger)).unwrap(),
+                    None
+                );
+                assert_eq!(known.newest(&connection, key(stranger)).unwrap(), None);
+                let hash = spread(identity(stranger));
+                guesses += known
+                    .candidates(|generation| &generation.identities, hash)
+                    .count();
+            }
             assert!(
-                guesses < 20,
+                guesses < 40,
                 "{guesses} reads of the table for 20,000 strangers"
             );
+        }
+    }
+
+    #[test]
+    fn a_record_that_changes_often_keeps_one_slot() {
+        let connection = table();
+        let mut known = Known::load(&connection).unwrap();
+        for number in 0..1000 {
+            add(&mut known, &connection, number * 100_000);
+            if number % 3 == 0 {
+                known.committed();
+            }
+        }
+        known.committed();
+        for known in [known, Known::load(&connection).unwrap()] {
+            let slots = known.candidates(|generation| &generation.records, key(0).cast_unsigned());
+            assert_eq!(slots.collect::<Vec<_>>(), [1000]);
         }
     }
 
@@ -269,11 +448,20 @@ mod tests {
             content: 1,
             receipt: Seq(1),
         };
-        assert_eq!(known.add(identity(1), seen), 1);
+        let record = Record {
+            key: 5,
+            newest_at: Timestamp::from_ms(9),
+        };
+        assert_eq!(known.add(identity(1), seen, Some(record), None), 1);
         assert_eq!(known.look_up(&connection, identity(1)).unwrap(), Some(seen));
+        assert_eq!(
+            known.newest(&connection, 5).unwrap().unwrap().at,
+            record.newest_at
+        );
         known.rolled_back();
         assert_eq!(known.look_up(&connection, identity(1)).unwrap(), None);
-        assert_eq!(known.add(identity(2), seen), 1);
+        assert_eq!(known.newest(&connection, 5).unwrap(), None);
+        assert_eq!(known.add(identity(2), seen, None, None), 1);
     }
 
     #[test]

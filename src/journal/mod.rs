@@ -35,6 +35,9 @@ mod append;
 mod command;
 mod error;
 mod events;
+mod export;
+mod incoming;
+pub mod inspect;
 mod known;
 mod migrate;
 mod open;
@@ -46,21 +49,25 @@ mod rows;
 mod settle;
 mod shared;
 mod touched;
+mod verify;
 mod writer;
 
 pub use error::Error;
 pub use events::Event;
+pub use export::ExportError;
+pub use inspect::Inspection;
 pub use open::Found;
 pub use reader::{LaneTrouble, Snapshot};
 pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;
+pub use verify::Verification;
 
 use crate::model::{
     Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Lane, LaneView, Limits, RealmId, Receipt,
     Settlement, SinkName, Timestamp,
 };
-use append::Incoming;
 use command::{Answer, Command, Task};
+use incoming::Incoming;
 use reader::Reader;
 use shared::Shared;
 use std::collections::HashMap;

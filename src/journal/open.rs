@@ -42,7 +42,7 @@ const PRAGMAS: [(&str, &str, &str); 9] = [
     ("wal_autocheckpoint", "0", "0"),
     // With a mapping, a failing disk would be a signal instead of an error.
     ("mmap_size", "0", "0"),
-    ("cache_size", "-4096", "-4096"),
+    ("cache_size", "-2048", "-2048"),
 ];
 
 /// An open journal file.

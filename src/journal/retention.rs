@@ -240,11 +240,6 @@ fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
         "UPDATE realm SET pruned = pruned + n FROM (SELECT realm AS id, count(*) AS n FROM change \
          WHERE seq BETWEEN ?1 AND ?2 GROUP BY realm) AS c WHERE realm.id = c.id",
     )?;
-    // What is known of a record goes with its newest event; a newer one keeps it.
-    run(
-        "DELETE FROM entity WHERE (realm, kind, id, newest_at) IN (SELECT realm, lower(kind), entity, \
-         happened_at FROM change WHERE seq BETWEEN ?1 AND ?2)",
-    )?;
     run("DELETE FROM change WHERE seq BETWEEN ?1 AND ?2")?;
     if receipt.unreadable > 0 {
         connection

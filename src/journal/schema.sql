@@ -68,25 +68,19 @@ CREATE TABLE change (
 
 CREATE UNIQUE INDEX change_in_order ON change (realm, sequence);
 
--- Every identity that was taken in, in order of arrival; it outlives its receipt so that a repeat is
--- known for one. There is no index on `identity`: its values are random, so each insertion would
--- dirty a page of its own, more of them the larger the journal. The writer keeps one in memory.
+-- Every entry that was taken in, in order of arrival; it outlives its receipt so that a repeat is
+-- known for one. There is no index on `identity` and `record`: their values are random, so each
+-- insertion would write pages of its own, the more the larger the journal. The writer keeps one in
+-- memory.
 CREATE TABLE seen (
-    row       INTEGER PRIMARY KEY,
-    at        INTEGER NOT NULL,
-    receipt   INTEGER NOT NULL,  -- the one that brought it first; may be gone
-    content   INTEGER NOT NULL,
-    identity  BLOB NOT NULL
+    row        INTEGER PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    receipt    INTEGER NOT NULL,  -- the one that brought it first; may be gone
+    content    INTEGER NOT NULL,
+    identity   BLOB NOT NULL,
+    record     INTEGER,           -- 64 bits of a digest of company, kind and id of the record
+    newest_at  INTEGER            -- the newest event of that record up to here, to know a late one
 ) STRICT;
-
--- The newest event of each record, to know a late one.
-CREATE TABLE entity (
-    realm      INTEGER NOT NULL,
-    kind       TEXT NOT NULL,  -- lower case
-    id         TEXT NOT NULL,
-    newest_at  INTEGER NOT NULL,
-    PRIMARY KEY (realm, kind, id)
-) STRICT, WITHOUT ROWID;
 
 -- Every sink that was ever configured.
 CREATE TABLE sink (

@@ -6,7 +6,8 @@
 use super::error::Failure;
 use super::touched::Touched;
 use super::{Error, events};
-use crate::model::{Attempt, Delivery, Manner, Outcome, Settlement, SinkName, Stage};
+use crate::model::{Attempt, Delivery, Manner, Settlement, SinkName};
+use crate::rules::retry::describe;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Records what became of a delivery.
@@ -116,7 +117,7 @@ fn settle_live(
                     realm,
                     attempt.at.as_ms(),
                     next_attempt(settlement),
-                    sentence(&attempt.outcome),
+                    describe(&attempt.outcome),
                 ])?;
         }
     }
@@ -150,7 +151,7 @@ fn settle_replay(
                     delivery.attempt,
                     at,
                     next_attempt(settlement),
-                    sentence(&attempt.outcome),
+                    describe(&attempt.outcome),
                 ])?;
         }
     }
@@ -186,13 +187,13 @@ fn disable(
     name: &SinkName,
     attempt: &Attempt,
 ) -> rusqlite::Result<()> {
-    let why = sentence(&attempt.outcome);
+    let why = describe(&attempt.outcome);
     let was_on = connection.execute(
         "UPDATE sink SET disabled_at = ?2, disabled_why = ?3 WHERE id = ?1 AND disabled_at IS NULL",
         params![sink, attempt.at.as_ms(), why],
     )?;
     if was_on > 0 {
-        let text = format!("sink {name} was switched off: {why}");
+        let text = format!("sink {name} was switched off: it {why}");
         events::insert(connection, attempt.at, "disabled", &text)?;
     }
     Ok(())
@@ -202,26 +203,5 @@ fn next_attempt(settlement: &Settlement) -> Option<i64> {
     match settlement {
         Settlement::Retry { at } => Some(at.as_ms()),
         Settlement::Delivered | Settlement::Dead { .. } | Settlement::Disabled => None,
-    }
-}
-
-/// A failure in one sentence.
-fn sentence(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Accepted => "it was accepted".into(),
-        Outcome::Busy { status, .. } => format!("the sink asked for patience (HTTP {status})"),
-        Outcome::Refused { status, .. } => format!("the sink refused (HTTP {status})"),
-        Outcome::Gone => "the sink wants nothing any more (HTTP 410)".into(),
-        Outcome::Failed { stage, detail } => {
-            let stage = match stage {
-                Stage::Resolve => "its name was not resolved",
-                Stage::Forbidden => "its address is not allowed",
-                Stage::Connect => "no connection",
-                Stage::Tls => "no TLS session",
-                Stage::Answer => "no answer in time",
-                Stage::File => "the file could not be written",
-            };
-            format!("{stage}: {detail}")
-        }
     }
 }

@@ -4,10 +4,11 @@
 //! them in one transaction, commits, and only then answers all. It never waits for company. Between
 //! batches it empties the log: when it has been quiet for a moment, or when the log is long.
 
-use super::append::{self, Incoming};
+use super::append::{self, Numbers};
 use super::command::{Answer, Command, Promise, Task, promise, refusal};
 use super::error::Failure;
 use super::events;
+use super::incoming::Incoming;
 use super::known::Known;
 use super::replay;
 use super::retention::{self, Sweep, Tidied};
@@ -51,6 +52,7 @@ pub(super) struct Writer {
     settings: Settings,
     sinks: Arc<HashMap<SinkName, i64>>,
     known: Known,
+    numbers: Numbers,
     sweep: Sweep,
     room: Room,
     shared: Arc<Shared>,
@@ -86,6 +88,7 @@ impl Writer {
             settings,
             sinks,
             known,
+            numbers: Numbers::default(),
             sweep: Sweep::default(),
             log_pages_max: i32::try_from(room.log_bytes_max() / PAGE).unwrap_or(i32::MAX),
             room,
@@ -195,10 +198,10 @@ impl Writer {
         let begun = self
             .connection
             .prepare_cached("BEGIN IMMEDIATE")
-            .and_then(|mut sql| sql.execute(()));
-        begun
-            .map(|_| ())
-            .map_err(|error| Error::of_write(&error, self.room.disk_is_full()))
+            .and_then(|mut begin| begin.execute(()))
+            .and_then(|_| Numbers::load(&self.connection));
+        self.numbers = begun.map_err(|error| Error::of_write(&error, self.room.disk_is_full()))?;
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Error> {
@@ -262,6 +265,7 @@ impl Writer {
         Ok(append::append(
             &self.connection,
             &mut self.known,
+            &mut self.numbers,
             &mut self.touched,
             incoming,
         )?)

@@ -1,6 +1,10 @@
 //! The journal's promises, sentence by sentence.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
+mod inspecting;
 mod keeping;
+mod opening;
+mod replaying;
+mod retaining;
+mod room;
+mod settling;
 mod support;

@@ -1,0 +1,539 @@
+//! Looking into a journal from outside: for the command line, in a process of its own.
+//!
+//! Read-only, whether the relay runs or not, and in short steps, so that the relay's log is not kept
+//! from being reused. It decides nothing and prints nothing.
+
+use super::events::{self, Event};
+use super::migrate;
+use super::open;
+use super::reader::in_one_view;
+use super::replay;
+use super::rows::{self, CHANGE, CHANGE_FROM, number, strange};
+use super::{Error, error::Failure};
+use crate::model::{Change, ChangeId, Form, LaneState, RealmId, Seq, SinkName, Timestamp};
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Receipts that one step looks at.
+const STEP: usize = 128;
+
+/// A journal, open for reading.
+pub struct Inspection {
+    pub(super) connection: Connection,
+}
+
+/// Which receipts are meant; what is `None` does not matter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    /// With a change of this company.
+    pub realm: Option<RealmId>,
+    /// With a change of a record of this kind, in any case.
+    pub kind: Option<String>,
+    /// With a change of a record with this id.
+    pub id: Option<String>,
+    /// Received at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Received before this instant.
+    pub until: Option<Timestamp>,
+    /// In this state.
+    pub state: Option<State>,
+    /// The newest so many.
+    pub limit: Option<usize>,
+}
+
+/// What can be said of a receipt. More than one can be true.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Something of it has yet to reach a configured sink.
+    Pending,
+    /// Nothing waits and nothing was given up.
+    Delivered,
+    /// Something of it was given up, and nobody has replayed it.
+    Dead,
+    /// Something in it was not understood.
+    Unreadable,
+}
+
+/// A receipt as it is listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Its number.
+    pub seq: Seq,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The verifier token that matched.
+    pub verifier: String,
+    /// Its payload form, where one was recognized.
+    pub form: Option<Form>,
+    /// Bytes of its body.
+    pub body_bytes: u64,
+    /// Entries in it, those known already included.
+    pub items: u64,
+    /// What it added, in order, with its fate.
+    pub changes: Vec<ListedChange>,
+    /// What was not understood, in order.
+    pub unreadable: Vec<ListedUnreadable>,
+    /// How often it came again.
+    pub repeats: u64,
+    /// When it last did.
+    pub last_repeat_at: Option<Timestamp>,
+}
+
+/// A change, and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedChange {
+    /// Its place in the body, from 0.
+    pub ordinal: u64,
+    /// The change.
+    pub change: Change,
+    /// What became of it at every configured sink.
+    pub fates: Vec<(SinkName, Fate)>,
+    /// When it was asked for again, oldest first.
+    pub replays: Vec<ListedReplay>,
+}
+
+/// What became of a change at a sink.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It has yet to go; the state of its lane, when it is at the head.
+    Waiting(Option<LaneState>),
+    /// The sink has it.
+    Delivered,
+    /// Given up.
+    Dead {
+        /// When.
+        at: Timestamp,
+        /// Why, in one sentence.
+        reason: String,
+        /// When somebody asked for it again.
+        replayed_at: Option<Timestamp>,
+    },
+}
+
+/// A replay of a change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedReplay {
+    /// Where to.
+    pub sink: SinkName,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// How it fared.
+    pub state: LaneState,
+    /// When it was delivered or given up.
+    pub done_at: Option<Timestamp>,
+}
+
+/// An entry that was not understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedUnreadable {
+    /// Its place in the body, from 0.
+    pub ordinal: u64,
+    /// Where in the body.
+    pub at: String,
+    /// Why.
+    pub why: String,
+}
+
+/// All of a receipt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// What a list shows of it.
+    pub listed: Listed,
+    /// The headers that were kept.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Bytes,
+    /// Whether the body still has the digest that it had when it was stored.
+    pub body_is_intact: bool,
+}
+
+/// The configured sinks and how far they are.
+struct Lanes {
+    sinks: Vec<(i64, SinkName)>,
+    through: HashMap<(i64, i64), (i64, LaneState)>,
+}
+
+impl Inspection {
+    /// Opens the journal at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Newer`], [`Error::Foreign`], [`Error::Unusable`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        if !path.is_file() {
+            return Err(Error::Unusable(format!(
+                "there is no file {}",
+                path.display()
+            )));
+        }
+        let open = || -> Result<Connection, Failure> {
+            let connection = open::open_read_only(path)?;
+            if migrate::recognize(&connection, path)? < migrate::newest() {
+                let said = format!("{} is not a journal yet; `run` makes one", path.display());
+                return Err(Error::Unusable(said).into());
+            }
+            Ok(connection)
+        };
+        Ok(Self {
+            connection: open()?,
+        })
+    }
+
+    /// The newest receipts that the filter lets through, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn list(&self, filter: &Filter) -> Result<Vec<Listed>, Error> {
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        let mut found: Vec<Listed> = Vec::new();
+        let mut before = i64::MAX;
+        while found.len() < limit {
+            let step = self.view(|connection| {
+                let lanes = Lanes::load(connection)?;
+                let seqs = seqs(connection, filter, (i64::MIN, before), "DESC")?;
+                let listed = seqs.iter().map(|seq| listed(connection, &lanes, *seq));
+                Ok((seqs.last().copied(), listed.collect::<Result<Vec<_>, _>>()?))
+            })?;
+            let (Some(last), listed) = step else { break };
+            before = last.0;
+            let chosen = listed
+                .into_iter()
+                .flatten()
+                .filter(|one| filter.admits(one));
+            found.extend(chosen.take(limit - found.len()));
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// All of one receipt.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn show(&self, seq: Seq) -> Result<Option<Shown>, Error> {
+        self.view(|connection| shown(connection, &Lanes::load(connection)?, seq))
+    }
+
+    /// The receipt that brought the change with this id.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn find(&self, id: &ChangeId) -> Result<Option<Seq>, Error> {
+        self.view(|connection| {
+            let Some(change) = replay::find(connection, id)? else {
+                return Ok(None);
+            };
+            connection
+                .query_row(
+                    "SELECT receipt FROM change WHERE seq = ?1",
+                    [change.0],
+                    |row| row.get(0),
+                )
+                .optional()
+                .map(|seq| seq.map(Seq))
+        })
+    }
+
+    /// Hands over every receipt that the filter lets through, oldest first, until the receiver
+    /// fails.
+    ///
+    /// # Errors
+    /// [`Error::Unread`], or what the receiver returned.
+    pub fn each<E: From<Error>>(
+        &self,
+        filter: &Filter,
+        mut receiver: impl FnMut(Shown) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut after = i64::MIN;
+        loop {
+            let step = self.view(|connection| {
+                let lanes = Lanes::load(connection)?;
+                let seqs = seqs(connection, filter, (after, i64::MAX), "ASC")?;
+                Ok((lanes, seqs))
+            })?;
+            let (lanes, seqs) = step;
+            let Some(last) = seqs.last() else {
+                return Ok(());
+            };
+            after = last.0;
+            for seq in seqs {
+                let shown = self.view(|connection| shown(connection, &lanes, seq))?;
+                if let Some(shown) = shown.filter(|shown| filter.admits(&shown.listed)) {
+                    receiver(shown)?;
+                }
+            }
+        }
+    }
+
+    /// What happened to the relay, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn events(&self, count: usize) -> Result<Vec<Event>, Error> {
+        self.view(|connection| events::newest(connection, count))
+    }
+
+    pub(super) fn view<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        in_one_view(&self.connection, question).map_err(|error| Error::of_read(&error))
+    }
+}
+
+impl Listed {
+    /// Whether this can be said of the receipt.
+    pub fn is(&self, state: State) -> bool {
+        let any = |is: fn(&Fate) -> bool| {
+            self.changes
+                .iter()
+                .flat_map(|change| &change.fates)
+                .any(|(_, fate)| is(fate))
+        };
+        let dead = any(|fate| {
+            matches!(
+                fate,
+                Fate::Dead {
+                    replayed_at: None,
+                    ..
+                }
+            )
+        });
+        let replaying = || {
+            let mut replays = self.changes.iter().flat_map(|change| &change.replays);
+            replays.any(|replay| replay.done_at.is_none())
+        };
+        let pending = any(|fate| matches!(fate, Fate::Waiting(_))) || replaying();
+        match state {
+            State::Pending => pending,
+            State::Delivered => !pending && !dead,
+            State::Dead => dead,
+            State::Unreadable => !self.unreadable.is_empty(),
+        }
+    }
+}
+
+impl Filter {
+    fn admits(&self, listed: &Listed) -> bool {
+        let fits = |change: &Change| {
+            let notification = &change.notification;
+            let (kind, id) = (&notification.entity.kind, &notification.entity.id);
+            self.realm
+                .as_ref()
+                .is_none_or(|realm| *realm == notification.realm)
+                && self
+                    .kind
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
+                && self.id.as_ref().is_none_or(|wanted| wanted == id)
+        };
+        let about_changes = self.realm.is_some() || self.kind.is_some() || self.id.is_some();
+        (!about_changes || listed.changes.iter().any(|one| fits(&one.change)))
+            && self.state.is_none_or(|state| listed.is(state))
+    }
+}
+
+impl Lanes {
+    fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let sinks = connection
+            .prepare_cached("SELECT id, name FROM sink WHERE configured = 1 ORDER BY name")?
+            .query_map((), |row| {
+                Ok((row.get(0)?, sink_name(&row.get::<_, String>(1)?)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let through = connection
+            .prepare_cached(
+                "SELECT sink, realm, through, attempts, first_attempt_at, next_attempt_at, \
+                 last_failure FROM lane",
+            )?
+            .query_map((), |row| {
+                let place = (row.get(0)?, row.get(1)?);
+                Ok((place, (row.get(2)?, rows::lane_state(row, 3)?)))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(Self { sinks, through })
+    }
+}
+
+fn seqs(
+    connection: &Connection,
+    filter: &Filter,
+    between: (i64, i64),
+    order: &str,
+) -> rusqlite::Result<Vec<Seq>> {
+    let sql = format!(
+        "SELECT seq FROM receipt WHERE seq > ?1 AND seq < ?2 \
+         AND (?3 IS NULL OR received_at >= ?3) AND (?4 IS NULL OR received_at < ?4) \
+         ORDER BY seq {order} LIMIT ?5"
+    );
+    let (since, until) = (
+        filter.since.map(Timestamp::as_ms),
+        filter.until.map(Timestamp::as_ms),
+    );
+    connection
+        .prepare_cached(&sql)?
+        .query_map(
+            params![between.0, between.1, since, until, number(STEP)],
+            |row| Ok(Seq(row.get(0)?)),
+        )?
+        .collect()
+}
+
+fn shown(connection: &Connection, lanes: &Lanes, seq: Seq) -> rusqlite::Result<Option<Shown>> {
+    let Some(listed) = listed(connection, lanes, seq)? else {
+        return Ok(None);
+    };
+    let (headers, body, digest): (String, Vec<u8>, [u8; 16]) = connection
+        .prepare_cached("SELECT headers, body, digest FROM receipt WHERE seq = ?1")?
+        .query_row([seq.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let headers = serde_json::from_str(&headers).map_err(|_| strange(0, "headers"))?;
+    let body_is_intact = super::incoming::digest(&body) == digest;
+    Ok(Some(Shown {
+        listed,
+        headers,
+        body: Bytes::from(body),
+        body_is_intact,
+    }))
+}
+
+fn listed(connection: &Connection, lanes: &Lanes, seq: Seq) -> rusqlite::Result<Option<Listed>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT r.received_at, r.verifier, r.form, length(r.body), r.items, r.first_change, \
+             r.changes, ifnull(p.count, 0), p.last_at \
+             FROM receipt r LEFT JOIN repetition p ON p.receipt = r.seq WHERE r.seq = ?1",
+        )?
+        .query_row([seq.0], |row| {
+            let form: Option<String> = row.get(2)?;
+            let span: (i64, i64) = (row.get(5)?, row.get(6)?);
+            Ok((
+                span,
+                Listed {
+                    seq,
+                    received_at: Timestamp::from_ms(row.get(0)?),
+                    verifier: row.get(1)?,
+                    form: form.as_deref().and_then(Form::parse),
+                    body_bytes: count(row.get(3)?),
+                    items: count(row.get(4)?),
+                    changes: Vec::new(),
+                    unreadable: Vec::new(),
+                    repeats: count(row.get(7)?),
+                    last_repeat_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
+                },
+            ))
+        })
+        .optional()?;
+    let Some(((first, changes), mut listed)) = found else {
+        return Ok(None);
+    };
+    listed.changes = listed_changes(connection, lanes, first, first + changes - 1)?;
+    listed.unreadable = connection
+        .prepare_cached(
+            "SELECT ordinal, place, why FROM unreadable WHERE receipt = ?1 ORDER BY ordinal",
+        )?
+        .query_map([seq.0], |row| {
+            Ok(ListedUnreadable {
+                ordinal: count(row.get(0)?),
+                at: row.get(1)?,
+                why: row.get(2)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Some(listed))
+}
+
+fn listed_changes(
+    connection: &Connection,
+    lanes: &Lanes,
+    first: i64,
+    last: i64,
+) -> rusqlite::Result<Vec<ListedChange>> {
+    let sql = format!(
+        "SELECT {CHANGE}, c.ordinal, c.realm FROM {CHANGE_FROM} \
+         WHERE c.seq BETWEEN ?1 AND ?2 ORDER BY c.seq"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((first, last))?;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let change = rows::change(row)?;
+        let realm: i64 = row.get(20)?;
+        let fates = lanes
+            .sinks
+            .iter()
+            .map(|(sink, name)| {
+                Ok((
+                    name.clone(),
+                    fate(connection, lanes, *sink, realm, &change)?,
+                ))
+            })
+            .collect::<rusqlite::Result<_>>()?;
+        let replays = listed_replays(connection, &change)?;
+        changes.push(ListedChange {
+            ordinal: count(row.get(19)?),
+            change,
+            fates,
+            replays,
+        });
+    }
+    Ok(changes)
+}
+
+fn fate(
+    connection: &Connection,
+    lanes: &Lanes,
+    sink: i64,
+    realm: i64,
+    change: &Change,
+) -> rusqlite::Result<Fate> {
+    let lane = lanes.through.get(&(sink, realm));
+    let through = lane.map_or(0, |(through, _)| *through);
+    let sequence = change.sequence.cast_signed();
+    if sequence > through {
+        let at_head = sequence == through + 1;
+        let state = lane
+            .map(|(_, state)| state.clone())
+            .filter(|state| at_head && state.attempts > 0);
+        return Ok(Fate::Waiting(state));
+    }
+    let dead = connection
+        .prepare_cached(
+            "SELECT died_at, reason, replayed_at FROM dead WHERE change = ?1 AND sink = ?2",
+        )?
+        .query_row((change.seq.0, sink), |row| {
+            Ok(Fate::Dead {
+                at: Timestamp::from_ms(row.get(0)?),
+                reason: row.get(1)?,
+                replayed_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_ms),
+            })
+        })
+        .optional()?;
+    Ok(dead.unwrap_or(Fate::Delivered))
+}
+
+fn listed_replays(connection: &Connection, change: &Change) -> rusqlite::Result<Vec<ListedReplay>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name, p.requested_at, p.attempts, p.first_attempt_at, p.next_attempt_at, \
+             p.last_failure, p.done_at FROM replay p JOIN sink s ON s.id = p.sink \
+             WHERE p.change = ?1 ORDER BY p.id",
+        )?
+        .query_map([change.seq.0], |row| {
+            Ok(ListedReplay {
+                sink: sink_name(&row.get::<_, String>(0)?)?,
+                requested_at: Timestamp::from_ms(row.get(1)?),
+                state: rows::lane_state(row, 2)?,
+                done_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
+            })
+        })?
+        .collect()
+}
+
+fn sink_name(name: &str) -> rusqlite::Result<SinkName> {
+    SinkName::new(name).ok_or_else(|| strange(0, "sink"))
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,126 @@
+//! Checking a journal: the file, every body, and that the accounts add up.
+//!
+//! Called by `inspect` in a process of its own. It only reads; every finding is a sentence.
+
+use super::Error;
+use super::incoming::digest;
+use super::inspect::Inspection;
+use super::rows::number;
+use rusqlite::Connection;
+
+/// Bodies that one step reads.
+const STEP: usize = 64;
+
+/// Findings that are told; what goes beyond is cut off.
+const FINDINGS: usize = 100;
+
+/// Each question returns one sentence for each row that is wrong.
+const QUESTIONS: [&str; 9] = [
+    "SELECT format('receipt %d says it added %d changes, %d are there', r.seq, r.changes, count(c.seq)) \
+     FROM receipt r LEFT JOIN change c ON c.receipt = r.seq \
+     AND c.seq BETWEEN r.first_change AND r.first_change + r.changes - 1 \
+     GROUP BY r.seq HAVING count(c.seq) <> r.changes",
+    "SELECT format('change %d belongs to receipt %d, which is not there', seq, receipt) \
+     FROM change WHERE receipt NOT IN (SELECT seq FROM receipt)",
+    "SELECT format('company %s counts %d changes, %d are kept and %d were pruned', m.name, m.sequence, \
+     count(c.seq), m.pruned) FROM realm m LEFT JOIN change c ON c.realm = m.id \
+     GROUP BY m.id HAVING m.sequence <> m.pruned + count(c.seq) OR m.sequence < max(c.sequence)",
+    "SELECT format('change %d has number %d of its company, but came before a lower one', seq, sequence) \
+     FROM (SELECT seq, sequence, lead(seq) OVER (PARTITION BY realm ORDER BY sequence) AS next FROM change) \
+     WHERE next <= seq",
+    "SELECT format('sink %s is at %d of company %d, which has %s changes', s.name, l.through, l.realm, \
+     ifnull(m.sequence, 'no')) FROM lane l JOIN sink s ON s.id = l.sink LEFT JOIN realm m ON m.id = l.realm \
+     WHERE l.through < 0 OR l.through > ifnull(m.sequence, -1)",
+    "SELECT format('a dead letter names change %d, which is not there', change) FROM dead \
+     WHERE change NOT IN (SELECT seq FROM change)",
+    "SELECT format('a replay names change %d, which is not there', change) FROM replay \
+     WHERE change NOT IN (SELECT seq FROM change)",
+    "SELECT format('%d entries are counted as %s, %d are there', t.value, t.name, n) FROM tally t JOIN \
+     (SELECT 'dead' AS name, count(*) AS n FROM dead WHERE replayed_at IS NULL \
+     UNION ALL SELECT 'unreadable', count(*) FROM unreadable \
+     UNION ALL SELECT 'unreadable', ifnull(sum(unreadable), 0) FROM receipt) AS c \
+     ON c.name = t.name WHERE t.value <> n",
+    "SELECT format('%d receipts were taken in, %d are kept and %d were pruned', q.seq, n, t.value) \
+     FROM sqlite_sequence q, tally t, (SELECT count(*) AS n FROM receipt) \
+     WHERE q.name = 'receipt' AND t.name = 'receipts_pruned' AND q.seq <> n + t.value",
+];
+
+/// What a check saw.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Verification {
+    /// Receipts whose body was read and compared with its digest.
+    pub receipts: u64,
+    /// Bytes of those bodies.
+    pub body_bytes: u64,
+    /// Changes that are kept.
+    pub changes: u64,
+    /// What is wrong, a sentence each; empty when the journal is sound. At most a hundred.
+    pub findings: Vec<String>,
+}
+
+impl Inspection {
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`Error::Unread`] when the file cannot be read so far that it could be checked.
+    pub fn verify(&self) -> Result<Verification, Error> {
+        let mut seen = Verification::default();
+        let check = format!("PRAGMA integrity_check({FINDINGS})");
+        let said = self.view(|connection| sentences(connection, &check))?;
+        seen.findings
+            .extend(said.into_iter().filter(|word| word != "ok"));
+        // What SQLite cannot read is not asked for its contents.
+        if seen.findings.is_empty() {
+            self.compare_digests(&mut seen)?;
+            for question in QUESTIONS {
+                seen.findings
+                    .extend(self.view(|connection| sentences(connection, question))?);
+            }
+            seen.changes = self.view(|connection| {
+                let count: i64 =
+                    connection.query_row("SELECT count(*) FROM change", (), |row| row.get(0))?;
+                Ok(u64::try_from(count).unwrap_or(0))
+            })?;
+        }
+        seen.findings.truncate(FINDINGS);
+        Ok(seen)
+    }
+
+    fn compare_digests(&self, seen: &mut Verification) -> Result<(), Error> {
+        let mut after = 0;
+        loop {
+            let bodies = self.view(|connection| bodies(connection, after))?;
+            let Some((last, ..)) = bodies.last() else {
+                return Ok(());
+            };
+            after = *last;
+            for (seq, kept, body) in &bodies {
+                seen.receipts += 1;
+                seen.body_bytes += u64::try_from(body.len()).unwrap_or(0);
+                if digest(body) != *kept {
+                    seen.findings
+                        .push(format!("the body of receipt {seq} is not what arrived"));
+                }
+            }
+        }
+    }
+}
+
+type Body = (i64, [u8; 16], Vec<u8>);
+
+fn bodies(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Body>> {
+    connection
+        .prepare_cached(
+            "SELECT seq, digest, body FROM receipt WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        )?
+        .query_map((after, number(STEP)), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect()
+}
+
+fn sentences(connection: &Connection, question: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(question)?;
+    let rows = statement.query_map((), |row| row.get(0))?;
+    rows.take(FINDINGS).collect()
+}
