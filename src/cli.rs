@@ -165,7 +165,7 @@ Example:
     /// Write every receipt as JSON lines to stdout.
     #[command(after_help = "Example:
   qbo-relay journal export > receipts.jsonl")]
-    Export(command::journal::ListOptions),
+    Export(command::journal::ExportOptions),
 }
 
 /// Reads the command line and does what it says.

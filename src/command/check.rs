@@ -111,7 +111,7 @@ fn store(config: &Config) -> Vec<Finding> {
             &format_args!("will be made at the first start; up to {mib} MiB, kept {days} days"),
         )];
     }
-    match Ok::<(), journal::Error>(()) {
+    match journal::inspect::Inspection::open(&config.journal) {
         Ok(_) => vec![note(
             &place,
             &format_args!("can be read; up to {mib} MiB, kept {days} days"),

@@ -1,28 +1,358 @@
-//! scratch
-use crate::cli::Exit;
-use clap::Args;
-/// a
+//! `journal`: reads the journal from outside, whether the relay runs or not.
+
+use super::configuration;
+use super::replay::form::{realm, time};
+use crate::cli::{ConfigArgs, Exit};
+use crate::journal::inspect::{Fate, Filter, Inspection, Listed, ListedChange, Shown, State};
+use crate::model::{ChangeId, Form, Seq};
+use crate::terminal::{Tint, complain, say, tinted};
+use clap::{Args, ValueEnum};
+use std::fmt::Display;
+
+/// Which receipts.
 #[derive(Args, Debug)]
-pub struct ListOptions {}
-/// a
+struct Choice {
+    /// Only those with a change of this company.
+    #[arg(long, value_name = "ID")]
+    realm: Option<String>,
+    /// Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`.
+    #[arg(long, value_name = "ENTITY")]
+    entity: Option<String>,
+    /// Only those received at this time or later.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those received before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only those in this state.
+    #[arg(long, value_enum)]
+    state: Option<StateWord>,
+}
+
+/// Which receipts are listed, and how.
 #[derive(Args, Debug)]
-pub struct ShowOptions {}
-/// a
+pub struct ListOptions {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    choice: Choice,
+    /// The newest so many; 0 means all of them.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which receipts are exported.
 #[derive(Args, Debug)]
-pub struct VerifyOptions {}
-/// a
-pub fn list(_: &ListOptions) -> Exit {
-    Exit::Success
+pub struct ExportOptions {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    choice: Choice,
 }
-/// a
-pub fn show(_: &ShowOptions) -> Exit {
-    Exit::Success
+
+/// Which receipt.
+#[derive(Args, Debug)]
+pub struct ShowOptions {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The receipt's number, or the id of one of its changes.
+    id: String,
+    /// All of it as one JSON object.
+    #[arg(long)]
+    json: bool,
 }
-/// a
-pub fn verify(_: &VerifyOptions) -> Exit {
-    Exit::Success
+
+/// Which journal.
+#[derive(Args, Debug)]
+pub struct VerifyOptions {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The result as JSON.
+    #[arg(long)]
+    json: bool,
 }
-/// a
-pub fn export(_: &ListOptions) -> Exit {
-    Exit::Success
+
+/// A state, as a word on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StateWord {
+    /// Something of it has yet to reach a sink.
+    Pending,
+    /// Nothing waits and nothing was given up.
+    Delivered,
+    /// Something of it was given up, and nobody has replayed it.
+    Dead,
+    /// Something in it was not understood.
+    Unreadable,
+}
+
+/// Runs `journal list`.
+pub fn list(options: &ListOptions) -> Exit {
+    carry_out(&options.config, |journal| {
+        let filter = Filter {
+            limit: (options.limit > 0).then_some(options.limit),
+            ..options.choice.filter()?
+        };
+        if options.json {
+            let each = |shown: Shown| {
+                let mut object = shown.to_json();
+                if let Some(fields) = object.as_object_mut() {
+                    fields.retain(|name, _| !name.starts_with("body"));
+                }
+                say(object);
+            };
+            // In the order of the list, which is bounded; the bodies are read one at a time.
+            for listed in journal.list(&filter).map_err(text)? {
+                journal.show(listed.seq).map_err(text)?.map(each);
+            }
+        } else {
+            journal.list(&filter).map_err(text)?.iter().for_each(line);
+        }
+        Ok(Exit::Success)
+    })
+}
+
+/// Runs `journal export`.
+pub fn export(options: &ExportOptions) -> Exit {
+    carry_out(&options.config, |journal| {
+        let filter = options.choice.filter()?;
+        journal
+            .export(&filter, &mut std::io::stdout().lock())
+            .map_err(text)?;
+        Ok(Exit::Success)
+    })
+}
+
+/// Runs `journal show`.
+pub fn show(options: &ShowOptions) -> Exit {
+    carry_out(&options.config, |journal| {
+        let seq = match options.id.parse() {
+            // A change's id has 32 digits; a number has at most 19.
+            Ok(number) if options.id.len() < 20 => Some(Seq(number)),
+            _ => journal
+                .find(&ChangeId(options.id.to_ascii_lowercase()))
+                .map_err(text)?,
+        };
+        let shown = match seq {
+            Some(seq) => journal.show(seq).map_err(text)?,
+            None => None,
+        };
+        let Some(shown) = shown else {
+            return Err(format!(
+                "{} is neither a receipt's number nor the id of a change in the journal",
+                options.id
+            ));
+        };
+        if options.json {
+            say(shown.to_json());
+        } else {
+            page(&shown);
+        }
+        Ok(Exit::Success)
+    })
+}
+
+/// Runs `journal verify`.
+pub fn verify(options: &VerifyOptions) -> Exit {
+    carry_out(&options.config, |journal| {
+        let seen = journal.verify().map_err(text)?;
+        if options.json {
+            say(serde_json::json!({
+                "receipts": seen.receipts,
+                "body_bytes": seen.body_bytes,
+                "changes": seen.changes,
+                "findings": seen.findings,
+            }));
+        } else {
+            for finding in &seen.findings {
+                say(tinted(Tint::Red, finding));
+            }
+            say(format_args!(
+                "{} receipts, {} bytes of bodies, {} changes: {}",
+                seen.receipts,
+                seen.body_bytes,
+                seen.changes,
+                match seen.findings.len() {
+                    0 => tinted(Tint::Green, "every byte as it was written"),
+                    count => tinted(Tint::Red, format_args!("{count} findings")),
+                }
+            ));
+        }
+        Ok(if seen.findings.is_empty() {
+            Exit::Success
+        } else {
+            Exit::Failure
+        })
+    })
+}
+
+fn carry_out(args: &ConfigArgs, act: impl FnOnce(&Inspection) -> Result<Exit, String>) -> Exit {
+    let config = match configuration(&args.config) {
+        Ok((config, _)) => config,
+        Err(exit) => return exit,
+    };
+    let journal = match Inspection::open(&config.journal) {
+        Ok(journal) => journal,
+        Err(error) => {
+            complain(error);
+            return Exit::Journal;
+        }
+    };
+    act(&journal).unwrap_or_else(|message| {
+        complain(message);
+        Exit::Failure
+    })
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+impl Choice {
+    fn filter(&self) -> Result<Filter, String> {
+        let (kind, id) = match self.entity.as_deref().map(|entity| entity.split_once('/')) {
+            Some(Some((kind, id))) => (Some(kind.to_owned()), Some(id.to_owned())),
+            _ => (self.entity.clone(), None),
+        };
+        Ok(Filter {
+            realm: realm(self.realm.as_ref())?,
+            kind,
+            id,
+            since: time(self.since.as_ref())?,
+            until: time(self.until.as_ref())?,
+            state: self.state.map(|word| match word {
+                StateWord::Pending => State::Pending,
+                StateWord::Delivered => State::Delivered,
+                StateWord::Dead => State::Dead,
+                StateWord::Unreadable => State::Unreadable,
+            }),
+            limit: None,
+        })
+    }
+}
+
+fn line(listed: &Listed) {
+    let first = listed
+        .changes
+        .first()
+        .map(|first| &first.change.notification);
+    let what = match (first, listed.changes.len()) {
+        (Some(first), 1) => format!("{} of company {}", first.event_type, first.realm),
+        (Some(first), count) => format!(
+            "{count} changes, the first {} of company {}",
+            first.event_type, first.realm
+        ),
+        (None, _) => listed
+            .unreadable
+            .first()
+            .map_or_else(|| "nothing new".into(), |entry| entry.why.clone()),
+    };
+    let repeats = match listed.repeats {
+        0 => String::new(),
+        count => format!(", came {count} times more"),
+    };
+    say(format_args!(
+        "{:>7}  {}  {:>7} B  {}  {what}{repeats}",
+        listed.seq,
+        listed.received_at,
+        listed.body_bytes,
+        state(listed)
+    ));
+}
+
+/// The gravest that can be said, as a word of one width.
+fn state(listed: &Listed) -> String {
+    if listed.is(State::Dead) {
+        tinted(Tint::Red, "dead      ")
+    } else if listed.is(State::Unreadable) {
+        tinted(Tint::Yellow, "unreadable")
+    } else if listed.is(State::Pending) {
+        tinted(Tint::Yellow, "pending   ")
+    } else {
+        tinted(Tint::Green, "delivered ")
+    }
+}
+
+fn page(shown: &Shown) {
+    let listed = &shown.listed;
+    say(format_args!(
+        "receipt {}, received {}",
+        listed.seq, listed.received_at
+    ));
+    say(format_args!("  verified by  {}", listed.verifier));
+    say(format_args!(
+        "  form         {}",
+        listed.form.map_or("not recognized", Form::as_str)
+    ));
+    for (name, value) in &shown.headers {
+        say(format_args!("  {name}: {value}"));
+    }
+    if let Some(last) = listed.last_repeat_at {
+        say(format_args!(
+            "  came again   {} times, last at {last}",
+            listed.repeats
+        ));
+    }
+    listed.changes.iter().for_each(change);
+    for entry in &listed.unreadable {
+        say(format_args!(
+            "  {} {}: {}",
+            tinted(Tint::Yellow, "not understood"),
+            entry.at,
+            entry.why
+        ));
+    }
+    let intact = if shown.body_is_intact {
+        ""
+    } else {
+        ", NOT as it arrived: its digest differs"
+    };
+    say(format_args!("  body, {} bytes{intact}:", listed.body_bytes));
+    say(String::from_utf8_lossy(&shown.body));
+}
+
+fn change(listed: &ListedChange) {
+    let change = &listed.change;
+    let notification = &change.notification;
+    let mut marks = String::new();
+    for (is, mark) in [
+        (change.late, "  late"),
+        (change.conflicting, "  conflicting"),
+    ] {
+        if is {
+            marks.push_str(mark);
+        }
+    }
+    say(format_args!(
+        "  {}  {}  {} of company {} no. {}{marks}",
+        change.id,
+        notification.event_type,
+        notification.entity,
+        notification.realm,
+        change.sequence
+    ));
+    for (sink, fate) in &listed.fates {
+        say(match fate {
+            Fate::Waiting(state) => {
+                let failure = state.as_ref().and_then(|state| state.last_failure.clone());
+                format!(
+                    "      {sink}: waiting{}",
+                    failure.map_or_else(String::new, |failure| format!(", {failure}"))
+                )
+            }
+            Fate::Delivered => format!("      {sink}: delivered"),
+            Fate::Dead { at, reason, .. } => format!("      {sink}: given up at {at}: {reason}"),
+        });
+    }
+    for replay in &listed.replays {
+        let done = replay
+            .done_at
+            .map_or_else(|| "waiting".into(), |at| format!("done at {at}"));
+        say(format_args!(
+            "      {}: asked for again at {}, {done}",
+            replay.sink, replay.requested_at
+        ));
+    }
 }
