@@ -4,20 +4,16 @@
 //! from being reused. It decides nothing and prints nothing.
 
 use super::events::{self, Event};
+use super::listing::{Lanes, listed, seqs, shown};
 use super::migrate;
 use super::open;
 use super::reader::in_one_view;
 use super::replay;
-use super::rows::{self, CHANGE, CHANGE_FROM, number, strange};
 use super::{Error, error::Failure};
 use crate::model::{Change, ChangeId, Form, LaneState, RealmId, Seq, SinkName, Timestamp};
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashMap;
+use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
-
-/// Receipts that one step looks at.
-const STEP: usize = 128;
 
 /// A journal, open for reading.
 pub struct Inspection {
@@ -147,12 +143,6 @@ pub struct Shown {
     pub body: Bytes,
     /// Whether the body still has the digest that it had when it was stored.
     pub body_is_intact: bool,
-}
-
-/// The configured sinks and how far they are.
-struct Lanes {
-    sinks: Vec<(i64, SinkName)>,
-    through: HashMap<(i64, i64), (i64, LaneState)>,
 }
 
 impl Inspection {
@@ -332,208 +322,4 @@ impl Filter {
         (!about_changes || listed.changes.iter().any(|one| fits(&one.change)))
             && self.state.is_none_or(|state| listed.is(state))
     }
-}
-
-impl Lanes {
-    fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let sinks = connection
-            .prepare_cached("SELECT id, name FROM sink WHERE configured = 1 ORDER BY name")?
-            .query_map((), |row| {
-                Ok((row.get(0)?, sink_name(&row.get::<_, String>(1)?)?))
-            })?
-            .collect::<Result<_, _>>()?;
-        let through = connection
-            .prepare_cached(
-                "SELECT sink, realm, through, attempts, first_attempt_at, next_attempt_at, \
-                 last_failure FROM lane",
-            )?
-            .query_map((), |row| {
-                let place = (row.get(0)?, row.get(1)?);
-                Ok((place, (row.get(2)?, rows::lane_state(row, 3)?)))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(Self { sinks, through })
-    }
-}
-
-fn seqs(
-    connection: &Connection,
-    filter: &Filter,
-    between: (i64, i64),
-    order: &str,
-) -> rusqlite::Result<Vec<Seq>> {
-    let sql = format!(
-        "SELECT seq FROM receipt WHERE seq > ?1 AND seq < ?2 \
-         AND (?3 IS NULL OR received_at >= ?3) AND (?4 IS NULL OR received_at < ?4) \
-         ORDER BY seq {order} LIMIT ?5"
-    );
-    let (since, until) = (
-        filter.since.map(Timestamp::as_ms),
-        filter.until.map(Timestamp::as_ms),
-    );
-    connection
-        .prepare_cached(&sql)?
-        .query_map(
-            params![between.0, between.1, since, until, number(STEP)],
-            |row| Ok(Seq(row.get(0)?)),
-        )?
-        .collect()
-}
-
-fn shown(connection: &Connection, lanes: &Lanes, seq: Seq) -> rusqlite::Result<Option<Shown>> {
-    let Some(listed) = listed(connection, lanes, seq)? else {
-        return Ok(None);
-    };
-    let (headers, body, digest): (String, Vec<u8>, [u8; 16]) = connection
-        .prepare_cached("SELECT headers, body, digest FROM receipt WHERE seq = ?1")?
-        .query_row([seq.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let headers = serde_json::from_str(&headers).map_err(|_| strange(0, "headers"))?;
-    let body_is_intact = super::incoming::digest(&body) == digest;
-    Ok(Some(Shown {
-        listed,
-        headers,
-        body: Bytes::from(body),
-        body_is_intact,
-    }))
-}
-
-fn listed(connection: &Connection, lanes: &Lanes, seq: Seq) -> rusqlite::Result<Option<Listed>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT r.received_at, r.verifier, r.form, length(r.body), r.items, r.first_change, \
-             r.changes, ifnull(p.count, 0), p.last_at \
-             FROM receipt r LEFT JOIN repetition p ON p.receipt = r.seq WHERE r.seq = ?1",
-        )?
-        .query_row([seq.0], |row| {
-            let form: Option<String> = row.get(2)?;
-            let span: (i64, i64) = (row.get(5)?, row.get(6)?);
-            Ok((
-                span,
-                Listed {
-                    seq,
-                    received_at: Timestamp::from_ms(row.get(0)?),
-                    verifier: row.get(1)?,
-                    form: form.as_deref().and_then(Form::parse),
-                    body_bytes: count(row.get(3)?),
-                    items: count(row.get(4)?),
-                    changes: Vec::new(),
-                    unreadable: Vec::new(),
-                    repeats: count(row.get(7)?),
-                    last_repeat_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
-                },
-            ))
-        })
-        .optional()?;
-    let Some(((first, changes), mut listed)) = found else {
-        return Ok(None);
-    };
-    listed.changes = listed_changes(connection, lanes, first, first + changes - 1)?;
-    listed.unreadable = connection
-        .prepare_cached(
-            "SELECT ordinal, place, why FROM unreadable WHERE receipt = ?1 ORDER BY ordinal",
-        )?
-        .query_map([seq.0], |row| {
-            Ok(ListedUnreadable {
-                ordinal: count(row.get(0)?),
-                at: row.get(1)?,
-                why: row.get(2)?,
-            })
-        })?
-        .collect::<Result<_, _>>()?;
-    Ok(Some(listed))
-}
-
-fn listed_changes(
-    connection: &Connection,
-    lanes: &Lanes,
-    first: i64,
-    last: i64,
-) -> rusqlite::Result<Vec<ListedChange>> {
-    let sql = format!(
-        "SELECT {CHANGE}, c.ordinal, c.realm FROM {CHANGE_FROM} \
-         WHERE c.seq BETWEEN ?1 AND ?2 ORDER BY c.seq"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((first, last))?;
-    let mut changes = Vec::new();
-    while let Some(row) = rows.next()? {
-        let change = rows::change(row)?;
-        let realm: i64 = row.get(20)?;
-        let fates = lanes
-            .sinks
-            .iter()
-            .map(|(sink, name)| {
-                Ok((
-                    name.clone(),
-                    fate(connection, lanes, *sink, realm, &change)?,
-                ))
-            })
-            .collect::<rusqlite::Result<_>>()?;
-        let replays = listed_replays(connection, &change)?;
-        changes.push(ListedChange {
-            ordinal: count(row.get(19)?),
-            change,
-            fates,
-            replays,
-        });
-    }
-    Ok(changes)
-}
-
-fn fate(
-    connection: &Connection,
-    lanes: &Lanes,
-    sink: i64,
-    realm: i64,
-    change: &Change,
-) -> rusqlite::Result<Fate> {
-    let lane = lanes.through.get(&(sink, realm));
-    let through = lane.map_or(0, |(through, _)| *through);
-    let sequence = change.sequence.cast_signed();
-    if sequence > through {
-        let at_head = sequence == through + 1;
-        let state = lane
-            .map(|(_, state)| state.clone())
-            .filter(|state| at_head && state.attempts > 0);
-        return Ok(Fate::Waiting(state));
-    }
-    let dead = connection
-        .prepare_cached(
-            "SELECT died_at, reason, replayed_at FROM dead WHERE change = ?1 AND sink = ?2",
-        )?
-        .query_row((change.seq.0, sink), |row| {
-            Ok(Fate::Dead {
-                at: Timestamp::from_ms(row.get(0)?),
-                reason: row.get(1)?,
-                replayed_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_ms),
-            })
-        })
-        .optional()?;
-    Ok(dead.unwrap_or(Fate::Delivered))
-}
-
-fn listed_replays(connection: &Connection, change: &Change) -> rusqlite::Result<Vec<ListedReplay>> {
-    connection
-        .prepare_cached(
-            "SELECT s.name, p.requested_at, p.attempts, p.first_attempt_at, p.next_attempt_at, \
-             p.last_failure, p.done_at FROM replay p JOIN sink s ON s.id = p.sink \
-             WHERE p.change = ?1 ORDER BY p.id",
-        )?
-        .query_map([change.seq.0], |row| {
-            Ok(ListedReplay {
-                sink: sink_name(&row.get::<_, String>(0)?)?,
-                requested_at: Timestamp::from_ms(row.get(1)?),
-                state: rows::lane_state(row, 2)?,
-                done_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
-            })
-        })?
-        .collect()
-}
-
-fn sink_name(name: &str) -> rusqlite::Result<SinkName> {
-    SinkName::new(name).ok_or_else(|| strange(0, "sink"))
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

@@ -39,6 +39,7 @@ mod export;
 mod incoming;
 pub mod inspect;
 mod known;
+mod listing;
 mod migrate;
 mod open;
 mod reader;

@@ -78,7 +78,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         Err(exit) => return exit,
     };
     let level = logging::start(config.log);
-    end_with_the_main_thread();
+    hook_panics();
     for finding in findings
         .iter()
         .filter(|finding| finding.severity == Severity::Warning)
@@ -109,13 +109,16 @@ pub fn command(args: &ConfigArgs) -> Exit {
 /// Enough for a board of four cores, where the journal and its reader have threads of their own.
 const WORKERS: usize = 2;
 
-/// Makes a panic of the main thread the end of the process. The runtime panics there when the system
-/// refuses it a thread, and unwinding would then wait for ever for the threads that it did get: a
-/// process that lives without serving. Panics of tasks are not concerned.
-fn end_with_the_main_thread() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
+/// What a panic does. The log gets the place and not the message, which may quote a payload. On the
+/// main thread it is the end of the process: the runtime panics there when the system refuses it a
+/// thread, and unwinding would then wait for ever for the threads that it did get, a process that
+/// lives without serving. Panics of tasks are seen by whoever waits for the task.
+fn hook_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        tracing::error!(place, "panic");
         if std::thread::current().name() == Some("main") {
             std::process::exit(i32::from(Exit::Failure.status()));
         }
