@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
 /// Receipts that one step looks at.
-pub(super) const STEP: usize = 128;
+const STEP: usize = 128;
 
 /// The configured sinks and how far they are.
 pub(super) struct Lanes {

@@ -122,7 +122,7 @@ impl Format {
     }
 }
 
-/// A merge is told as an update and a deletion (open-connectors.md A1.4).
+/// A merge is told as an update and a deletion.
 fn events(change: &Change) -> usize {
     let notification = &change.notification;
     let merged = notification.operation == Operation::Merge && notification.deleted_id.is_some();

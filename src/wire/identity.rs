@@ -12,7 +12,7 @@ pub fn of_cloud_event(source: &str, id: &str) -> Identity {
     identity("qbo-relay cloudevent", &[source, id])
 }
 
-/// Identity of a legacy entity, which has no event id: protocol/quickbooks.md section 2.4.
+/// Identity of a legacy entity, which has no event id.
 pub fn of_legacy(realm: &str, name: &str, id: &str, operation: &str, updated: &str) -> Identity {
     identity("qbo-relay legacy", &[realm, name, id, operation, updated])
 }

@@ -1,4 +1,4 @@
-//! The ways in which senders write an instant (protocol/quickbooks.md section 1.4).
+//! The ways in which senders write an instant (Intuit's samples and SDK tests).
 //!
 //! Only reads; the original string is kept beside the result by the decoders. What has no zone and
 //! is no count since the epoch is not an instant, and is not guessed.

@@ -1,7 +1,7 @@
 //! The signature that Intuit puts on a notification (`intuit-signature`).
 //!
 //! Standard padded base64 of HMAC-SHA256 over the raw body; the key is the verifier token's text,
-//! whatever it looks like. Source: protocol/quickbooks.md section 3. Called by the server before
+//! whatever it looks like. Source: Intuit's webhooks documentation. Called by the server before
 //! anything of the body is parsed. Nothing but the body is signed, so a valid signature says nothing
 //! about time or headers.
 

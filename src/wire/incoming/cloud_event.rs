@@ -1,4 +1,5 @@
-//! The form that is live since 2026: an array of CloudEvents 1.0 (protocol/quickbooks.md section 2).
+//! The form that is live since 2026: an array of CloudEvents 1.0. Source: Intuit's announcement of
+//! 2025-11-12.
 
 use super::field::{self, Fault};
 use super::{Items, entity, identity, json};

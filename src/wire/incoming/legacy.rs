@@ -1,4 +1,4 @@
-//! The form before 2026: `eventNotifications` (protocol/quickbooks.md section 1).
+//! The form before 2026: `eventNotifications` (Intuit's webhooks documentation).
 
 use super::cloud_event::no_realm;
 use super::field::{self, Fault};

@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 in the structured and the batched JSON form.
 //!
-//! Attributes as promised in the interface; `data` is what is known of the change. Source:
-//! protocol/outgoing-webhooks.md C2.
+//! `data` is what is known of the change. Sources: CloudEvents 1.0, its JSON format, its HTTP binding,
+//! and its `sequence` extension.
 
 use super::embed;
 use crate::model::Change;

@@ -32,7 +32,7 @@ pub fn delivery_id(delivery: &Delivery) -> String {
 }
 
 /// The value of `Elements-Webhook-Signature`: `sha256=` and the base64 of HMAC-SHA256 over the body;
-/// the key is taken as it is, not decoded. Source: protocol/open-connectors.md A2.
+/// the key is taken as it is, not decoded. Source: Cloud Elements' documentation of hash verification.
 pub fn elements_signature(key: &Secret, body: &[u8]) -> String {
     let tag = hmac_sha256(key, &[body]).finalize();
     format!("sha256={}", STANDARD.encode(tag.into_bytes()))

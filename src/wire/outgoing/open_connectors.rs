@@ -1,4 +1,5 @@
-//! The callback of Cloud Elements and SAP Open Connectors (protocol/open-connectors.md A1).
+//! The callback of Cloud Elements and SAP Open Connectors. Sources: their events documentation, and
+//! captured callbacks.
 //!
 //! The envelope has the keys of the published QuickBooks capture in their order. Numbers that only
 //! the platform could know come from [`OpenConnectors`]; ids come from digests, so that a retry has
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 /// Content type of [`encode`].
 pub const CONTENT_TYPE: &str = "application/json";
 
-/// Events that one callback has at most (protocol/open-connectors.md A1.2).
+/// Events that one callback has at most (its events overview).
 pub const EVENTS_MAX: usize = 20;
 
 /// Changes that a delivery in this format may have: a merge makes two events, so any ten changes fit

@@ -2,8 +2,8 @@
 //!
 //! Signed is `<id>.<timestamp>.<body>`, symmetric (`v1`, HMAC-SHA256) or asymmetric (`v1a`,
 //! Ed25519). Several keys give several signatures, which is how a secret is rotated. Source:
-//! protocol/outgoing-webhooks.md C1. The sinks sign, afresh on each attempt; the demo's receiver and
-//! the tests verify.
+//! the Standard Webhooks specification 1.0.0. The sinks sign, afresh on each attempt; the demo's
+//! receiver and the tests verify.
 
 use crate::model::Secret;
 use crate::wire::digest::hmac_sha256;
