@@ -47,7 +47,9 @@ pub struct Answer {
 
 impl Sender {
     /// A sender to this address that trusts what `tls` trusts.
-    pub fn new(url: Uri, tls: ClientConfig) -> Self {
+    pub fn new(url: Uri, mut tls: ClientConfig) -> Self {
+        // The connector names the protocols itself, and insists on it.
+        tls.alpn_protocols.clear();
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()

@@ -1,6 +1,6 @@
 //! Bad configurations, each refused with the line, the key and what to do.
 
-use crate::support::relay::Gateway;
+use crate::support::relay::{Gateway, qbo_relay};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 fn check(gateway: &Gateway) -> (Option<i32>, String) {
@@ -179,4 +179,29 @@ fn an_incomplete_chain_is_told_by_check_while_a_running_gateway_serves_on() {
     );
     let (code, told) = check(&gateway);
     assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn a_simulator_that_trusts_the_authority_needs_no_insecure() {
+    let one = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let mut gateway = Gateway::new("");
+    with_certificate(&gateway, &one.cert.pem(), &one.signing_key.serialize_pem());
+    gateway.start();
+    let url = format!(
+        "https://localhost:{}/webhooks",
+        gateway.https.unwrap().port()
+    );
+    let token = gateway.path("verifier").to_string_lossy().into_owned();
+    let authority = gateway.path("cert.pem").to_string_lossy().into_owned();
+    let post = ["simulate", &url, "--token-file", &token, "--count", "2"];
+    assert!(
+        qbo_relay(&[&post[..], &["--ca-file", &authority]].concat())
+            .status
+            .success()
+    );
+    assert_eq!(
+        qbo_relay(&post).status.code(),
+        Some(1),
+        "the control: nobody else vouches for it"
+    );
 }
