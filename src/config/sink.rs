@@ -8,7 +8,7 @@ use crate::sink::{Authorization, Format, Signing, file, http};
 use crate::tls::client;
 use crate::wire::outgoing::open_connectors::OpenConnectors;
 use crate::wire::outgoing::standard_webhooks::SigningKey;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
@@ -263,7 +263,7 @@ fn tls(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>
                 .as_ref()
                 .is_some_and(|url| url.get_ref().starts_with("http://")) =>
             {
-                Ok(Arc::new(RootCertStore::empty()))
+                Ok(client::Trust::nobody())
             }
             None => client::system_roots(),
         };

@@ -5,7 +5,8 @@
 //! Promises: protocol versions 1.2 and 1.3, `h2` before `http/1.1` by ALPN, certificates verified
 //! always (there is no switch to turn that off).
 
-use rustls::client::Resumption;
+use super::pinned::Pinned;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -14,6 +15,14 @@ use std::sync::Arc;
 
 /// TLS sessions remembered for resumption by one configuration; a sink has one server.
 const SESSIONS: usize = 8;
+
+/// Whose certificates are taken.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    roots: Arc<RootCertStore>,
+    /// Certificates that are also taken as the server's own.
+    pinned: Vec<CertificateDer<'static>>,
+}
 
 /// A client certificate with its chain and key.
 #[derive(Debug)]
@@ -57,7 +66,7 @@ pub enum ClientError {
 ///
 /// # Errors
 /// [`ClientError::NoSystemRoots`] when there are none at all.
-pub fn system_roots() -> Result<Arc<RootCertStore>, ClientError> {
+pub fn system_roots() -> Result<Trust, ClientError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (taken, _) = roots.add_parsable_certificates(found.certs);
@@ -69,19 +78,39 @@ pub fn system_roots() -> Result<Arc<RootCertStore>, ClientError> {
         };
         return Err(ClientError::NoSystemRoots { cause });
     }
-    Ok(Arc::new(roots))
+    Ok(Trust {
+        roots: Arc::new(roots),
+        pinned: Vec::new(),
+    })
 }
 
-/// The certificates of one PEM file, trusted instead of the system's.
+/// The certificates of one PEM file, trusted instead of the system's: authorities, or the very
+/// certificate of the server.
 ///
 /// # Errors
 /// [`ClientError::File`] when it cannot be read, has no certificate, or one that is none.
-pub fn file_roots(path: &Path) -> Result<Arc<RootCertStore>, ClientError> {
+pub fn file_roots(path: &Path) -> Result<Trust, ClientError> {
+    let pinned = certificates(path)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| file(path, &error))?;
+    for certificate in &pinned {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| file(path, &error))?;
     }
-    Ok(Arc::new(roots))
+    Ok(Trust {
+        roots: Arc::new(roots),
+        pinned,
+    })
+}
+
+impl Trust {
+    /// Trust in nobody: for a client that speaks plain HTTP only.
+    pub fn nobody() -> Self {
+        Self {
+            roots: Arc::new(RootCertStore::empty()),
+            pinned: Vec::new(),
+        }
+    }
 }
 
 impl ClientIdentity {
@@ -98,18 +127,29 @@ impl ClientIdentity {
     }
 }
 
-/// A TLS client that trusts `roots` and shows `identity` to servers that ask for one.
+/// A TLS client that trusts whom `trust` names and shows `identity` to servers that ask for one.
 ///
 /// # Errors
 /// [`ClientError::Identity`] when the key does not belong to the certificate.
 pub fn client_config(
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     identity: Option<ClientIdentity>,
 ) -> Result<Arc<ClientConfig>, ClientError> {
     let builder = ClientConfig::builder_with_provider(super::provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| ClientError::Provider(error.to_string()))?
-        .with_root_certificates(roots);
+        .map_err(|error| ClientError::Provider(error.to_string()))?;
+    let builder = if trust.pinned.is_empty() {
+        builder.with_root_certificates(trust.roots)
+    } else {
+        let usual = WebPkiServerVerifier::builder_with_provider(trust.roots, super::provider());
+        let usual = usual
+            .build()
+            .map_err(|error| ClientError::Provider(error.to_string()))?;
+        let verifier = Pinned::new(usual, trust.pinned);
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+    };
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(ClientIdentity { chain, key, origin }) => builder

@@ -9,6 +9,7 @@
 pub mod client;
 mod facts;
 mod files;
+mod pinned;
 mod resolver;
 mod self_signed;
 

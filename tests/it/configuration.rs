@@ -181,27 +181,34 @@ fn an_incomplete_chain_is_told_by_check_while_a_running_gateway_serves_on() {
     assert_eq!(code, Some(0), "{told}");
 }
 
+/// `openssl req -x509` marks what it signs itself as an authority; other tools do not.
 #[test]
-fn a_simulator_that_trusts_the_authority_needs_no_insecure() {
-    let one = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let mut gateway = Gateway::new("");
-    with_certificate(&gateway, &one.cert.pem(), &one.signing_key.serialize_pem());
-    gateway.start();
-    let url = format!(
-        "https://localhost:{}/webhooks",
-        gateway.https.unwrap().port()
-    );
-    let token = gateway.path("verifier").to_string_lossy().into_owned();
-    let authority = gateway.path("cert.pem").to_string_lossy().into_owned();
-    let post = ["simulate", &url, "--token-file", &token, "--count", "2"];
-    assert!(
-        qbo_relay(&[&post[..], &["--ca-file", &authority]].concat())
-            .status
-            .success()
-    );
-    assert_eq!(
-        qbo_relay(&post).status.code(),
-        Some(1),
-        "the control: nobody else vouches for it"
-    );
+fn a_client_that_is_told_to_trust_a_self_signed_certificate_takes_it_however_it_is_marked() {
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        let certificate = params.self_signed(&key).unwrap();
+        let mut gateway = Gateway::new("");
+        with_certificate(&gateway, &certificate.pem(), &key.serialize_pem());
+        gateway.start();
+        let token = gateway.path("verifier").to_string_lossy().into_owned();
+        let authority = gateway.path("cert.pem").to_string_lossy().into_owned();
+        let post = |host: &str, trust: &[&str]| {
+            let url = format!("https://{host}:{}/webhooks", gateway.https.unwrap().port());
+            let words = ["simulate", &url, "--token-file", &token, "--count", "2"];
+            qbo_relay(&[&words[..], trust].concat()).status.code()
+        };
+        assert_eq!(post("localhost", &["--ca-file", &authority]), Some(0));
+        assert_eq!(
+            post("127.0.0.1", &["--ca-file", &authority]),
+            Some(1),
+            "made out to another name"
+        );
+        assert_eq!(
+            post("localhost", &[]),
+            Some(1),
+            "nobody else vouches for it"
+        );
+    }
 }

@@ -4,9 +4,9 @@ use super::authority::{Authority, Pair};
 use qbo_relay::model::{Secret, SinkName};
 use qbo_relay::sink::http::{Credentials, Settings};
 use qbo_relay::sink::{Format, Signing};
-use qbo_relay::tls::client::{ClientIdentity, client_config, file_roots};
+use qbo_relay::tls::client::{ClientIdentity, Trust, client_config, file_roots};
 use qbo_relay::wire::outgoing::standard_webhooks::SigningKey;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use std::sync::Arc;
 
 /// The secret of the published Standard Webhooks vector.
@@ -38,7 +38,7 @@ pub(crate) fn key(text: &str) -> SigningKey {
 
 /// A TLS client that trusts nobody.
 pub(crate) fn no_trust() -> Arc<ClientConfig> {
-    client_config(Arc::new(RootCertStore::empty()), None).unwrap()
+    client_config(Trust::nobody(), None).unwrap()
 }
 
 /// A TLS client that trusts this authority alone and shows `pair` where it is asked.
