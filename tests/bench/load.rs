@@ -64,16 +64,15 @@ pub(crate) async fn run(
     connections: usize,
     bodies: Vec<Signed>,
 ) -> Result<Figures, Mishap> {
-    let tls = TlsConnector::from(Arc::new(qbo_relay::simulate::insecure_client()));
     let share = bodies.len().div_ceil(connections);
     let mut open = Vec::new();
     for part in bodies.chunks(share) {
-        open.push((connect(address, &tls).await?, part.to_vec()));
+        open.push((Line::open(address).await?, part.to_vec()));
     }
     let began = Instant::now();
     let mut senders = JoinSet::new();
-    for (sender, part) in open {
-        senders.spawn(send(sender, part));
+    for (line, part) in open {
+        senders.spawn(line.send(part));
     }
     let mut times = Vec::with_capacity(bodies.len());
     while let Some(part) = senders.join_next().await {
@@ -96,26 +95,28 @@ pub(crate) async fn run(
     })
 }
 
-async fn connect(
-    address: SocketAddr,
-    tls: &TlsConnector,
-) -> Result<SendRequest<Full<Bytes>>, Mishap> {
-    let socket = TcpStream::connect(address).await?;
-    socket.set_nodelay(true)?;
-    let stream = tls
-        .connect(ServerName::try_from("localhost")?, socket)
-        .await?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
+/// One kept-alive connection.
+pub(crate) struct Line(SendRequest<Full<Bytes>>);
 
-async fn send(
-    mut sender: SendRequest<Full<Bytes>>,
-    part: Vec<Signed>,
-) -> Result<Vec<Duration>, Mishap> {
-    let mut times = Vec::with_capacity(part.len());
-    for Signed { body, signature } in part {
+impl Line {
+    /// Connects, whatever certificate is shown.
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Mishap> {
+        let tls = TlsConnector::from(Arc::new(qbo_relay::simulate::insecure_client()));
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        let stream = tls
+            .connect(ServerName::try_from("localhost")?, socket)
+            .await?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self(sender))
+    }
+
+    /// Posts one body; how long the acknowledgement took.
+    pub(crate) async fn post(
+        &mut self,
+        Signed { body, signature }: Signed,
+    ) -> Result<Duration, Mishap> {
         let request = Request::post("/qbowebhook")
             .header("host", "localhost")
             .header(
@@ -125,13 +126,20 @@ async fn send(
             .header("intuit-signature", signature)
             .body(Full::new(body))?;
         let began = Instant::now();
-        let response = sender.send_request(request).await?;
+        let response = self.0.send_request(request).await?;
         let status = response.status();
         response.into_body().collect().await?;
-        times.push(began.elapsed());
         if status != 200 {
             return Err(format!("answered {status}").into());
         }
+        Ok(began.elapsed())
     }
-    Ok(times)
+
+    async fn send(mut self, part: Vec<Signed>) -> Result<Vec<Duration>, Mishap> {
+        let mut times = Vec::with_capacity(part.len());
+        for signed in part {
+            times.push(self.post(signed).await?);
+        }
+        Ok(times)
+    }
 }

@@ -13,6 +13,7 @@
 )]
 
 mod child;
+mod line;
 mod load;
 mod machine;
 mod raw;

@@ -2,7 +2,7 @@
 
 use crate::child::Role;
 use crate::load::{self, Figures};
-use crate::{Mishap, machine};
+use crate::{Mishap, line, machine};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -31,9 +31,9 @@ pub(crate) fn print(quick: bool) -> Result<(), Mishap> {
     println!("machine: {}", machine::description(folder.path()));
     let commit = raw(&folder)?;
     println!(
-        "\n| journal | connections | events | acknowledged/s | p50 | p99 | p99.9 | of the ceiling | KiB written | flushes |"
+        "\n| journal | connections | events | acknowledged/s | p50 | p99 | p99.9 | of the ceiling | KiB written | flushes | KiB idle | KiB loaded |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut seed = 0;
     let empty = folder.path().join("empty.db");
     let mut at_16 = Duration::ZERO;
@@ -67,7 +67,8 @@ pub(crate) fn print(quick: bool) -> Result<(), Mishap> {
         "\np99 at 16 connections: {:.1} lone commits",
         at_16.as_secs_f64() / commit.as_secs_f64()
     );
-    full(&folder, &runtime, share, seed)
+    full(&folder, &runtime, share, seed)?;
+    runtime.block_on(line::measure(folder.path(), 20_000 / share))
 }
 
 /// The same load on a journal with few and on one with a million receipts, in turn.
@@ -80,9 +81,9 @@ fn full(
     let (few, many) = (folder.path().join("few.db"), folder.path().join("many.db"));
     Role::start(&["fill", utf8(&many)?, &(FULL / share).to_string()])?.finish()?;
     println!(
-        "\n| receipts stored | connections | events | acknowledged/s | p50 | p99 | p99.9 | of the other | KiB written | flushes |"
+        "\n| receipts stored | connections | events | acknowledged/s | p50 | p99 | p99.9 | of the other | KiB written | flushes | KiB idle | KiB loaded |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for (connections, posts) in [(1, 2_000), (16, 20_000), (64, 40_000)] {
         seed += 2;
         let posts = (posts / share).max(connections);
@@ -161,7 +162,7 @@ fn row(
         |other| format!("{:.2}", figures.rate / other.figures.rate),
     );
     println!(
-        "| {journal} | {connections} | {events} | {:.0} | {} | {} | {} | {ratio} | {:.1} | {:.2} | <!-- resident {} KiB idle, {} KiB loaded -->",
+        "| {journal} | {connections} | {events} | {:.0} | {} | {} | {} | {ratio} | {:.1} | {:.2} | {} | {} |",
         figures.rate,
         ms(figures.half),
         ms(figures.p99),
