@@ -49,6 +49,7 @@ mod room;
 mod rows;
 mod settle;
 mod shared;
+mod sinks;
 mod touched;
 mod verify;
 mod writer;
@@ -132,7 +133,7 @@ impl Journal {
     pub fn open(settings: Settings, now: Timestamp) -> Result<Self, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
         let mut opened = open::open(&settings, now)?;
-        let prepared = open::register_sinks(&mut opened.connection, &settings.sinks, now)
+        let prepared = sinks::register(&mut opened.connection, &settings.sinks, now)
             .map_err(|error| unusable(&error))?;
         let sinks = Arc::new(prepared.sinks);
         let shared = Arc::new(Shared::new(prepared.last_receipt_at));

@@ -5,12 +5,11 @@
 
 use super::error::Failure;
 use super::{Error, Settings, migrate};
-use crate::model::{SinkName, Timestamp};
+use crate::model::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
-use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -154,8 +153,12 @@ fn attempt(path: &Path) -> Result<(Connection, Found), Failure> {
     migrate::migrate(&mut connection, path)?;
     confirm(&connection, "auto_vacuum", "2")?;
     if interrupted {
-        // From here on everything that was found is in the main file, synced.
-        connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)?;
+        // From here on everything that was found is in the main file, synced. A full disk may have
+        // no room for that; then it stays in the log, which was made durable above.
+        match connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
+            emptied => drop(emptied?),
+        }
     }
     connection.set_prepared_statement_cache_capacity(64);
     let found = match (existed, interrupted) {
@@ -313,72 +316,4 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 
 fn io_error(what: &str, path: &Path, error: &io::Error) -> Error {
     Error::Unusable(format!("{what} {}: {error}", path.display()))
-}
-
-/// What the tables say at the start.
-pub(super) struct Prepared {
-    /// The configured sinks and their numbers.
-    pub sinks: HashMap<SinkName, i64>,
-    /// When the last receipt arrived.
-    pub last_receipt_at: Option<Timestamp>,
-}
-
-/// Enters the configured sinks into their table. A new one stands behind everything there is; one
-/// that was away goes on where it stood, as far as the changes are still kept.
-pub(super) fn register_sinks(
-    connection: &mut Connection,
-    configured: &[SinkName],
-    now: Timestamp,
-) -> rusqlite::Result<Prepared> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute("UPDATE sink SET configured = 0 WHERE configured = 1", ())?;
-    let mut sinks = HashMap::new();
-    for name in configured {
-        let known: Option<i64> = transaction
-            .query_row(
-                "SELECT id FROM sink WHERE name = ?1",
-                [name.as_str()],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let id = if let Some(id) = known {
-            transaction.execute("UPDATE sink SET configured = 1 WHERE id = ?1", [id])?;
-            id
-        } else {
-            transaction.execute(
-                "INSERT INTO sink (name, configured, added_at) VALUES (?1, 1, ?2)",
-                (name.as_str(), now.as_ms()),
-            )?;
-            let id = transaction.last_insert_rowid();
-            transaction.execute(
-                "INSERT INTO lane (sink, realm, through) SELECT ?1, id, sequence FROM realm",
-                [id],
-            )?;
-            id
-        };
-        sinks.insert(name.clone(), id);
-    }
-    // What was pruned while a sink was away is not waiting for it.
-    transaction.execute(
-        "INSERT INTO lane (sink, realm, through) \
-         SELECT s.id, m.id, ifnull((SELECT min(sequence) - 1 FROM change WHERE realm = m.id), m.sequence) \
-         FROM sink s CROSS JOIN realm m WHERE s.configured = 1 \
-         ON CONFLICT (sink, realm) DO UPDATE SET through = excluded.through \
-         WHERE excluded.through > through",
-        (),
-    )?;
-    let last: Option<i64> = transaction
-        .query_row(
-            "SELECT max(received_at, ifnull((SELECT max(last_at) FROM repetition), received_at)) \
-         FROM receipt ORDER BY seq DESC LIMIT 1",
-            (),
-            |row| row.get(0),
-        )
-        .optional()?
-        .flatten();
-    transaction.commit()?;
-    Ok(Prepared {
-        sinks,
-        last_receipt_at: last.map(Timestamp::from_ms),
-    })
 }

@@ -1,8 +1,13 @@
 //! The journal's promises, sentence by sentence.
 
+mod child;
+mod crashes;
+mod failing;
 mod inspecting;
 mod keeping;
+mod log_cut;
 mod opening;
+mod reading;
 mod replaying;
 mod retaining;
 mod room;

@@ -1,0 +1,92 @@
+//! The sinks that are configured, as the tables know them.
+//!
+//! Called once by the handle when the file has been opened, on the writer's connection.
+
+use crate::model::{SinkName, Timestamp};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use std::collections::HashMap;
+
+/// What the tables say at the start.
+pub(super) struct Prepared {
+    /// The configured sinks and their numbers.
+    pub sinks: HashMap<SinkName, i64>,
+    /// When the last receipt arrived.
+    pub last_receipt_at: Option<Timestamp>,
+}
+
+/// Enters the configured sinks into their table; writes nothing where nothing changed, so that a
+/// full disk does not keep a relay from starting. A new sink stands behind everything there is; one
+/// that was away goes on where it stood, as far as the changes are still kept.
+pub(super) fn register(
+    connection: &mut Connection,
+    configured: &[SinkName],
+    now: Timestamp,
+) -> rusqlite::Result<Prepared> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    for name in names(&transaction)? {
+        if !configured.iter().any(|sink| sink.as_str() == name) {
+            transaction.execute("UPDATE sink SET configured = 0 WHERE name = ?1", [name])?;
+        }
+    }
+    let mut sinks = HashMap::new();
+    for name in configured {
+        let known: Option<(i64, bool)> = transaction
+            .query_row(
+                "SELECT id, configured FROM sink WHERE name = ?1",
+                [name.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let id = match known {
+            Some((id, true)) => id,
+            Some((id, false)) => {
+                transaction.execute("UPDATE sink SET configured = 1 WHERE id = ?1", [id])?;
+                id
+            }
+            None => enter(&transaction, name, now)?,
+        };
+        sinks.insert(name.clone(), id);
+    }
+    // What was pruned while a sink was away is not waiting for it.
+    transaction.execute(
+        "INSERT INTO lane (sink, realm, through) SELECT sink, realm, oldest - 1 FROM \
+         (SELECT s.id AS sink, m.id AS realm, ifnull(l.through, 0) AS through, \
+         ifnull((SELECT min(sequence) FROM change WHERE realm = m.id), m.sequence + 1) AS oldest \
+         FROM sink s CROSS JOIN realm m LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id \
+         WHERE s.configured = 1) WHERE oldest - 1 > through \
+         ON CONFLICT (sink, realm) DO UPDATE SET through = excluded.through",
+        (),
+    )?;
+    let last: Option<i64> = transaction
+        .query_row(
+            "SELECT max(received_at, ifnull((SELECT max(last_at) FROM repetition), received_at)) \
+         FROM receipt ORDER BY seq DESC LIMIT 1",
+            (),
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    transaction.commit()?;
+    Ok(Prepared {
+        sinks,
+        last_receipt_at: last.map(Timestamp::from_ms),
+    })
+}
+
+fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut names = connection.prepare("SELECT name FROM sink WHERE configured = 1")?;
+    names.query_map((), |row| row.get(0))?.collect()
+}
+
+fn enter(connection: &Connection, name: &SinkName, now: Timestamp) -> rusqlite::Result<i64> {
+    connection.execute(
+        "INSERT INTO sink (name, configured, added_at) VALUES (?1, 1, ?2)",
+        (name.as_str(), now.as_ms()),
+    )?;
+    let id = connection.last_insert_rowid();
+    connection.execute(
+        "INSERT INTO lane (sink, realm, through) SELECT ?1, id, sequence FROM realm",
+        [id],
+    )?;
+    Ok(id)
+}
