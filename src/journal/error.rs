@@ -30,8 +30,8 @@ pub enum Error {
         /// The newest that is known here.
         known: i64,
     },
-    /// It is a database of something else: configure another path.
-    #[error("{} is a database, but not a journal of qbo-relay", .0.display())]
+    /// The file is something else: configure another path. It was not touched.
+    #[error("{} is not a journal of qbo-relay", .0.display())]
     Foreign(PathBuf),
     /// The file or its directory cannot be used: a person has to look.
     #[error("the journal cannot be used: {0}")]
