@@ -1,8 +1,8 @@
 //! The format of the file: created, recognized, brought forward, and never taken back.
 //!
 //! `application_id` says whose file it is (`open` writes it before there is a log), `user_version`
-//! which format it has. Called by `open` on
-//! the writer's connection, before anything else reads the tables.
+//! which format it has. Called by `open` on the writer's connection before anything else reads the
+//! tables, and by `inspect`, which only looks.
 
 use super::Error;
 use super::error::Failure;
