@@ -22,8 +22,8 @@ pub(super) enum Task {
     Enable(SinkName, Answer<()>),
     /// Remember an event.
     Note(events::Event, Answer<()>),
-    /// One step of retention.
-    Tidy(Timestamp, Answer<Tidied>),
+    /// One step of retention; without a time, for want of room only.
+    Tidy(Option<Timestamp>, Answer<Tidied>),
     /// Everything before this was asked; close the file.
     Close(Answer<()>),
 }

@@ -30,8 +30,8 @@ pub enum Error {
         /// The newest that is known here.
         known: i64,
     },
-    /// It is a database of something else: configure another path.
-    #[error("{} is a database, but not a journal of qbo-relay", .0.display())]
+    /// The file is something else: configure another path. It was not touched.
+    #[error("{} is not a journal of qbo-relay", .0.display())]
     Foreign(PathBuf),
     /// The file or its directory cannot be used: a person has to look.
     #[error("the journal cannot be used: {0}")]
@@ -108,5 +108,50 @@ impl From<Failure> for Error {
             Failure::Sqlite(error) => Self::Unusable(error.to_string()),
             Failure::Refused(error) => error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    fn failure(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn only_a_lack_of_room_or_a_lock_is_forgiven_a_write() {
+        for (code, disk_full, expected) in [
+            (ffi::SQLITE_FULL, false, Some(Error::Full)),
+            (ffi::SQLITE_BUSY, false, Some(Error::Busy)),
+            (ffi::SQLITE_IOERR_SHMSIZE, true, Some(Error::Full)),
+            (ffi::SQLITE_IOERR_SHMSIZE, false, None),
+            (ffi::SQLITE_IOERR_FSYNC, true, None),
+            (ffi::SQLITE_IOERR_WRITE, true, None),
+            (ffi::SQLITE_CORRUPT, false, None),
+            (ffi::SQLITE_CONSTRAINT, false, None),
+        ] {
+            let error = Error::of_write(&failure(code), disk_full);
+            match expected {
+                Some(expected) => assert_eq!(error, expected, "{code}"),
+                None => assert!(matches!(error, Error::Broken(_)), "{code}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_is_never_a_reason_to_stop_writing() {
+        for code in [
+            ffi::SQLITE_INTERRUPT,
+            ffi::SQLITE_IOERR_READ,
+            ffi::SQLITE_CORRUPT,
+        ] {
+            assert!(
+                matches!(Error::of_read(&failure(code)), Error::Unread(_)),
+                "{code}"
+            );
+        }
+        assert_eq!(Error::of_read(&failure(ffi::SQLITE_BUSY)), Error::Busy);
     }
 }

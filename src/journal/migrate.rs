@@ -1,7 +1,8 @@
 //! The format of the file: created, recognized, brought forward, and never taken back.
 //!
-//! `application_id` says whose file it is, `user_version` which format it has. Called by `open` on
-//! the writer's connection, before anything else reads the tables.
+//! `application_id` says whose file it is (`open` writes it before there is a log), `user_version`
+//! which format it has. Called by `open` on the writer's connection before anything else reads the
+//! tables, and by `inspect`, which only looks.
 
 use super::Error;
 use super::error::Failure;
@@ -47,7 +48,6 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fa
         transaction.execute_batch(step)?;
     }
     if format < newest() {
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", newest())?;
     }
     Ok(transaction.commit()?)

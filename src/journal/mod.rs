@@ -320,7 +320,7 @@ impl Journal {
     /// # Errors
     /// As for [`settle`](Self::settle).
     pub async fn tidy(&self, now: Timestamp) -> Result<Tidied, Error> {
-        self.command(|answer| Task::Tidy(now, answer)).await
+        self.command(|answer| Task::Tidy(Some(now), answer)).await
     }
 
     /// Whether it takes receipts.

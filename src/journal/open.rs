@@ -83,6 +83,7 @@ pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, Error>
             rusqlite::version()
         )));
     }
+    refuse_what_is_not_ours(path)?;
     make_directory(path).map_err(|error| io_error("cannot make the directory of", path, &error))?;
     let lock = take_lock(path)?;
     match attempt(path) {
@@ -140,6 +141,8 @@ fn attempt(path: &Path) -> Result<(Connection, Found), Failure> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     if migrate::recognize(&connection, path)? == 0 {
         connection.pragma_update(None, "auto_vacuum", "incremental")?;
+        // Before there is a log, so that the main file says from the start whose it is.
+        connection.pragma_update(None, "application_id", migrate::APPLICATION_ID)?;
     }
     for (pragma, value, expected) in PRAGMAS {
         connection.pragma_update(None, pragma, value)?;
@@ -210,6 +213,34 @@ fn check(connection: &Connection) -> Result<bool, Failure> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Looks at the first bytes of the file before anything is written, made or renamed: a wrong path in
+/// a configuration must not cost somebody else's file. A lock beside it says that it was ours, even
+/// if its first bytes no longer do.
+fn refuse_what_is_not_ours(path: &Path) -> Result<(), Error> {
+    let mut header = Vec::new();
+    match File::open(path) {
+        Ok(file) => drop(
+            file.take(100)
+                .read_to_end(&mut header)
+                .map_err(|error| io_error("cannot read", path, &error))?,
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("cannot read", path, &error)),
+    }
+    let was_ours = with_suffix(path, "-lock").exists();
+    // sqlite.org, "Database File Format", section 1.3: the magic string, the application's number.
+    let owner = header
+        .get(68..72)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u32::from_be_bytes);
+    let is_database = header.starts_with(b"SQLite format 3\0");
+    let is_ours = is_database && owner.map(i64::from) == Some(migrate::APPLICATION_ID);
+    if is_ours || header.is_empty() || (was_ours && (!is_database || owner == Some(0))) {
+        return Ok(());
+    }
+    Err(Error::Foreign(path.to_owned()))
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {

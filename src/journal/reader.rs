@@ -316,3 +316,47 @@ fn troubles(connection: &Connection) -> rusqlite::Result<Vec<LaneTrouble>> {
         })?
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOR_EVER: &str = "WITH RECURSIVE more(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more) \
+                            SELECT max(n) FROM more";
+
+    fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+        connection.query_row(sql, (), |row| row.get(0))
+    }
+
+    #[tokio::test]
+    async fn a_question_without_end_is_stopped_at_the_deadline_and_the_next_is_answered() {
+        let connection = Connection::open_in_memory().unwrap();
+        let reader = Reader::start(connection, Duration::from_millis(100)).unwrap();
+        let late = Err(Error::Unread("it took too long".into()));
+        assert_eq!(
+            reader.ask(|connection| number(connection, FOR_EVER)).await,
+            late
+        );
+        // The thread needs a moment to notice that it was stopped.
+        let answered = async {
+            while reader
+                .ask(|connection| number(connection, "SELECT 7"))
+                .await
+                != Ok(7)
+            {}
+        };
+        tokio::time::timeout(Duration::from_secs(10), answered)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_question_that_fails_says_why() {
+        let connection = Connection::open_in_memory().unwrap();
+        let reader = Reader::start(connection, Duration::from_secs(5)).unwrap();
+        let failed = reader
+            .ask(|connection| number(connection, "SELECT nothing"))
+            .await;
+        assert!(matches!(failed, Err(Error::Unread(why)) if why.contains("nothing")));
+    }
+}

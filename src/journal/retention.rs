@@ -43,7 +43,8 @@ pub struct Tidied {
 pub(super) struct Sweep {
     /// The last receipt that was looked at; 0 before the first.
     after: i64,
-    /// The last way through found nothing to delete, and nothing was settled since.
+    /// The last way through should have made room and found nothing to delete, and nothing was
+    /// settled since.
     barren: bool,
     found: bool,
 }
@@ -59,14 +60,15 @@ impl Sweep {
         !self.barren
     }
 
-    fn end(&mut self) {
-        self.barren = !self.found;
+    /// The way through is at its end, `pressed` for room or not.
+    fn end(&mut self, pressed: bool) {
+        self.barren = pressed && !self.found;
         self.after = 0;
         self.found = false;
     }
 }
 
-/// One step. `keep` is the age limit. When the clock stands before the newest receipt, it went
+/// One step. `keep` is the age limit; without `now` only want of room counts. When the clock stands before the newest receipt, it went
 /// backwards or has not been set yet: nothing is deleted by age then.
 pub(super) fn step(
     connection: &Connection,
@@ -74,18 +76,14 @@ pub(super) fn step(
     sweep: &mut Sweep,
     room: &Room,
     keep: Duration,
-    now: Timestamp,
+    now: Option<Timestamp>,
 ) -> rusqlite::Result<Tidied> {
     let newest: Option<i64> = connection
         .prepare_cached("SELECT received_at FROM receipt ORDER BY seq DESC LIMIT 1")?
         .query_row((), |row| row.get(0))
         .optional()?;
-    let trusted = newest.is_none_or(|newest| newest <= now.as_ms());
-    let cutoff = if trusted {
-        now.minus(keep).as_ms()
-    } else {
-        i64::MIN
-    };
+    let trusted = now.filter(|now| newest.is_none_or(|newest| newest <= now.as_ms()));
+    let cutoff = trusted.map_or(i64::MIN, |now| now.minus(keep).as_ms());
     let mut tidied = Tidied::default();
     prune_receipts(
         connection,
@@ -129,7 +127,7 @@ fn prune_receipts(
     for receipt in old {
         let aged = receipt.received_at < cutoff;
         if !aged && freed >= excess {
-            sweep.end();
+            sweep.end(false);
             return Ok(());
         }
         sweep.after = receipt.seq;
@@ -141,7 +139,7 @@ fn prune_receipts(
         }
     }
     if all {
-        sweep.end();
+        sweep.end(freed < excess);
     } else {
         tidied.more = true;
     }

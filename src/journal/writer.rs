@@ -238,6 +238,11 @@ impl Writer {
     /// Does what is asked for, or not where the batch has failed already; what is said to the
     /// caller depends on the fate of the batch.
     fn run_task(&mut self, task: Task, alive: bool) -> (Promise, Result<(), Failure>) {
+        // Closing is asked for once and must not fail with others.
+        if let Task::Close(answer) = task {
+            self.closing = Some(answer);
+            return (Box::new(|_| ()), Ok(()));
+        }
         if !alive {
             return (refusal(task), Ok(()));
         }
@@ -251,10 +256,7 @@ impl Writer {
                 promise(answer, noted.map_err(Failure::from))
             }
             Task::Tidy(now, answer) => promise(answer, self.tidy(now)),
-            Task::Close(answer) => {
-                self.closing = Some(answer);
-                (Box::new(|_| ()), Ok(()))
-            }
+            Task::Close(_) => (Box::new(|_| ()), Ok(())),
         }
     }
 
@@ -311,8 +313,10 @@ impl Writer {
         )?)
     }
 
-    fn tidy(&mut self, now: Timestamp) -> Result<Tidied, Failure> {
-        self.touched.at(now);
+    fn tidy(&mut self, now: Option<Timestamp>) -> Result<Tidied, Failure> {
+        if let Some(now) = now {
+            self.touched.at(now);
+        }
         Ok(retention::step(
             &self.connection,
             &mut self.known,
@@ -359,7 +363,7 @@ impl Writer {
             && self.shared.broken().is_none()
         {
             let (answer, _) = oneshot::channel();
-            self.perform(vec![Task::Tidy(self.touched.now(), answer)]);
+            self.perform(vec![Task::Tidy(None, answer)]);
         }
     }
 

@@ -19,7 +19,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// A copy of a journal as a power cut would leave it: taken while it is open.
 fn interrupted_copy(from: &Path, to: &Path) {
     fs::create_dir_all(file(to).parent().unwrap()).unwrap();
-    for suffix in ["", "-wal"] {
+    for suffix in ["", "-wal", "-lock"] {
         fs::copy(beside(&file(from), suffix), beside(&file(to), suffix)).unwrap();
     }
 }
@@ -72,20 +72,47 @@ async fn a_newer_format_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_database_of_another_program_is_refused_and_left_as_it_is() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = file(directory.path());
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("CREATE TABLE songs (title)")
-        .unwrap();
-    let before = fs::read(&path).unwrap();
-    let refused = Journal::open(settings(directory.path()), START)
-        .err()
-        .unwrap();
-    assert_eq!(refused, Error::Foreign(path.clone()));
-    assert_eq!(fs::read(&path).unwrap(), before);
+fn a_file_of_somebody_else_is_refused_and_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let database = |path: &Path| {
+        let songs = Connection::open(path).unwrap();
+        songs.pragma_update(None, "journal_mode", "wal").unwrap();
+        songs.execute_batch("CREATE TABLE songs (title)").unwrap();
+        // Its log stays beside it.
+        std::mem::forget(songs);
+    };
+    let text = |path: &Path| fs::write(path, "a letter").unwrap();
+    let make: [&dyn Fn(&Path); 2] = [&database, &text];
+    for make in make {
+        let directory = tempfile::tempdir().unwrap();
+        let path = file(directory.path());
+        let state = path.parent().unwrap().to_owned();
+        fs::create_dir_all(&state).unwrap();
+        make(&path);
+        let look = || {
+            let mut files: Vec<_> = fs::read_dir(&state)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .map(|path| {
+                    (
+                        fs::read(&path).unwrap(),
+                        path.metadata().unwrap().permissions().mode(),
+                        path,
+                    )
+                })
+                .collect();
+            files.sort();
+            files
+        };
+        let before = look();
+        for _ in 0..2 {
+            let refused = Journal::open(settings(directory.path()), START)
+                .err()
+                .unwrap();
+            assert_eq!(refused, Error::Foreign(path.clone()));
+            assert_eq!(look(), before);
+        }
+    }
 }
 
 #[tokio::test]
