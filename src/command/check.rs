@@ -9,6 +9,8 @@ use crate::run::SOON;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
 use std::fmt::Display;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// Runs the command.
 pub fn command(args: &ConfigArgs) -> Exit {
@@ -106,6 +108,9 @@ fn store(config: &Config) -> Vec<Finding> {
     let mib = config.journal_bytes_max >> 20;
     let days = config.journal_keep.as_secs() / 86_400;
     if !config.journal.exists() {
+        if let Some(finding) = folder(&config.journal) {
+            return vec![finding];
+        }
         return vec![note(
             &place,
             &format_args!("will be made at the first start; up to {mib} MiB, kept {days} days"),
@@ -122,6 +127,27 @@ fn store(config: &Config) -> Vec<Finding> {
             error.to_string(),
         )],
     }
+}
+
+/// What keeps a journal from being made there.
+fn folder(journal: &Path) -> Option<Finding> {
+    let existing = journal.ancestors().skip(1).find(|folder| folder.exists())?;
+    let place = existing.display().to_string();
+    if !existing.is_dir() {
+        return Some(Finding::new(
+            Severity::Error,
+            place,
+            "is not a folder, so the journal cannot lie below it",
+        ));
+    }
+    let open = existing
+        .metadata()
+        .is_ok_and(|facts| facts.mode() & 0o077 != 0);
+    let is_parent = journal.parent() == Some(existing);
+    (is_parent && open).then(|| {
+        let text = "other users can look into the journal's folder; chmod 700 it (the journal's files are private all the same)";
+        Finding::new(Severity::Warning, place, text)
+    })
 }
 
 fn sink(sink: &SinkConfig) -> Finding {

@@ -92,6 +92,12 @@ fn show(status: &Value) {
         "  dead letters    {}",
         number(status, "dead_letters")
     ));
+    if number(status, "journals_set_aside") > 0 {
+        say(format_args!(
+            "  set aside       {} damaged journals",
+            number(status, "journals_set_aside")
+        ));
+    }
     say(format_args!(
         "  not understood  {}",
         number(status, "unreadable")

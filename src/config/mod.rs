@@ -15,7 +15,7 @@ use crate::model::{Limits, Secret, SinkName};
 use crate::wire::signature::Verifier;
 use reader::{Reader, SecretKeys};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -150,9 +150,25 @@ impl Config {
             .path
             .as_deref()
             .unwrap_or(Path::new(DEFAULT_JOURNAL));
+        let (https, admin) = (https?, admin?);
+        if https.port() != 0 && admin == AdminAddress::Tcp(https) {
+            reader.missing(format!(
+                "[listen] https and [admin] listen are both {https}; give each its own port"
+            ));
+        }
+        for (sink, table) in sinks.iter().zip(&file.sink) {
+            if let (Target::Http(settings), Some(url)) = (&sink.target, &table.url)
+                && is_own(https, &settings.url)
+            {
+                reader.error(
+                    &url.span(),
+                    "the target is the relay itself: what leaves would come in again",
+                );
+            }
+        }
         Some(Self {
             file: path.to_owned(),
-            https: https?,
+            https,
             paths,
             certificate: certificate?,
             verifiers,
@@ -164,7 +180,7 @@ impl Config {
                 .as_ref()
                 .map_or(DEFAULT_KEEP, |keep| keep.get_ref().0),
             sinks,
-            admin: admin?,
+            admin,
             board,
             log,
             limits,
@@ -172,12 +188,41 @@ impl Config {
     }
 }
 
+/// Whether a URL names the public listener, as far as that can be told without looking anything up;
+/// the rest is found when dialling.
+fn is_own(https: SocketAddr, url: &str) -> bool {
+    let Ok(url) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let port = url
+        .port_u16()
+        .unwrap_or(if url.scheme_str() == Some("http") {
+            80
+        } else {
+            443
+        });
+    let host = url.host().unwrap_or("").trim_matches(['[', ']']);
+    let is_here = match host.parse::<IpAddr>() {
+        Ok(ip) => ip == https.ip() || (https.ip().is_unspecified() && ip.is_loopback()),
+        Err(_) => {
+            host.eq_ignore_ascii_case("localhost")
+                && (https.ip().is_loopback() || https.ip().is_unspecified())
+        }
+    };
+    is_here && port == https.port()
+}
+
+/// What is said to a socket that systemd would hand over.
+const INHERITED: &str = "\"systemd\" is for the socket unit, which comes with the device package; this version listens by itself: give an address with a port";
+
 fn https(listen: &file::Listen, reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let Some(https) = &listen.https else {
         return Some(SocketAddr::from(([0, 0, 0, 0], 443)));
     };
     let address = https.get_ref().parse().ok();
-    if address.is_none() {
+    if https.get_ref() == "systemd" {
+        reader.error(&https.span(), INHERITED);
+    } else if address.is_none() {
         reader.error(
             &https.span(),
             format!("https = \"{}\" is not an address with a port; write it like \"0.0.0.0:443\" or \"[::]:443\"", https.get_ref()),
@@ -322,6 +367,10 @@ fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<AdminAddress> {
         return Some(AdminAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 8081))));
     };
     let text = listen.get_ref();
+    if text == "systemd" {
+        reader.error(&listen.span(), INHERITED);
+        return None;
+    }
     if text.contains('/') {
         return Some(AdminAddress::Unix(reader.resolve(Path::new(text))));
     }

@@ -70,8 +70,11 @@ use crate::model::{
 };
 use command::{Answer, Command, Task};
 use incoming::Incoming;
+use known::Known;
 use reader::Reader;
+use rusqlite::Connection;
 use shared::Shared;
+use sinks::Prepared;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,6 +124,7 @@ struct Inner {
     sinks: Arc<HashMap<SinkName, i64>>,
     bytes_max: u64,
     found: Found,
+    damaged: Vec<PathBuf>,
 }
 
 impl Journal {
@@ -133,8 +137,12 @@ impl Journal {
     pub fn open(settings: Settings, now: Timestamp) -> Result<Self, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
         let mut opened = open::open(&settings, now)?;
-        let prepared = sinks::register(&mut opened.connection, &settings.sinks, now)
-            .map_err(|error| unusable(&error))?;
+        let mut ready = ready(&mut opened.connection, &settings, now);
+        if ready.as_ref().is_err_and(Error::is_damage) {
+            opened = opened.set_aside(&settings.path, now)?;
+            ready = self::ready(&mut opened.connection, &settings, now);
+        }
+        let (prepared, known) = ready.map_err(|error| unusable(&error))?;
         let sinks = Arc::new(prepared.sinks);
         let shared = Arc::new(Shared::new(prepared.last_receipt_at));
         let (bytes_max, limits, path) = (
@@ -146,6 +154,7 @@ impl Journal {
             opened.connection,
             opened.lock,
             settings,
+            known,
             Arc::clone(&sinks),
             Arc::clone(&shared),
             now,
@@ -167,12 +176,19 @@ impl Journal {
             sinks,
             bytes_max,
             found: opened.found,
+            damaged: open::damaged(&path),
         })))
     }
 
     /// How the file was found when it was opened.
     pub fn found(&self) -> &Found {
         &self.0.found
+    }
+
+    /// The damaged files that were set aside at this or an earlier start and that still lie there:
+    /// what they hold was acknowledged, and some of it may not have been delivered.
+    pub fn damaged(&self) -> &[PathBuf] {
+        &self.0.damaged
     }
 
     /// Keeps a receipt. When this returns `Ok`, it survives loss of power (I1).
@@ -362,7 +378,7 @@ impl Journal {
 
     async fn read<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         self.0.reader.ask(question).await
     }
@@ -399,4 +415,14 @@ impl Journal {
     fn gone(&self) -> Error {
         self.0.shared.broken().unwrap_or(Error::Closed)
     }
+}
+
+/// The first reading of the file: the sinks, and what was taken in before.
+fn ready(
+    connection: &mut Connection,
+    settings: &Settings,
+    now: Timestamp,
+) -> rusqlite::Result<(Prepared, Known)> {
+    let prepared = sinks::register(connection, &settings.sinks, now)?;
+    Ok((prepared, Known::load(connection)?))
 }

@@ -92,20 +92,49 @@ pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, Error>
             lock,
             found,
         }),
-        Err(Failure::Sqlite(error)) if Error::is_damage(&error) => {
-            let aside = set_aside(path, now)
-                .map_err(|error| io_error("cannot rename the damaged", path, &error))?;
-            let (connection, _) = attempt(path)?;
-            let found = Found::Damaged { aside };
-            Ok(Opened {
-                connection,
-                lock,
-                found,
-            })
-        }
+        Err(Failure::Sqlite(error)) if Error::is_damage(&error) => afresh(path, lock, now),
         Err(failure) => Err(failure.into()),
     }
 }
+
+impl Opened {
+    /// For damage that shows only when the file is read: it is set aside, and an empty one is opened.
+    pub(super) fn set_aside(self, path: &Path, now: Timestamp) -> Result<Self, Error> {
+        drop(self.connection);
+        afresh(path, self.lock, now)
+    }
+}
+
+fn afresh(path: &Path, lock: File, now: Timestamp) -> Result<Opened, Error> {
+    let aside = set_aside(path, now)
+        .map_err(|error| io_error("cannot rename the damaged", path, &error))?;
+    let (connection, _) = attempt(path)?;
+    let found = Found::Damaged { aside };
+    Ok(Opened {
+        connection,
+        lock,
+        found,
+    })
+}
+
+/// The damaged files that were set aside here and that nobody has taken away, oldest first.
+pub(super) fn damaged(path: &Path) -> Vec<PathBuf> {
+    let prefix = with_suffix(path, BROKEN);
+    let entries = fs::read_dir(directory_of(path))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let is_one = |found: &PathBuf| {
+        let name = found.as_os_str().as_encoded_bytes();
+        name.starts_with(prefix.as_os_str().as_encoded_bytes()) && !name.ends_with(b"-wal")
+    };
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
+    found.sort();
+    found
+}
+
+/// What a damaged file's new name has after the old one, before the time.
+const BROKEN: &str = ".broken-";
 
 /// Opens the file read-only; for the reader thread and for a second process.
 pub(super) fn open_read_only(path: &Path) -> Result<Connection, Failure> {
@@ -314,7 +343,7 @@ fn rewrite(log: &Path) -> io::Result<()> {
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
-    let aside = with_suffix(path, &format!(".broken-{}", now.as_ms()));
+    let aside = with_suffix(path, &format!("{BROKEN}{}", now.as_ms()));
     fs::rename(path, &aside)?;
     let log = with_suffix(path, "-wal");
     if log.exists() {

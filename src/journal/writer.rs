@@ -70,6 +70,7 @@ impl Writer {
         mut connection: Connection,
         lock: File,
         settings: Settings,
+        known: Known,
         sinks: Arc<HashMap<SinkName, i64>>,
         shared: Arc<Shared>,
         now: Timestamp,
@@ -80,7 +81,6 @@ impl Writer {
             told.store(pages, Ordering::Relaxed);
             Ok(())
         }))?;
-        let known = Known::load(&connection)?;
         let room = Room::new(&settings.path, settings.bytes_max);
         let mut writer = Self {
             connection,
@@ -100,6 +100,8 @@ impl Writer {
         writer.measure()?;
         writer.room.look();
         writer.shared.set_bytes_used(writer.room.used());
+        // Said from the start, not only when the first delivery has been refused.
+        writer.shared.set_full(!writer.room.take(ROOM_AGAIN));
         Ok(writer)
     }
 

@@ -20,6 +20,8 @@ pub struct Health {
     pub unreadable: u64,
     /// When the last authentic notification arrived.
     pub last_receipt_at: Option<Timestamp>,
+    /// Damaged journals that were set aside and that nobody has taken away.
+    pub journals_set_aside: u64,
     /// The sinks that are in trouble.
     pub troubles: Vec<Trouble>,
     /// Time left until the server certificate ends; `None` when it is not known.

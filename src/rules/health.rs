@@ -17,7 +17,10 @@ pub fn condition(health: &Health) -> Condition {
         Condition::Backlog => health.waiting > 0,
         Condition::Starting => !health.started,
         Condition::Blocked => !health.troubles.is_empty(),
-        Condition::Attention => switched_off || certificate_near(health).is_some(),
+        Condition::Attention => {
+            let lost = health.journals_set_aside > 0 || health.dead_letters > 0;
+            switched_off || lost || certificate_near(health).is_some()
+        }
         Condition::Refusing => health.journal != JournalHealth::Working,
     };
     let gravest = Condition::ALL.into_iter().rev().find(|c| holds(*c));
@@ -65,11 +68,7 @@ fn headline(health: &Health, now: Timestamp) -> String {
         Condition::Delivered | Condition::Backlog => "serving".into(),
         Condition::Starting => "starting".into(),
         Condition::Blocked => blocked(health, now),
-        Condition::Attention => match certificate_near(health) {
-            Some(Duration::ZERO) => "serving, but the certificate has ended".into(),
-            Some(left) => format!("serving, but the certificate ends in {}", span::text(left)),
-            None => blocked(health, now),
-        },
+        Condition::Attention => attention(health, now),
         Condition::Refusing => match health.journal {
             JournalHealth::Full => "not accepting: the journal is full".into(),
             JournalHealth::Broken | JournalHealth::Working => {
@@ -77,6 +76,22 @@ fn headline(health: &Health, now: Timestamp) -> String {
             }
         },
     }
+}
+
+/// What a person is needed for, the most pressing first.
+fn attention(health: &Health, now: Timestamp) -> String {
+    match certificate_near(health) {
+        Some(Duration::ZERO) => return "serving, but the certificate has ended".into(),
+        Some(left) => return format!("serving, but the certificate ends in {}", span::text(left)),
+        None => {}
+    }
+    if health.journals_set_aside > 0 {
+        return "serving, but a damaged journal was set aside".into();
+    }
+    if health.troubles.is_empty() {
+        return "serving, but changes were given up".into();
+    }
+    blocked(health, now)
 }
 
 /// The worst trouble of a sink: one that waits for a person first, then the oldest.
@@ -139,6 +154,7 @@ mod tests {
             waiting: 0,
             dead_letters: 0,
             unreadable: 0,
+            journals_set_aside: 0,
             last_receipt_at: Some(NOW.minus(Duration::from_secs(12))),
             troubles: Vec::new(),
             certificate_left: Some(DAY * 61),

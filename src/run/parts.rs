@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::config::{Certificate, Config, SinkConfig, Target};
-use crate::journal::{self, Journal};
+use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::server::admin;
 use crate::sink::{FileSink, HttpSink, Sink};
@@ -64,7 +64,21 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
 /// Blocks for as long as it takes, on the thread that starts everything: a helper thread would be one
 /// more that can fail to start, and until there is a journal there is nothing else to do.
 pub(super) fn journal(config: &Config, now: Timestamp) -> Result<Journal, Failure> {
-    Ok(Journal::open(journal_settings(config), now)?)
+    let journal = Journal::open(journal_settings(config), now)?;
+    if let Found::Damaged { aside } = journal.found() {
+        let aside = aside.display();
+        tracing::error!(
+            "the journal was damaged: it now lies in {aside}, and an empty one serves. \
+             What it held was acknowledged, and may not have been delivered"
+        );
+    }
+    for file in journal.damaged() {
+        let file = file.display();
+        tracing::warn!(
+            "a damaged journal lies in {file}; when nobody needs it any more, take it away"
+        );
+    }
+    Ok(journal)
 }
 
 /// What the journal is opened with.

@@ -25,8 +25,12 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
-/// How long the parts may take to end before the process ends without them.
-const DRAIN: Duration = Duration::from_secs(30);
+/// How long requests in hand may take to be answered.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How long attempts in flight may take to be settled. Meanwhile nobody is let in, so a sink that
+/// hangs must not make a restart long.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Parts that run; each says its name when it ends.
 type Parts = JoinSet<Result<&'static str, Failure>>;
@@ -194,19 +198,22 @@ impl Relay {
             ended = tasks.join_next() => return Err(failure_of(ended)),
         }
 
-        // In the order of the way: first the door, then what is inside, last the journal.
+        // In the order of the way: first the door, then what is inside, last the journal. What was in
+        // flight and is broken off is sent again after the next start, under the same id.
         door.send_replace(true);
-        let ended = timeout(DRAIN, async {
-            fronts.join_next().await;
-            house.send_replace(true);
+        let answered = timeout(DRAIN, fronts.join_next()).await.is_ok();
+        house.send_replace(true);
+        let settled = timeout(GRACE, async {
             while tasks.join_next().await.is_some() {}
             while fronts.join_next().await.is_some() {}
         });
-        if ended.await.is_err() {
+        if !(settled.await.is_ok() && answered) {
             tracing::warn!(
-                "not everything ended within {DRAIN:?}; what was in flight is sent again after the next start"
+                "broken off what did not end in time; it comes again after the next start"
             );
         }
+        tasks.shutdown().await;
+        fronts.shutdown().await;
         self.journal.close().await?;
         tracing::info!("stopped");
         Ok(())

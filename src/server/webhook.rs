@@ -202,8 +202,13 @@ impl<K: Keep> Webhook<K> {
             Ok(Err(unkept)) => (5, unkept.to_string()),
             Err(_) => (5, "the journal took too long".into()),
         };
-        tally.deliveries_unkept.add_one();
-        tracing::warn!(peer = %visit.peer, reason, "delivery not kept");
+        let unkept = &tally.deliveries_unkept;
+        unkept.add_one();
+        // A full disk may be the one that holds the log: after the first few, one for each hundred.
+        if unkept.value() <= 10 || unkept.value().is_multiple_of(100) {
+            let so_far = unkept.value();
+            tracing::warn!(peer = %visit.peer, reason, so_far, "delivery not kept");
+        }
         later(seconds, "cannot keep it now")
     }
 

@@ -43,6 +43,7 @@ impl Pulse {
             dead_letters: 0,
             unreadable: 0,
             last_receipt_at: None,
+            journals_set_aside: 0,
             troubles: Vec::new(),
             certificate_left: None,
         };
@@ -79,6 +80,8 @@ impl Pulse {
             };
             seen.started = *self.started.borrow();
             seen.journal = self.journal.health();
+            seen.journals_set_aside =
+                u64::try_from(self.journal.damaged().len()).unwrap_or(u64::MAX);
             seen.certificate_left = (self.certificate_left)(now);
             let changed = seen != *health;
             *health = seen;
@@ -96,6 +99,7 @@ fn facts(snapshot: Snapshot) -> Health {
         waiting: snapshot.waiting.saturating_add(snapshot.replays),
         dead_letters: snapshot.dead_letters,
         unreadable: snapshot.unreadable,
+        journals_set_aside: 0,
         last_receipt_at: snapshot.last_receipt_at,
         troubles: troubles(snapshot.troubles),
         certificate_left: None,

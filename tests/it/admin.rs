@@ -26,6 +26,7 @@ impl House {
             waiting: 0,
             dead_letters: 0,
             unreadable: 0,
+            journals_set_aside: 0,
             last_receipt_at: None,
             troubles: Vec::new(),
             certificate_left: Some(Duration::from_secs(86_400)),

@@ -53,6 +53,7 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "waiting": health.waiting,
         "dead_letters": health.dead_letters,
         "unreadable": health.unreadable,
+        "journals_set_aside": health.journals_set_aside,
         "last_notification_at": time(health.last_receipt_at),
         "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
         "sinks_in_trouble": health.troubles.iter().map(trouble).collect::<Vec<_>>(),
@@ -88,6 +89,7 @@ pub(super) mod tests {
                 waiting: 12,
                 dead_letters: 1,
                 unreadable: 2,
+                journals_set_aside: 0,
                 last_receipt_at: Some(at.minus(Duration::from_secs(12))),
                 troubles: vec![Trouble {
                     sink: SinkName::new("erp").unwrap(),
