@@ -293,9 +293,18 @@ mod tests {
             certificate_left: None,
             ..healthy()
         };
+        assert_eq!(condition(&odd), Condition::Attention);
         assert_eq!(
             sentence(&odd, NOW),
-            "serving - 1 company - no notification yet - 0 waiting - 1 dead letter - 2 not understood"
+            "serving, but changes were given up - 1 company - no notification yet - 0 waiting - 1 dead letter - 2 not understood"
+        );
+        let aside = Health {
+            journals_set_aside: 1,
+            ..healthy()
+        };
+        assert_eq!(condition(&aside), Condition::Attention);
+        assert!(
+            sentence(&aside, NOW).starts_with("serving, but a damaged journal was set aside - ")
         );
     }
 

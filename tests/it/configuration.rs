@@ -212,3 +212,23 @@ fn a_client_that_is_told_to_trust_a_self_signed_certificate_takes_it_however_it_
         );
     }
 }
+
+#[test]
+fn a_target_that_is_the_relay_itself_is_refused() {
+    let gateway = Gateway::new("");
+    let config = |port: u16, host: &str| {
+        format!(
+            "[listen]\nhttps = \"0.0.0.0:{port}\"\n[tls]\nself_signed = true\n[[verifier]]\nname = \"test\"\ntoken_file = \"verifier\"\n[journal]\npath = \"state/journal.db\"\n[[sink]]\nname = \"loop\"\nkind = \"http\"\nurl = \"https://{host}:8443/webhooks\"\n"
+        )
+    };
+    for host in ["127.0.0.1", "localhost", "[::1]"] {
+        gateway.write("qbo-relay.toml", &config(8443, host));
+        refused(&gateway, &["the relay itself", "qbo-relay.toml:13"]);
+    }
+    gateway.write("qbo-relay.toml", &config(8444, "localhost"));
+    assert_eq!(
+        check(&gateway).0,
+        Some(0),
+        "another port is another program"
+    );
+}

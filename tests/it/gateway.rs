@@ -337,6 +337,75 @@ fn the_state_folder_is_private() {
     }
 }
 
+#[test]
+fn a_damaged_journal_is_set_aside_and_everybody_is_told() {
+    let mut gateway = Gateway::new(FILE_SINK);
+    gateway.start();
+    assert!(gateway.simulate(&["--count", "5"]).status.success());
+    assert_eq!(gateway.end_by("TERM"), Some(0));
+    assert_eq!(
+        gateway.command(&["journal", "verify"]).status.code(),
+        Some(0)
+    );
+    let file = gateway.path("state/journal.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[..100].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+
+    gateway.start();
+    assert!(
+        gateway
+            .lines
+            .iter()
+            .any(|line| line.contains("ERROR") && line.contains("journal.db.broken-"))
+    );
+    assert!(
+        gateway
+            .simulate(&["--count", "1", "--seed", "2"])
+            .status
+            .success(),
+        "it serves on"
+    );
+    let status = gateway.command(&["status", "--json"]);
+    let told: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status.status.code(), Some(1));
+    assert_eq!(told["condition"], "attention");
+    assert!(text(&told, "sentence").contains("a damaged journal was set aside"));
+    assert_eq!(gateway.end_by("TERM"), Some(0));
+
+    for entry in std::fs::read_dir(gateway.path("state")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains(".broken-") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    gateway.start();
+    assert_eq!(
+        gateway.command(&["status"]).status.code(),
+        Some(0),
+        "taken away: all is well"
+    );
+}
+
+#[test]
+fn a_sink_that_hangs_does_not_make_a_restart_long() {
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = hanging.local_addr().unwrap();
+    let mut gateway = Gateway::new(&format!(
+        "[[sink]]\nname = \"hanging\"\nkind = \"http\"\nurl = \"http://{address}/\"\ntimeout = \"50 s\"\n"
+    ));
+    gateway.start();
+    assert!(gateway.simulate(&["--count", "1"]).status.success());
+    // The attempt is under way once the sink has the connection.
+    let _held = hanging.accept().unwrap();
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.end_by("TERM"), Some(0));
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(40),
+        "it waited for the sink"
+    );
+}
+
 /// Whether the relay, with its `when`-th thread refused by the kernel, serves or ends.
 fn serves_or_ends(when: u32) -> (bool, u64) {
     let mut gateway = Gateway::new(FILE_SINK);
