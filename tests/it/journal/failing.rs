@@ -115,21 +115,23 @@ fn the_same_failures_find_out_a_writer_that_does_not_look() {
         return;
     }
     let test = "journal::failing::the_same_failures_find_out_a_writer_that_does_not_look";
-    let found_out = points(12).any(|when| {
-        let directory = tempfile::tempdir().unwrap();
-        Child::start(test, directory.path(), Manner::Deaf, COUNT..COUNT + 1, &[]).finish();
-        let when = when.to_string();
-        let (report, injected) = inject(
-            test,
-            directory.path(),
-            Manner::Deaf,
-            "pwrite64",
-            "EIO",
-            &when,
-        );
-        injected && lost(directory.path(), &report) > 0
-    });
-    assert!(found_out);
+    for error in ["EIO", "ENOSPC"] {
+        let found_out = points(12).any(|when| {
+            let directory = tempfile::tempdir().unwrap();
+            Child::start(test, directory.path(), Manner::Deaf, COUNT..COUNT + 1, &[]).finish();
+            let when = when.to_string();
+            let (report, injected) = inject(
+                test,
+                directory.path(),
+                Manner::Deaf,
+                "pwrite64",
+                error,
+                &when,
+            );
+            injected && lost(directory.path(), &report) > 0
+        });
+        assert!(found_out, "{error}");
+    }
 }
 
 #[test]
