@@ -104,8 +104,14 @@ listen = "127.0.0.1:0"
             .nth(1)
             .and_then(|rest| rest.split(' ').next()?.parse().ok());
         if let Some(address) = address {
-            // What it says from now on is read, so that it never waits for us, and thrown away.
-            std::thread::spawn(move || lines.count());
+            // Read on, so that it never waits for us; what goes wrong is passed on.
+            std::thread::spawn(move || {
+                let wrong = |line: &String| line.contains("ERROR") || line.contains("WARN");
+                lines
+                    .map_while(Result::ok)
+                    .filter(wrong)
+                    .for_each(|line| eprintln!("{line}"));
+            });
             return Ok((relay, address));
         }
     }

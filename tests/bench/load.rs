@@ -125,6 +125,8 @@ impl Line {
             )
             .header("intuit-signature", signature)
             .body(Full::new(body))?;
+        // The answer before may have been read a moment before the connection is ready for the next.
+        self.0.ready().await?;
         let began = Instant::now();
         let response = self.0.send_request(request).await?;
         let status = response.status();

@@ -34,8 +34,9 @@ fn main() -> ExitCode {
         ["serve", "journal", path] => server::serve(Some(Path::new(path))),
         ["fill", path, count] => raw::fill(Path::new(path), count.parse().unwrap_or(0)),
         ["raw", path] => raw::measure(Path::new(path)),
+        ["line"] => table::line(),
         [] | ["quick"] => table::print(words.as_slice() == ["quick"]),
-        other => Err(format!("not understood: {other:?}; say nothing, or `quick`").into()),
+        other => Err(format!("not understood: {other:?}; say nothing, `quick`, or `line`").into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,6 +18,15 @@ const LOADS: [(usize, usize, usize); 6] = [
 ];
 const FULL: usize = 1_000_000;
 
+/// Measures the whole line only.
+pub(crate) fn line() -> Result<(), Mishap> {
+    let folder = tempfile::Builder::new()
+        .prefix("qbo-relay-bench-")
+        .tempdir()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(line::measure(folder.path(), 20_000))
+}
+
 /// Measures everything and prints the table; `quick` does a tenth, to see that it works.
 pub(crate) fn print(quick: bool) -> Result<(), Mishap> {
     let folder = tempfile::Builder::new()
