@@ -5,7 +5,7 @@ use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
 use crate::config::{AdminAddress, Certificate, Config, Finding, Severity, SinkConfig, Target};
 use crate::journal;
-use crate::run::SOON;
+use crate::rules::health::CERTIFICATE_NEAR;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
 use std::fmt::Display;
@@ -80,10 +80,10 @@ fn certificate(certificate: &Certificate) -> Vec<Finding> {
         &format_args!(
             "for {}, {} days left",
             loaded.facts.names.join(", "),
-            loaded.facts.not_after.since(now).as_secs() / 86_400
+            loaded.facts.left(now).as_secs() / 86_400
         ),
     )];
-    for finding in loaded.findings(now, SOON) {
+    for finding in loaded.findings(now, CERTIFICATE_NEAR) {
         let severity = if finding.is_fatal_to_senders() {
             Severity::Serious
         } else {

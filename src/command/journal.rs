@@ -1,7 +1,7 @@
 //! `journal`: reads the journal from outside, whether the relay runs or not.
 
 use super::configuration;
-use super::replay::form::{realm, time};
+use super::replay::form::{entity, realm, time};
 use crate::cli::{ConfigArgs, Exit};
 use crate::journal::inspect::{Fate, Filter, Inspection, Listed, ListedChange, Shown, State};
 use crate::model::{ChangeId, Form, Seq};
@@ -212,10 +212,7 @@ fn text(error: impl Display) -> String {
 
 impl Choice {
     fn filter(&self) -> Result<Filter, String> {
-        let (kind, id) = match self.entity.as_deref().map(|entity| entity.split_once('/')) {
-            Some(Some((kind, id))) => (Some(kind.to_owned()), Some(id.to_owned())),
-            _ => (self.entity.clone(), None),
-        };
+        let (kind, id) = entity(self.entity.as_ref());
         Ok(Filter {
             realm: realm(self.realm.as_ref())?,
             kind,

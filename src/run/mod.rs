@@ -9,7 +9,7 @@ mod parts;
 mod relay;
 mod reloads;
 
-pub(crate) use parts::{SOON, journal_settings};
+pub(crate) use parts::journal_settings;
 pub use relay::Relay;
 pub use reloads::Reloads;
 

@@ -4,6 +4,7 @@ use super::Failure;
 use crate::config::{Certificate, Config, SinkConfig, Target};
 use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
+use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
 use crate::sink::{FileSink, HttpSink, Sink};
 use crate::tls::{self, Resolver};
@@ -13,16 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 
-/// When a certificate is near its end.
-pub(crate) const SOON: Duration = Duration::from_secs(14 * 86_400);
-
 pub(super) fn resolver(config: &Config, now: Timestamp) -> Result<Resolver, Failure> {
     let resolver = match &config.certificate {
         Certificate::Files { certificate, key } => Resolver::from_files(certificate, key),
         Certificate::SelfSigned => Resolver::from_self_signed(&own_names()),
     };
     let resolver = resolver.map_err(|error| Failure::Configuration(error.to_string()))?;
-    for finding in resolver.current().findings(now, SOON) {
+    for finding in resolver.current().findings(now, CERTIFICATE_NEAR) {
         tracing::warn!("{finding}");
     }
     Ok(resolver)
@@ -42,7 +40,7 @@ pub(super) fn server_config(
 }
 
 pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Duration> {
-    Some(resolver.current().facts.not_after.since(now))
+    Some(resolver.current().facts.left(now))
 }
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

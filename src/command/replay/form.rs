@@ -111,11 +111,7 @@ impl Form {
                 to: ChangeSeq(self.to.unwrap_or(i64::MAX)),
             });
         }
-        let (kind, id) = match self.entity.as_deref().map(|entity| entity.split_once('/')) {
-            Some(Some((kind, id))) => (Some(kind.to_owned()), Some(id.to_owned())),
-            Some(None) => (self.entity.clone(), None),
-            None => (None, None),
-        };
+        let (kind, id) = entity(self.entity.as_ref());
         Ok(Selection::Filter {
             realm: realm(self.realm.as_ref())?,
             kind,
@@ -123,6 +119,14 @@ impl Form {
             since: time(self.since.as_ref())?,
             until: time(self.until.as_ref())?,
         })
+    }
+}
+
+/// A kind of record and, after a slash, the id of one, as filters.
+pub(crate) fn entity(text: Option<&String>) -> (Option<String>, Option<String>) {
+    match text.map(|text| text.split_once('/')) {
+        Some(Some((kind, id))) => (Some(kind.to_owned()), Some(id.to_owned())),
+        _ => (text.cloned(), None),
     }
 }
 
