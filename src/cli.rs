@@ -118,6 +118,35 @@ Examples:
     /// Switch a sink on again that answered 410.
     #[command(subcommand)]
     Sink(SinkCommand),
+
+    /// Ask for the consent by which the relay may read a QuickBooks company.
+    #[command(
+        after_help = "Prints the address at Intuit to open, and waits until the company is connected.
+Exit status: 0 connected, 1 not, 3 the relay is not running.
+
+Examples:
+  qbo-relay connect
+  qbo-relay connect --app sandbox --no-wait
+  qbo-relay connect --paste 'https://gateway.example/oauth/callback?code=...&state=...&realmId=...'"
+    )]
+    Connect(command::connect::Options),
+
+    /// Show the companies that the relay may read, or end that.
+    #[command(subcommand)]
+    Company(CompanyCommand),
+}
+
+#[derive(Subcommand, Debug)]
+enum CompanyCommand {
+    /// List the companies and whether they can be read.
+    #[command(after_help = "Examples:
+  qbo-relay company list
+  qbo-relay company list --json")]
+    List(command::company::ListOptions),
+    /// End a connection: the tokens are revoked at Intuit and forgotten here.
+    #[command(after_help = "Example:
+  qbo-relay company disconnect 9341455841580195")]
+    Disconnect(command::company::DisconnectOptions),
 }
 
 #[derive(Subcommand, Debug)]
@@ -183,5 +212,10 @@ pub fn main() -> Exit {
         Command::Journal(JournalCommand::Export(options)) => command::journal::export(&options),
         Command::Replay(options) => command::replay::command(&options),
         Command::Sink(SinkCommand::Enable(options)) => command::sink::enable(&options),
+        Command::Connect(options) => command::connect::command(&options),
+        Command::Company(CompanyCommand::List(options)) => command::company::list(&options),
+        Command::Company(CompanyCommand::Disconnect(options)) => {
+            command::company::disconnect(&options)
+        }
     }
 }

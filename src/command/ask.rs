@@ -1,9 +1,12 @@
 //! Asks the running relay over its control socket.
 
+use crate::cli::Exit;
+use crate::terminal::complain;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -25,6 +28,37 @@ pub(super) enum Error {
     /// It listens, but did not answer well.
     #[error("the relay did not answer: {0}")]
     NoAnswer(String),
+}
+
+/// Asks and says on stderr what went wrong; the answer is JSON.
+pub(super) fn order(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<Value, Exit> {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let asked = super::block_on(ask(socket, method, path, body.into_bytes()));
+    let (status, answer) = match asked {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(error)) => {
+            complain(error);
+            return Err(Exit::Journal);
+        }
+        Err(error) => {
+            complain(error);
+            return Err(Exit::Failure);
+        }
+    };
+    let value: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    if status == StatusCode::OK {
+        return Ok(value);
+    }
+    match value.get("error").and_then(Value::as_str) {
+        Some(why) => complain(why),
+        None => complain(format_args!("the relay answered {status}")),
+    }
+    Err(Exit::Failure)
 }
 
 /// One request over the socket; the status and the body of the answer.

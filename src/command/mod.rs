@@ -2,6 +2,8 @@
 
 mod ask;
 pub mod check;
+pub mod company;
+pub mod connect;
 pub mod journal;
 pub mod replay;
 pub mod sink;

@@ -1,11 +1,12 @@
 //! `sink enable`: lets a sink work again that answered 410 and was switched off.
 
-use super::{ask, block_on, configuration};
+use super::{ask, configuration};
 use crate::cli::{ConfigArgs, Exit};
 use crate::run::control_socket;
 use crate::terminal::{complain, say};
 use clap::Args;
-use http::{Method, StatusCode};
+use http::Method;
+use serde_json::Value;
 
 /// Which sink.
 #[derive(Args, Debug)]
@@ -28,30 +29,12 @@ pub fn enable(options: &EnableOptions) -> Exit {
         return Exit::Configuration;
     }
     let socket = control_socket(&config.journal);
-    match block_on(ask::ask(
-        &socket,
-        Method::POST,
-        &format!("/sinks/{name}/enable"),
-        Vec::new(),
-    )) {
-        Ok(Ok((StatusCode::OK, _))) => {
+    let path = format!("/sinks/{name}/enable");
+    match ask::order(&socket, Method::POST, &path, &Value::Null) {
+        Ok(_) => {
             say(format_args!("{name} works again"));
             Exit::Success
         }
-        Ok(Ok((status, answer))) => {
-            complain(format_args!(
-                "{status}: {}",
-                String::from_utf8_lossy(&answer).trim()
-            ));
-            Exit::Failure
-        }
-        Ok(Err(error)) => {
-            complain(error);
-            Exit::Journal
-        }
-        Err(error) => {
-            complain(error);
-            Exit::Failure
-        }
+        Err(exit) => exit,
     }
 }

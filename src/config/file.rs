@@ -16,6 +16,10 @@ pub(super) struct File {
     pub(super) tls: Tls,
     pub(super) verifier: Vec<Verifier>,
     pub(super) journal: Journal,
+    pub(super) app: Vec<App>,
+    pub(super) reconcile: Reconcile,
+    pub(super) poll: Poll,
+    pub(super) tokens: Tokens,
     pub(super) sink: Vec<Sink>,
     pub(super) admin: Admin,
     pub(super) led: Led,
@@ -59,6 +63,50 @@ pub(super) struct Journal {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
+pub(super) struct App {
+    pub(super) name: Spanned<String>,
+    pub(super) environment: Option<Spanned<String>>,
+    pub(super) client_id: Spanned<String>,
+    pub(super) client_secret: Option<Spanned<String>>,
+    pub(super) client_secret_file: Option<Spanned<PathBuf>>,
+    pub(super) client_secret_credential: Option<Spanned<String>>,
+    pub(super) redirect_uri: Spanned<String>,
+    pub(super) minor_version: Option<Spanned<u32>>,
+    pub(super) calls_per_month: Option<Spanned<u64>>,
+    pub(super) discovery_url: Option<Spanned<String>>,
+    pub(super) authorize_url: Option<Spanned<String>>,
+    pub(super) token_url: Option<Spanned<String>>,
+    pub(super) revoke_url: Option<Spanned<String>>,
+    pub(super) api_url: Option<Spanned<String>>,
+    pub(super) ca_file: Option<Spanned<PathBuf>>,
+    pub(super) timeout: Option<Spanned<Span>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Reconcile {
+    pub(super) settle: Option<Spanned<Span>>,
+    pub(super) sweep_at: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Poll {
+    pub(super) resources: Option<Vec<Spanned<String>>>,
+    pub(super) interval: Option<Spanned<Span>>,
+    pub(super) intervals: Option<BTreeMap<Spanned<String>, Spanned<Span>>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tokens {
+    pub(super) key: Option<Spanned<String>>,
+    pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) key_credential: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Sink {
     pub(super) name: Spanned<String>,
     pub(super) kind: Spanned<String>,
@@ -90,6 +138,9 @@ pub(super) struct Sink {
     pub(super) rotate_keep: Option<Spanned<u32>>,
 
     // every kind
+    pub(super) record: Option<Spanned<bool>>,
+    pub(super) relay: Option<Spanned<String>>,
+    pub(super) relay_within: Option<Spanned<Span>>,
     pub(super) retry_delays: Option<Spanned<Vec<Span>>>,
     pub(super) retry_every: Option<Spanned<Span>>,
     pub(super) retry_for: Option<Spanned<Span>>,

@@ -1,11 +1,13 @@
 //! Who answers questions and takes orders while the relay runs.
 
 use crate::clock::Clock;
+use super::connections;
 use crate::command::replay::form::Form;
+use crate::connect::Desk;
 use crate::journal::Journal;
 use crate::model::{Health, SinkName};
 use crate::rules;
-use crate::server::admin::{Control, Observe, Refused, Report};
+use crate::server::admin::{Control, Observe, Order, Refused, Report};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ pub(super) struct Office {
     pub(super) health: watch::Receiver<Health>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) journal: Journal,
+    pub(super) desk: Arc<Desk>,
 }
 
 impl Observe for Office {
@@ -34,6 +37,20 @@ impl Observe for Office {
 }
 
 impl Control for Office {
+    async fn obey(&self, order: Order) -> Result<Value, Refused> {
+        match order {
+            Order::Replay(request) => self.replay(request).await,
+            Order::Enable(sink) => self.enable(&sink).await,
+            Order::Connect(app) => connections::begin(&self.desk, app.as_deref()),
+            Order::Outcome(ticket) => connections::outcome(&self.desk, ticket),
+            Order::Paste(address) => connections::paste(&self.desk, &address).await,
+            Order::Companies => connections::companies(&self.journal).await,
+            Order::Disconnect(realm) => connections::disconnect(&self.desk, &realm).await,
+        }
+    }
+}
+
+impl Office {
     async fn replay(&self, request: Value) -> Result<Value, Refused> {
         let refused = |why: String| Refused {
             status: StatusCode::BAD_REQUEST,
@@ -46,9 +63,9 @@ impl Control for Office {
             .map_err(refused)
     }
 
-    async fn enable(&self, sink: SinkName) -> Result<Value, Refused> {
+    async fn enable(&self, sink: &SinkName) -> Result<Value, Refused> {
         self.journal
-            .enable_sink(&sink)
+            .enable_sink(sink)
             .await
             .map_err(|error| Refused {
                 status: StatusCode::NOT_FOUND,

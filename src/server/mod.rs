@@ -10,17 +10,20 @@
 //! room), `connection` (TLS, HTTP/1.1 or HTTP/2, deadlines), `stall` (peers that do not read),
 //! `amended` (what hyper answers by itself),
 //! `router` (which request goes where), `body` (bytes in flight), [`webhook`] (a delivery),
+//! `html` (pages), [`consent`] (a person comes back from Intuit),
 //! [`public`] and [`admin`] (the listeners as the roof starts them).
 
 mod amended;
 mod answer;
 mod body;
 mod connection;
+mod html;
 mod listener;
 mod registry;
 mod router;
 mod stall;
 
 pub mod admin;
+pub mod consent;
 pub mod public;
 pub mod webhook;

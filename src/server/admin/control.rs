@@ -1,12 +1,13 @@
-//! The control socket: `replay` and enabling a sink, for the command line.
+//! The control socket: orders of the command line, and how the relay is.
 
 use super::super::answer::{Answer, JSON, Refusal, answer};
 use super::super::body::{Bounds, Budget};
 use super::super::connection::Service;
 use super::super::registry::Visit;
+use super::order::{self, NoOrder, Order, Refused};
 use super::{Observe, Pages, check, guarded, is_reading};
-use crate::model::{Limits, SinkName, Tally};
-use http::{Method, Request, StatusCode};
+use crate::model::{Limits, Tally};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::future::Future;
@@ -19,20 +20,8 @@ const COMMAND_BYTES_MAX: usize = 64 << 10;
 
 /// What the command line can ask of a running relay, besides how it is.
 pub trait Control: Observe {
-    /// Sends changes again: the request as the command line wrote it, the plan as it reads it.
-    fn replay(&self, request: Value) -> impl Future<Output = Result<Value, Refused>> + Send;
-
-    /// Lets a sink work again that was switched off.
-    fn enable(&self, sink: SinkName) -> impl Future<Output = Result<Value, Refused>> + Send;
-}
-
-/// A command that was not carried out.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refused {
-    /// The HTTP status that says so.
-    pub status: StatusCode,
-    /// Why, and what to do, in one sentence.
-    pub why: String,
+    /// Carries an order out; what the command line then shows.
+    fn obey(&self, order: Order) -> impl Future<Output = Result<Value, Refused>> + Send;
 }
 
 /// Serves the control socket until `shutdown` completes and open requests are answered.
@@ -93,25 +82,10 @@ impl<C: Control> Commands<C> {
             };
             return status.unwrap_or_else(Answer::from);
         }
-        let sink = path
-            .strip_prefix("/sinks/")
-            .and_then(|rest| rest.strip_suffix("/enable"));
-        if path != "/replay" && sink.is_none() {
-            return Refusal::NotFound.into();
-        }
-        if head.method != Method::POST {
-            return Refusal::NotAllowed("POST").into();
-        }
-        let outcome = match sink.map(SinkName::new) {
-            Some(Some(sink)) => self.control.enable(sink).await,
-            Some(None) => return refuse(StatusCode::NOT_FOUND, "no sink can have this name"),
-            None => match serde_json::from_slice(&body.bytes) {
-                Ok(request) => self.control.replay(request).await,
-                Err(error) => {
-                    let why = format!("the request is not JSON: {error}");
-                    return refuse(StatusCode::BAD_REQUEST, &why);
-                }
-            },
+        let outcome = match order::read(&head.method, path, &body.bytes) {
+            Ok(order) => self.control.obey(order).await,
+            Err(NoOrder::Refused(refused)) => Err(refused),
+            Err(NoOrder::Refusal(refusal)) => return refusal.into(),
         };
         match outcome {
             Ok(value) => answer(StatusCode::OK, JSON, format!("{value:#}\n")),

@@ -9,21 +9,24 @@
 
 mod control;
 mod metrics;
+mod order;
 mod page;
 mod report;
 mod socket;
 
-pub use control::{Control, Refused, serve_control};
+pub use control::{Control, serve_control};
+pub use order::{Order, Refused};
 pub use report::{Observe, Report};
 pub use socket::bind;
 
-use super::answer::{Answer, HTML, JSON, Refusal, answer, put, text};
+use super::answer::{Answer, JSON, Refusal, answer, put, text};
 use super::connection::{Service, Site};
+use super::html::html;
 use super::listener::{self, Accept};
 use super::registry::{Peer, Visit};
 use super::router;
 use crate::model::{JournalHealth, Limits, Tally};
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
 use std::future::Future;
@@ -128,11 +131,7 @@ impl<O: Observe> Pages<O> {
     }
 
     async fn page(&self) -> Result<Answer, Refusal> {
-        let page = page::render(&self.report().await?);
-        let mut answer = answer(StatusCode::OK, HTML, page);
-        put(&mut answer, CONTENT_SECURITY_POLICY, page::POLICY);
-        put(&mut answer, REFERRER_POLICY, "no-referrer");
-        Ok(answer)
+        Ok(html(StatusCode::OK, page::render(&self.report().await?)))
     }
 }
 

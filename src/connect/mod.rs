@@ -1,0 +1,259 @@
+//! Connecting companies: from the address at Intuit that a person opens to the stored tokens.
+//!
+//! A person's consent comes back as a redirect to the gateway, or is pasted. Either way it is taken
+//! once, only for a question that this process asked, and only for a few minutes; company and tokens
+//! are stored in one transaction. Called by the roof for the public listener, the admin page and the
+//! control socket. Not here: renewing tokens, which is the business of the company's own worker.
+//! Source: Intuit's page on OAuth 2.0, RFC 6749 section 4.1.
+
+mod pending;
+
+use crate::clock::Clock;
+use crate::journal::{self, Journal};
+use crate::model::{AppName, Company, RealmId, Secret, Standing, Timestamp, TokenSet};
+use crate::qbo::{App, Failure, Granted};
+use crate::vault::Vault;
+use crate::wire::quickbooks::redirect::{self, Redirect};
+use pending::Pending;
+pub use pending::Ticket;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What fills bytes from the system's randomness; an error means that there is none.
+pub type Randomness = fn(&mut [u8]) -> Result<(), ()>;
+
+/// Where companies are connected and disconnected.
+pub struct Desk {
+    apps: BTreeMap<AppName, App>,
+    vault: Arc<Vault>,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+    randomness: Randomness,
+    pending: Mutex<Pending>,
+}
+
+/// A consent that was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Begun {
+    /// The address at Intuit that a person has to open.
+    pub url: String,
+    /// By which the outcome can be asked for.
+    pub ticket: Ticket,
+}
+
+/// How a consent stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Nobody has come back yet.
+    Waiting,
+    /// The company is connected.
+    Connected(RealmId),
+    /// It was refused, or did not work out.
+    Refused(String),
+}
+
+/// Why a company was not connected or disconnected; a sentence for a person, without a secret.
+#[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// The configuration has no such app.
+    #[error("no app is named \"{0}\"; see [[app]] in the configuration")]
+    UnknownApp(String),
+    /// More than one app is configured.
+    #[error("say which app: {0}")]
+    WhichApp(String),
+    /// No app is configured.
+    #[error("no [[app]] is configured; add one with the keys of your app at Intuit")]
+    NoApp,
+    /// The company is not known.
+    #[error("company {0} is not connected")]
+    UnknownCompany(RealmId),
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    NoRandomness,
+    /// The address that came back is not one.
+    #[error("this is not the address that Intuit sent the browser to: {0}")]
+    Malformed(String),
+    /// Nobody asked for it, or too long ago, or it was used.
+    #[error(
+        "this answer belongs to no open question: each is good once and for {} minutes; begin again",
+        pending::LIFETIME.as_secs() / 60
+    )]
+    Unasked,
+    /// The person, or Intuit, said no.
+    #[error("Intuit says: {0}")]
+    Declined(String),
+    /// The code could not be exchanged.
+    #[error("the code was not exchanged: {0}")]
+    Exchange(String),
+    /// The journal could not keep it.
+    #[error("the connection was not stored: {0}; begin again")]
+    Store(String),
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk")
+            .field("apps", &self.apps.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// A desk for these apps.
+    pub fn new(
+        apps: BTreeMap<AppName, App>,
+        vault: Arc<Vault>,
+        journal: Journal,
+        clock: Arc<dyn Clock>,
+        randomness: Randomness,
+    ) -> Self {
+        Self {
+            apps,
+            vault,
+            journal,
+            clock,
+            randomness,
+            pending: Mutex::default(),
+        }
+    }
+
+    /// The names of the apps, in order.
+    pub fn apps(&self) -> Vec<AppName> {
+        self.apps.keys().cloned().collect()
+    }
+
+    /// Begins: the address to open, and the ticket to ask with. Without a name, the only app.
+    ///
+    /// # Errors
+    /// [`Error::UnknownApp`], [`Error::WhichApp`], [`Error::NoApp`] or [`Error::NoRandomness`].
+    pub fn begin(&self, app: Option<&str>) -> Result<Begun, Error> {
+        let (name, app) = self.chosen(app)?;
+        let mut state = [0; pending::STATE_BYTES];
+        (self.randomness)(&mut state).map_err(|()| Error::NoRandomness)?;
+        let (text, ticket) = self.pending().begin(name.clone(), state, self.clock.now());
+        Ok(Begun {
+            url: app.authorize_url(&text),
+            ticket,
+        })
+    }
+
+    /// How the consent of a ticket stands; `None` when nothing is known of it any more.
+    pub fn outcome(&self, ticket: &Ticket) -> Option<Outcome> {
+        self.pending().outcome(ticket, self.clock.now())
+    }
+
+    /// Takes what came back: the query of the redirect, or the whole address, pasted.
+    ///
+    /// # Errors
+    /// Everything else of [`Error`]. The question is used up whatever comes of it.
+    pub async fn complete(&self, address: &str) -> Result<RealmId, Error> {
+        let redirect = redirect::parse(address).map_err(Error::Malformed)?;
+        let taken = self.pending().take(&redirect.state, self.clock.now());
+        let (name, ticket) = taken.ok_or(Error::Unasked)?;
+        let connected = self.connect(&name, redirect).await;
+        let outcome = match &connected {
+            Ok(realm) => Outcome::Connected(realm.clone()),
+            Err(error) => Outcome::Refused(error.to_string()),
+        };
+        self.pending().settle(&ticket, outcome, self.clock.now());
+        connected
+    }
+
+    async fn connect(&self, name: &AppName, redirect: Redirect) -> Result<RealmId, Error> {
+        let (code, realm) = redirect.consent.map_err(Error::Declined)?;
+        let (_, app) = self.chosen(Some(name.as_str()))?;
+        let asked_at = self.clock.now();
+        let granted = app.exchange(&code).await;
+        let granted = granted.map_err(|failure| Error::Exchange(failure.to_string()))?;
+        let tokens = token_set(granted, asked_at);
+        let now = self.clock.now();
+        let company = Company {
+            realm: realm.clone(),
+            app: name.clone(),
+            environment: app.environment(),
+            connected_at: now,
+            standing: Standing::Connected,
+            standing_since: now,
+            access_expires_at: Some(tokens.access_expires_at),
+            refresh_expires_at: Some(tokens.refresh_expires_at),
+            hard_expires_at: tokens.hard_expires_at,
+        };
+        let sealed = self.vault.seal(realm.as_str(), &tokens);
+        let sealed = sealed.map_err(|error| Error::Store(error.to_string()))?;
+        let stored = self.journal.connect_company(company, sealed, now).await;
+        stored.map_err(|error| Error::Store(error.to_string()))?;
+        tracing::info!(%realm, app = %name, "company connected");
+        Ok(realm)
+    }
+
+    /// Ends a connection: the tokens are revoked at Intuit and forgotten here. Where Intuit cannot
+    /// be reached they are forgotten all the same, and the answer says so.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCompany`], [`Error::Store`].
+    pub async fn disconnect(&self, realm: &RealmId) -> Result<Option<String>, Error> {
+        let stored = |error: journal::Error| Error::Store(error.to_string());
+        let companies = self.journal.companies().await.map_err(stored)?;
+        let company = companies
+            .into_iter()
+            .find(|company| company.realm == *realm && company.standing != Standing::Disconnected)
+            .ok_or_else(|| Error::UnknownCompany(realm.clone()))?;
+        let sealed = self.journal.sealed_tokens(realm).await.map_err(stored)?;
+        let not_revoked = match self.revoke(&company, sealed.as_deref()).await {
+            Ok(()) => None,
+            Err(why) => Some(format!(
+                "forgotten here, but not revoked at Intuit ({why}); disconnect the app in QuickBooks too"
+            )),
+        };
+        let standing = Standing::Disconnected;
+        let now = self.clock.now();
+        let set = self.journal.set_standing(realm, standing, now).await;
+        set.map_err(stored)?;
+        tracing::info!(%realm, "company disconnected");
+        Ok(not_revoked)
+    }
+
+    async fn revoke(&self, company: &Company, sealed: Option<&[u8]>) -> Result<(), String> {
+        let app = self.apps.get(&company.app).ok_or("its app is gone")?;
+        let sealed = sealed.ok_or("there are no tokens")?;
+        let tokens = self.vault.unseal(company.realm.as_str(), sealed);
+        let refresh: Secret = tokens.map_err(|error| error.to_string())?.refresh;
+        let revoked = app.revoke(&refresh).await;
+        revoked.map_err(|failure: Failure| failure.to_string())
+    }
+
+    fn chosen(&self, name: Option<&str>) -> Result<(&AppName, &App), Error> {
+        let Some(name) = name else {
+            let mut apps = self.apps.iter();
+            let first = apps.next().ok_or(Error::NoApp)?;
+            return match apps.next() {
+                None => Ok(first),
+                Some(_) => Err(Error::WhichApp(self.names())),
+            };
+        };
+        let found = self.apps.iter().find(|(app, _)| app.as_str() == name);
+        found.ok_or_else(|| Error::UnknownApp(name.to_owned()))
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.apps.keys().map(AppName::as_str).collect();
+        names.join(", ")
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        // Nothing that holds it can panic half-way through a change.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tokens with their ends, counted from before they were asked for: never later than they are.
+fn token_set(granted: Granted, asked_at: Timestamp) -> TokenSet {
+    TokenSet {
+        access: granted.access,
+        access_expires_at: asked_at.plus(granted.access_for),
+        refresh: granted.refresh,
+        refresh_expires_at: asked_at.plus(granted.refresh_for),
+        hard_expires_at: granted.hard_for.map(|span| asked_at.plus(span)),
+    }
+}

@@ -1,0 +1,146 @@
+//! What the command line asks a running relay to do, and how that is written as a request.
+//!
+//! Pure; used by `control`.
+
+use super::super::answer::Refusal;
+use crate::model::{RealmId, SinkName};
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+/// A command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Send changes again: the filter as the command line wrote it.
+    Replay(Value),
+    /// Let a sink work again that was switched off.
+    Enable(SinkName),
+    /// Ask for a consent, for the app of this name or the only one.
+    Connect(Option<String>),
+    /// How the consent of this ticket stands.
+    Outcome(String),
+    /// Take an address that a person pasted.
+    Paste(String),
+    /// Tell the companies.
+    Companies,
+    /// End the connection of a company.
+    Disconnect(RealmId),
+}
+
+/// A command that was not carried out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The HTTP status that says so.
+    pub status: StatusCode,
+    /// Why, and what to do, in one sentence.
+    pub why: String,
+}
+
+/// Why a request is no order.
+pub(super) enum NoOrder {
+    /// Nothing is there, or not for this method.
+    Refusal(Refusal),
+    /// It is not written as it has to be.
+    Refused(Refused),
+}
+
+/// Reads a request. The body is JSON where there is one.
+pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Order, NoOrder> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let is_get = method == Method::GET;
+    let allow = |allowed| Err(NoOrder::Refusal(Refusal::NotAllowed(allowed)));
+    let order = match (parts.as_slice(), is_get) {
+        (["replay"], false) => Order::Replay(json(body)?),
+        (["sinks", name, "enable"], false) => {
+            let name = SinkName::new(*name);
+            Order::Enable(name.ok_or_else(|| nowhere("no sink can have this name"))?)
+        }
+        (["connect"], false) => Order::Connect(word(&json(body)?, "app")),
+        (["connect", "paste"], false) => {
+            let address = word(&json(body)?, "address");
+            Order::Paste(address.ok_or_else(|| bad("`address` is missing".into()))?)
+        }
+        (["companies", realm, "disconnect"], false) => {
+            let realm = RealmId::new(*realm);
+            Order::Disconnect(realm.ok_or_else(|| nowhere("no company can have this number"))?)
+        }
+        (["companies"], true) => Order::Companies,
+        (["connect", ticket], true) => Order::Outcome((*ticket).to_owned()),
+        (["replay" | "connect"] | ["sinks", _, "enable"] | ["companies", _, "disconnect"], true) => {
+            return allow("POST");
+        }
+        (["companies"] | ["connect", _], false) => return allow("GET"),
+        _ => return Err(NoOrder::Refusal(Refusal::NotFound)),
+    };
+    if !is_get && method != Method::POST {
+        return allow("POST");
+    }
+    Ok(order)
+}
+
+fn json(body: &[u8]) -> Result<Value, NoOrder> {
+    let why = |error| bad(format!("the request is not JSON: {error}"));
+    serde_json::from_slice(body).map_err(why)
+}
+
+fn word(object: &Value, key: &str) -> Option<String> {
+    object.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn bad(why: String) -> NoOrder {
+    let status = StatusCode::BAD_REQUEST;
+    NoOrder::Refused(Refused { status, why })
+}
+
+fn nowhere(why: &str) -> NoOrder {
+    let status = StatusCode::NOT_FOUND;
+    let why = why.to_owned();
+    NoOrder::Refused(Refused { status, why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::answer::Answer;
+    use super::*;
+
+    fn order(method: &str, path: &str, body: &str) -> Result<Order, u16> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        read(&method, path, body.as_bytes()).map_err(|no_order| match no_order {
+            NoOrder::Refusal(refusal) => Answer::from(refusal).status().as_u16(),
+            NoOrder::Refused(refused) => refused.status.as_u16(),
+        })
+    }
+
+    #[test]
+    fn every_order_has_its_request() {
+        let realm = RealmId::new("310687").unwrap();
+        for (method, path, body, expected) in [
+            ("POST", "/replay", "{}", Order::Replay(serde_json::json!({}))),
+            ("POST", "/sinks/erp/enable", "", Order::Enable(SinkName::new("erp").unwrap())),
+            ("POST", "/connect", "{}", Order::Connect(None)),
+            ("POST", "/connect", r#"{"app":"books"}"#, Order::Connect(Some("books".into()))),
+            ("POST", "/connect/paste", r#"{"address":"x"}"#, Order::Paste("x".into())),
+            ("GET", "/connect/a1", "", Order::Outcome("a1".into())),
+            ("GET", "/companies", "", Order::Companies),
+            ("POST", "/companies/310687/disconnect", "", Order::Disconnect(realm.clone())),
+        ] {
+            assert_eq!(order(method, path, body), Ok(expected), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_right_status() {
+        for (method, path, body, status) in [
+            ("GET", "/replay", "", 405),
+            ("PUT", "/replay", "{}", 405),
+            ("POST", "/replay", "{", 400),
+            ("POST", "/connect/paste", "{}", 400),
+            ("POST", "/companies", "", 405),
+            ("GET", "/companies/1/disconnect", "", 405),
+            ("POST", "/sinks/%/enable", "", 404),
+            ("GET", "/nothing", "", 404),
+            ("POST", "/", "", 404),
+        ] {
+            assert_eq!(order(method, path, body), Err(status), "{method} {path}");
+        }
+    }
+}
