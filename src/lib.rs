@@ -37,6 +37,7 @@ pub mod sink;
 pub mod tls;
 pub mod vault;
 
+pub mod connect;
 pub mod server;
 pub mod worker;
 

@@ -4,12 +4,14 @@
 //! The adapters do not know this module; the roof hands them their own settings.
 
 mod file;
+mod quickbooks;
 mod reader;
 mod sink;
 mod unit;
 
+pub use quickbooks::{AppConfig, QuickBooks, TokenKey};
 pub use reader::{Finding, Severity};
-pub use sink::{SinkConfig, Target};
+pub use sink::{Relay, SinkConfig, Target};
 
 use crate::model::{Limits, Secret, SinkName};
 use crate::wire::signature::Verifier;
@@ -49,6 +51,8 @@ pub struct Config {
     pub journal_keep: Duration,
     /// Where changes go.
     pub sinks: Vec<SinkConfig>,
+    /// The QuickBooks side.
+    pub quickbooks: QuickBooks,
     /// Address of the admin listener.
     pub admin: AdminAddress,
     /// The board whose lamp is used.
@@ -150,6 +154,8 @@ impl Config {
             .path
             .as_deref()
             .unwrap_or(Path::new(DEFAULT_JOURNAL));
+        let journal = reader.resolve(journal);
+        let quickbooks = quickbooks::assemble(file, &journal, reader);
         let (https, admin) = (https?, admin?);
         if https.port() != 0 && admin == AdminAddress::Tcp(https) {
             reader.missing(format!(
@@ -172,7 +178,7 @@ impl Config {
             paths,
             certificate: certificate?,
             verifiers,
-            journal: reader.resolve(journal),
+            journal,
             journal_bytes_max: bytes_max(&file.journal, reader),
             journal_keep: file
                 .journal
@@ -180,6 +186,7 @@ impl Config {
                 .as_ref()
                 .map_or(DEFAULT_KEEP, |keep| keep.get_ref().0),
             sinks,
+            quickbooks,
             admin,
             board,
             log,

@@ -8,8 +8,10 @@ use crate::qbo;
 use crate::server::consent;
 use crate::tls::client;
 use crate::wire::entity;
+use rustls::ClientConfig;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
 
@@ -48,8 +50,7 @@ pub enum TokenKey {
 
 /// Calls that Intuit's free tier allows in a month (Intuit's page on limits and throttles).
 const DEFAULT_CALLS_PER_MONTH: u64 = 500_000;
-const DEFAULT_MINOR_VERSION: u32 = 75;
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const LEAST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Intuit gives a request up after two minutes.
 const MOST_TIMEOUT: Duration = Duration::from_secs(120);
 const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
@@ -119,22 +120,21 @@ fn app(table: &table::App, reader: &mut Reader<'_>) -> Option<AppConfig> {
         reader.error(&table.client_id.span(), "client_id is empty");
     }
     check_redirect(&table.redirect_uri, environment, reader);
-    let trust = trust(table, reader)?;
-    let settings = qbo::Settings {
-        app: name?,
-        environment,
-        client_id: table.client_id.get_ref().trim().to_owned(),
-        client_secret: secret?,
-        redirect_uri: table.redirect_uri.get_ref().clone(),
-        endpoints: endpoints(table, environment),
-        minor_version: table
-            .minor_version
-            .as_ref()
-            .map_or(DEFAULT_MINOR_VERSION, |version| *version.get_ref()),
-        timeout: timeout(table, reader),
-        trust,
-        body_bytes_max: reader_bytes_max(),
-    };
+    let tls = tls(table, reader)?;
+    let client_id = table.client_id.get_ref().trim();
+    let redirect_uri = table.redirect_uri.get_ref().as_str();
+    let mut settings =
+        qbo::Settings::new(name?, environment, client_id, secret?, redirect_uri, tls);
+    settings.endpoints = endpoints(table, environment);
+    if let Some(version) = &table.minor_version {
+        settings.minor_version = *version.get_ref();
+    }
+    if let Some(timeout) = &table.timeout {
+        settings.timeout = timeout.get_ref().0;
+        if !(LEAST_TIMEOUT..=MOST_TIMEOUT).contains(&settings.timeout) {
+            reader.error(&timeout.span(), "timeout is between 1 s and 120 s");
+        }
+    }
     // Made once to see whether it can be made: a wrong address is a mistake of the file.
     if let Err(error) = qbo::App::new(settings.clone()) {
         reader.error(&table.name.span(), error.to_string());
@@ -182,13 +182,14 @@ fn check_redirect(uri: &Spanned<String>, environment: Environment, reader: &mut 
     }
 }
 
-fn trust(table: &table::App, reader: &mut Reader<'_>) -> Option<client::Trust> {
+fn tls(table: &table::App, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>> {
     let roots = match &table.ca_file {
         Some(path) => client::file_roots(&reader.resolve(path.get_ref())),
         None => client::system_roots(),
     };
     let span = table.ca_file.as_ref().map_or(table.name.span(), Spanned::span);
     roots
+        .and_then(|roots| client::client_config(roots, None))
         .inspect_err(|error| reader.error(&span, error.to_string()))
         .ok()
 }
@@ -208,17 +209,6 @@ fn endpoints(table: &table::App, environment: Environment) -> qbo::Endpoints {
         Environment::Sandbox => put(&mut endpoints.api_sandbox, &table.api_url),
     }
     endpoints
-}
-
-fn timeout(table: &table::App, reader: &mut Reader<'_>) -> Duration {
-    let Some(timeout) = &table.timeout else {
-        return DEFAULT_TIMEOUT;
-    };
-    let span = timeout.get_ref().0;
-    if !(Duration::from_secs(1)..=MOST_TIMEOUT).contains(&span) {
-        reader.error(&timeout.span(), "timeout is between 1 s and 120 s");
-    }
-    span
 }
 
 fn token_key(tokens: &table::Tokens, journal: &Path, reader: &mut Reader<'_>) -> TokenKey {

@@ -24,6 +24,22 @@ pub struct SinkConfig {
     pub target: Target,
     /// When a failed delivery is tried again, and when it is given up.
     pub schedule: Schedule,
+    /// Whether the whole record rides along once a change is reconciled.
+    pub record: bool,
+    /// When a change leaves.
+    pub relay: Relay,
+}
+
+/// When a change leaves for a sink.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Relay {
+    /// At once.
+    AtOnce,
+    /// When its company has been read again, and so long after its arrival at the latest.
+    WhenReconciled {
+        /// The longest wait.
+        within: Duration,
+    },
 }
 
 /// A kind of destination, with all that it may be told.
@@ -39,6 +55,8 @@ const DEFAULT_ROTATE_BYTES: u64 = 16 << 20;
 const DEFAULT_ROTATE_KEEP: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
 /// How long one write to a local file may take; a card that is collecting garbage needs seconds.
 const FILE_TIMEOUT: Duration = Duration::from_secs(20);
+const DEFAULT_RELAY_WITHIN: Duration = Duration::from_secs(30);
+const MOST_RELAY_WITHIN: Duration = Duration::from_secs(3_600);
 /// Shorter pauses would only make a sink that struggles struggle harder.
 const LEAST_DELAY: Duration = Duration::from_millis(100);
 
@@ -70,7 +88,33 @@ pub(super) fn assemble(table: &table::Sink, reader: &mut Reader<'_>) -> Option<S
         name: name?,
         target: target?,
         schedule,
+        record: table.record.as_ref().is_some_and(|flag| *flag.get_ref()),
+        relay: relay(table, reader),
     })
+}
+
+fn relay(table: &table::Sink, reader: &mut Reader<'_>) -> Relay {
+    let within = table.relay_within.as_ref();
+    let span = within.map_or(DEFAULT_RELAY_WITHIN, |within| within.get_ref().0);
+    if let Some(within) = within.filter(|_| span > MOST_RELAY_WITHIN) {
+        reader.error(&within.span(), "relay_within is at most 1 h");
+    }
+    let word = table.relay.as_ref().map(|relay| relay.get_ref().as_str());
+    match (word, &table.relay, within) {
+        (Some("when-reconciled"), ..) => Relay::WhenReconciled { within: span },
+        (Some("at-once") | None, _, Some(within)) => {
+            let why = "relay_within needs relay = \"when-reconciled\"";
+            reader.error(&within.span(), why);
+            Relay::AtOnce
+        }
+        (Some(other), Some(relay), _) if other != "at-once" => {
+            let why =
+                format!("relay = \"{other}\" is not known; use \"at-once\" or \"when-reconciled\"");
+            reader.error(&relay.span(), why);
+            Relay::AtOnce
+        }
+        _ => Relay::AtOnce,
+    }
 }
 
 fn format(table: &table::Sink, reader: &mut Reader<'_>) -> Format {

@@ -5,9 +5,9 @@ use super::connections;
 use crate::command::replay::form::Form;
 use crate::connect::Desk;
 use crate::journal::Journal;
-use crate::model::{Health, SinkName};
+use crate::model::{AppName, Company, Health, SinkName};
 use crate::rules;
-use crate::server::admin::{Control, Observe, Order, Refused, Report};
+use crate::server::admin::{Control, Observe, Order, Refused, Register, Report};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -33,6 +33,22 @@ impl Observe for Office {
             sentence: rules::health::sentence(&health, at),
             health,
         }
+    }
+}
+
+impl Register for Office {
+    async fn companies(&self) -> Result<Vec<Company>, String> {
+        let companies = self.journal.companies().await;
+        companies.map_err(|error| error.to_string())
+    }
+
+    fn apps(&self) -> Vec<AppName> {
+        self.desk.apps()
+    }
+
+    fn begin(&self, app: &str) -> Result<String, String> {
+        let begun = self.desk.begin(Some(app));
+        begun.map(|begun| begun.url).map_err(|error| error.to_string())
     }
 }
 

@@ -1,12 +1,13 @@
 //! The listeners for people and programs of the house: how the relay is, and a few commands.
 //!
 //! Two faces. The admin listener (loopback TCP, or a Unix socket) only tells: `/healthz`, `/readyz`,
-//! `/metrics`, `/status` and a page. The control socket, a Unix socket in the state directory that
+//! `/metrics`, `/status` and a page; and on `/companies` a person connects a QuickBooks company. The control socket, a Unix socket in the state directory that
 //! only the relay's own user and root can open, also takes commands. Not here: how the facts are
 //! gathered and what a command does; the roof says so through [`Observe`] and [`Control`]. Promises:
 //! the same deadlines and bounds as on the public listener; a web page of a foreign name cannot read
 //! anything by way of a browser on this machine.
 
+mod companies;
 mod control;
 mod metrics;
 mod order;
@@ -14,6 +15,7 @@ mod page;
 mod report;
 mod socket;
 
+pub use companies::Register;
 pub use control::{Control, serve_control};
 pub use order::{Order, Refused};
 pub use report::{Observe, Report};
@@ -36,7 +38,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
 
 /// Serves the admin pages over TCP until `shutdown` completes and open requests are answered.
-pub async fn serve_tcp<O: Observe>(
+pub async fn serve_tcp<O: Observe + Register>(
     listener: TcpListener,
     observer: Arc<O>,
     tally: Arc<Tally>,
@@ -53,7 +55,7 @@ pub async fn serve_tcp<O: Observe>(
 }
 
 /// The same over a Unix socket.
-pub async fn serve_unix<O: Observe>(
+pub async fn serve_unix<O: Observe + Register>(
     listener: UnixListener,
     observer: Arc<O>,
     tally: Arc<Tally>,
@@ -135,7 +137,7 @@ impl<O: Observe> Pages<O> {
     }
 }
 
-impl<O: Observe> Service for Pages<O> {
+impl<O: Observe + Register> Service for Pages<O> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
         if !request.body().is_end_stream() {
             visit.unread.store(true, Ordering::Relaxed);
@@ -151,6 +153,9 @@ impl<O: Observe> Service for Pages<O> {
                 ("/healthz" | "/readyz" | "/metrics" | "/status" | "/", false) => {
                     Err(Refusal::NotAllowed("GET, HEAD"))
                 }
+                (companies::PATH, true) => Ok(companies::list(&*self.observer).await),
+                (companies::PATH, false) => Err(Refusal::NotAllowed("GET, HEAD")),
+                (companies::CONNECT, _) => Ok(companies::connect(&*self.observer, &request)),
                 _ => Err(Refusal::NotFound),
             },
         };
