@@ -196,7 +196,7 @@ fn tls(table: &table::App, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>>
 
 fn endpoints(table: &table::App, environment: Environment) -> qbo::Endpoints {
     let mut endpoints = qbo::Endpoints::default();
-    let mut put = |place: &mut String, given: &Option<Spanned<String>>| {
+    let put = |place: &mut String, given: &Option<Spanned<String>>| {
         if let Some(given) = given {
             given.get_ref().trim_end_matches('/').clone_into(place);
         }

@@ -76,7 +76,7 @@ fn company(company: &Company) -> Value {
     })
 }
 
-fn refused(error: Error) -> Refused {
+pub(super) fn refused(error: Error) -> Refused {
     let status = match error {
         Error::UnknownApp(_) | Error::UnknownCompany(_) => StatusCode::NOT_FOUND,
         Error::NoRandomness | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -4,6 +4,7 @@
 //! requests in hand are answered, attempts in flight are settled, the journal is closed. A part that
 //! ends by itself ends the process (I11, I12): systemd starts it again, and recovery is one path.
 
+mod connections;
 mod office;
 mod parts;
 mod relay;

@@ -18,7 +18,8 @@ pub(super) struct Office {
     pub(super) health: watch::Receiver<Health>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) journal: Journal,
-    pub(super) desk: Arc<Desk>,
+    /// Where companies are connected, when an app is configured.
+    pub(super) desk: Option<Arc<Desk>>,
 }
 
 impl Observe for Office {
@@ -43,11 +44,12 @@ impl Register for Office {
     }
 
     fn apps(&self) -> Vec<AppName> {
-        self.desk.apps()
+        self.desk.as_ref().map(|desk| desk.apps()).unwrap_or_default()
     }
 
     fn begin(&self, app: &str) -> Result<String, String> {
-        let begun = self.desk.begin(Some(app));
+        let desk = self.desk().map_err(|refused| refused.why)?;
+        let begun = desk.begin(Some(app));
         begun.map(|begun| begun.url).map_err(|error| error.to_string())
     }
 }
@@ -57,16 +59,21 @@ impl Control for Office {
         match order {
             Order::Replay(request) => self.replay(request).await,
             Order::Enable(sink) => self.enable(&sink).await,
-            Order::Connect(app) => connections::begin(&self.desk, app.as_deref()),
-            Order::Outcome(ticket) => connections::outcome(&self.desk, ticket),
-            Order::Paste(address) => connections::paste(&self.desk, &address).await,
+            Order::Connect(app) => connections::begin(self.desk()?, app.as_deref()),
+            Order::Outcome(ticket) => connections::outcome(self.desk()?, ticket),
+            Order::Paste(address) => connections::paste(self.desk()?, &address).await,
             Order::Companies => connections::companies(&self.journal).await,
-            Order::Disconnect(realm) => connections::disconnect(&self.desk, &realm).await,
+            Order::Disconnect(realm) => connections::disconnect(self.desk()?, &realm).await,
         }
     }
 }
 
 impl Office {
+    fn desk(&self) -> Result<&Desk, Refused> {
+        let desk = self.desk.as_deref();
+        desk.ok_or_else(|| connections::refused(crate::connect::Error::NoApp))
+    }
+
     async fn replay(&self, request: Value) -> Result<Value, Refused> {
         let refused = |why: String| Refused {
             status: StatusCode::BAD_REQUEST,

@@ -1,13 +1,17 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use crate::config::{Certificate, Config, SinkConfig, Target};
+use crate::config::{Certificate, Config, SinkConfig, Target, TokenKey};
 use crate::journal::{self, Found, Journal};
-use crate::model::Timestamp;
+use crate::model::{AppName, Timestamp};
+use crate::qbo;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
 use crate::sink::{FileSink, HttpSink, Sink};
 use crate::tls::{self, Resolver};
+use crate::vault::Vault;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +45,41 @@ pub(super) fn server_config(
 
 pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Duration> {
     Some(resolver.current().facts.left(now))
+}
+
+/// What is needed to read companies.
+pub(super) struct Books {
+    pub(super) apps: BTreeMap<AppName, qbo::App>,
+    pub(super) vault: Arc<Vault>,
+}
+
+/// `None` where no app is configured.
+pub(super) fn books(config: &Config) -> Result<Option<Books>, Failure> {
+    if config.quickbooks.apps.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |error: String| Failure::Configuration(error);
+    let books = &config.quickbooks;
+    let mut apps = BTreeMap::new();
+    for app in &books.apps {
+        let made = qbo::App::new(app.settings.clone());
+        let made = made.map_err(|error| wrong(format!("app {}: {error}", app.settings.app)))?;
+        apps.insert(app.settings.app.clone(), made);
+    }
+    let vault = match &books.key {
+        TokenKey::Given(key) => Vault::from_key(key),
+        TokenKey::File(path) => Vault::open_or_make(path),
+    };
+    let vault = vault.map_err(|error| wrong(format!("[tokens] key: {error}")))?;
+    Ok(Some(Books {
+        apps,
+        vault: Arc::new(vault),
+    }))
+}
+
+/// Fills bytes from the system's randomness.
+pub(super) fn randomness(bytes: &mut [u8]) -> Result<(), ()> {
+    SystemRandom::new().fill(bytes).map_err(|_| ())
 }
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -5,6 +5,7 @@ use super::reloads::Reloads;
 use super::{Failure, control_socket, parts};
 use crate::clock::Clock;
 use crate::config::{AdminAddress, Config};
+use crate::connect::Desk;
 use crate::journal::Journal;
 use crate::model::{Health, Limits, Tally};
 use crate::server::webhook::Door;
@@ -52,6 +53,7 @@ struct Fronts {
     public: TcpListener,
     tls: Arc<rustls::ServerConfig>,
     door: Arc<Door<Journal>>,
+    consent: Option<Arc<Desk>>,
     control: UnixListener,
     admin: Admin,
     office: Arc<Office>,
@@ -83,6 +85,7 @@ impl Relay {
         let public = parts::listen(config.https).await?;
         let sinks = parts::sinks(&config, &[public.local_addr().unwrap_or(config.https)])?;
         let journal = parts::journal(&config, clock.now())?;
+        let books = parts::books(&config)?;
         let tally = Arc::new(Tally::default());
         let started = watch::Sender::new(false);
         let certificate = Arc::clone(&resolver);
@@ -94,7 +97,17 @@ impl Relay {
             news: Arc::default(),
         };
         let health = pulse.begin().await;
+        let desk = books.as_ref().map(|books| {
+            Arc::new(Desk::new(
+                books.apps.clone(),
+                Arc::clone(&books.vault),
+                journal.clone(),
+                Arc::clone(&clock),
+                parts::randomness,
+            ))
+        });
         let fronts = Fronts {
+            consent: desk.clone(),
             public,
             tls: parts::server_config(&resolver)?,
             door: Arc::new(Door {
@@ -114,6 +127,7 @@ impl Relay {
                 health: health.subscribe(),
                 clock: Arc::clone(&clock),
                 journal: journal.clone(),
+                desk,
             }),
             tally: Arc::clone(&tally),
             limits: config.limits,
@@ -225,9 +239,10 @@ impl Fronts {
     fn spawn(self, door: &watch::Sender<bool>, house: &watch::Sender<bool>) -> Parts {
         let mut parts = Parts::new();
         let (public, tls, deliveries) = (self.public, self.tls, self.door);
+        let consent = self.consent;
         let (limits, stop) = (self.limits.clone(), thrown(door));
         parts.spawn(async move {
-            public::serve(public, tls, deliveries, &limits, stop).await;
+            public::serve(public, tls, deliveries, consent, &limits, stop).await;
             Ok("the public listener")
         });
         let (control, office, tally) = (

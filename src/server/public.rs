@@ -1,32 +1,40 @@
-//! The public listener as the roof starts it: TLS, and deliveries.
+//! The public listener as the roof starts it: TLS, deliveries, and the way back from Intuit.
 
+use super::answer::Answer;
 use super::body::Budget;
-use super::connection::Site;
+use super::connection::{Service, Site};
+use super::consent::{self, Consent};
 use super::listener;
+use super::registry::Visit;
 use super::webhook::{Door, Keep, Webhook};
 use crate::model::Limits;
+use http::Request;
+use hyper::body::{Body as _, Incoming};
 use rustls::ServerConfig;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// Serves `door` on `listener` until `shutdown` completes; then nobody new is taken in, requests in
+/// Serves `door` on `listener`, and `consent` where companies can be connected, until `shutdown` completes; then nobody new is taken in, requests in
 /// hand are finished, and it returns, at the latest after `limits.body + limits.answer`. It does not
 /// return before.
-pub async fn serve<K: Keep>(
+pub async fn serve<K: Keep, C: Consent>(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     door: Arc<Door<K>>,
+    consent: Option<Arc<C>>,
     limits: &Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let tally = Arc::clone(&door.tally);
-    let service = Webhook {
+    let webhook = Webhook {
         door,
         limits: limits.clone(),
         budget: Budget::new(limits.bodies_bytes_max),
     };
+    let service = Front { webhook, consent };
     let site = Site {
         service,
         tls: Some(TlsAcceptor::from(tls)),
@@ -34,4 +42,24 @@ pub async fn serve<K: Keep>(
         tally,
     };
     listener::run(listener, site, shutdown).await;
+}
+
+/// What stands behind the public listener.
+struct Front<K, C> {
+    webhook: Webhook<K>,
+    consent: Option<Arc<C>>,
+}
+
+impl<K: Keep, C: Consent> Service for Front<K, C> {
+    async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
+        match &self.consent {
+            Some(consent) if request.uri().path() == consent::PATH => {
+                if !request.body().is_end_stream() {
+                    visit.unread.store(true, Ordering::Relaxed);
+                }
+                consent::answer(&**consent, &request).await
+            }
+            _ => self.webhook.answer(request, visit).await,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use crate::{Mishap, raw};
 use arc_swap::ArcSwap;
 use qbo_relay::clock::System;
 use qbo_relay::model::{Kept, Limits, Receipt, Secret, Seq, Tally};
+use qbo_relay::server::consent::Nobody;
 use qbo_relay::server::public;
 use qbo_relay::server::webhook::{Door, Keep, Unkept};
 use qbo_relay::tls;
@@ -76,6 +77,7 @@ async fn until_closed<K: Keep>(keep: K) -> Result<(), Mishap> {
         listener,
         tls::server_config(resolver)?,
         Arc::new(door),
+        None::<Arc<Nobody>>,
         &Limits::default(),
         closed,
     )

@@ -7,6 +7,7 @@
 //! for byte.
 
 mod kinds;
+pub mod redirect;
 mod request;
 
 pub use kinds::{KindFacts, Means, facts, kinds};

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use qbo_relay::clock;
 use qbo_relay::model::{Kept, Limits, Receipt, Secret, Seq, Tally, Timestamp};
+use qbo_relay::server::consent::Nobody;
 use qbo_relay::server::public;
 use qbo_relay::server::webhook::{Decoder, Door, Keep, Unkept};
 use qbo_relay::tls::{self, Resolver};
@@ -136,7 +137,7 @@ impl Gate {
                 // Also when the gate is dropped.
                 let _ = stopped.await;
             };
-            public::serve(listener, tls, Arc::new(door), &limits, shutdown).await;
+            public::serve(listener, tls, Arc::new(door), None::<Arc<Nobody>>, &limits, shutdown).await;
         });
         Self {
             address,
