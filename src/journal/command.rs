@@ -1,10 +1,14 @@
 //! What the writer is asked to do, and how it answers: only when the batch has met its fate.
 
+use super::company::Order;
 use super::error::Failure;
+use super::gaps::Opening;
 use super::incoming::Incoming;
 use super::retention::Tidied;
 use super::{Error, events};
-use crate::model::{Attempt, ChangeSeq, Delivery, Kept, Settlement, SinkName, Timestamp};
+use crate::model::{
+    Attempt, ChangeSeq, Delivery, Kept, Reading, Reconciled, Settlement, SinkName, Timestamp,
+};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Where an answer goes.
@@ -22,6 +26,12 @@ pub(super) enum Task {
     Enable(SinkName, Answer<()>),
     /// Remember an event.
     Note(events::Event, Answer<()>),
+    /// Change what is known of a company, or count its calls.
+    Company(Box<Order>, Answer<()>),
+    /// Take in what a look at a company brought.
+    Reconcile(Box<Reading>, Answer<Reconciled>),
+    /// Open a gap.
+    Gap(Opening, Answer<Option<i64>>),
     /// One step of retention; without a time, for want of room only.
     Tidy(Option<Timestamp>, Answer<Tidied>),
     /// Everything before this was asked; close the file.
@@ -67,7 +77,9 @@ pub(super) fn refusal(task: Task) -> Promise {
     match task {
         Task::Append(_, answer) => of(answer),
         Task::Settle(_, answer) | Task::Enable(_, answer) | Task::Note(_, answer) => of(answer),
-        Task::Close(answer) => of(answer),
+        Task::Close(answer) | Task::Company(_, answer) => of(answer),
+        Task::Reconcile(_, answer) => of(answer),
+        Task::Gap(_, answer) => of(answer),
         Task::Replay(_, _, answer) => of(answer),
         Task::Tidy(_, answer) => of(answer),
     }

@@ -39,6 +39,9 @@ pub enum Error {
     /// No sink of that name is configured.
     #[error("no sink named {0} is configured")]
     UnknownSink(String),
+    /// The company was never connected, or an operator has disconnected it.
+    #[error("company {0} is not connected")]
+    NotConnected(String),
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,

@@ -33,9 +33,12 @@
 
 mod append;
 mod command;
+mod companies;
+mod company;
 mod error;
 mod events;
 mod export;
+mod gaps;
 mod incoming;
 pub mod inspect;
 mod known;
@@ -43,6 +46,7 @@ mod listing;
 mod migrate;
 mod open;
 mod reader;
+mod reconcile;
 mod replay;
 mod retention;
 mod room;
@@ -52,6 +56,7 @@ mod shared;
 mod sinks;
 mod touched;
 mod verify;
+mod watermarks;
 mod writer;
 
 pub use error::Error;
@@ -96,6 +101,9 @@ pub struct Settings {
     /// The configured sinks. A new one gets the changes from now on; one that was configured
     /// before goes on where it stood.
     pub sinks: Vec<SinkName>,
+    /// Whether the record that was read for a notified change is kept with it, because some sink
+    /// wants it.
+    pub keep_records: bool,
     /// Bounds of queue, batch and reads.
     pub limits: Limits,
 }
@@ -109,6 +117,11 @@ pub struct Ask {
     pub one_receipt: bool,
     /// The body of that receipt too.
     pub body: bool,
+    /// The record of each change too, where it is known.
+    pub record: bool,
+    /// Of a connected company only what is reconciled, or was received at or before this instant;
+    /// `None`: everything at once.
+    pub reconciled_only: Option<Timestamp>,
 }
 
 /// A handle on the open journal; all of them are equal.
@@ -125,6 +138,7 @@ struct Inner {
     bytes_max: u64,
     found: Found,
     damaged: Vec<PathBuf>,
+    last_alive: Option<Timestamp>,
 }
 
 impl Journal {
@@ -144,6 +158,7 @@ impl Journal {
         }
         let (prepared, known) = ready.map_err(|error| unusable(&error))?;
         let sinks = Arc::new(prepared.sinks);
+        let last_alive = prepared.last_alive;
         let shared = Arc::new(Shared::new(prepared.last_receipt_at));
         let (bytes_max, limits, path) = (
             settings.bytes_max,
@@ -177,6 +192,7 @@ impl Journal {
             bytes_max,
             found: opened.found,
             damaged: open::damaged(&path),
+            last_alive,
         })))
     }
 

@@ -160,6 +160,7 @@ pub(super) fn lane_view(
         disabled,
         state,
         head,
+        held_since: None,
         body,
         replay,
     })

@@ -25,6 +25,7 @@ CREATE TABLE company (
                         CHECK (standing IN ('connected', 'needs_authorization', 'disconnected')),
     standing_since      INTEGER NOT NULL,
     standing_why        TEXT,
+    told_from           INTEGER NOT NULL,  -- changes are told from here on: first connected
     tokens              BLOB,
     access_expires_at   INTEGER,
     refresh_expires_at  INTEGER,
@@ -42,15 +43,18 @@ CREATE TABLE watermark (
     PRIMARY KEY (realm, kind)
 ) STRICT, WITHOUT ROWID;
 
--- The last state of each record that was read: what is read again is known by it, and what is
--- missing from a complete list was deleted.
+-- The last state of each record that was read, and deletions that were notified: what is read again
+-- is known by it, and what is missing from a complete list was deleted.
 CREATE TABLE record (
     realm       INTEGER NOT NULL,
-    kind        TEXT NOT NULL,
+    kind        TEXT NOT NULL COLLATE NOCASE,
     id          TEXT NOT NULL,
     sync_token  TEXT,
     updated_at  INTEGER,
-    deleted     INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+    voided      INTEGER NOT NULL CHECK (voided IN (0, 1)),
+    deleted_at  INTEGER,           -- when it was deleted, or was found to be
+    absent      INTEGER NOT NULL CHECK (absent IN (0, 1)),  -- so found by a complete list
+    listed      INTEGER NOT NULL CHECK (listed IN (0, 1)),  -- it was in one
     PRIMARY KEY (realm, kind, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -64,13 +68,14 @@ CREATE TABLE gap (
     closed_at  INTEGER
 ) STRICT;
 
--- Which companies a gap has been reconciled for, and what came of it.
+-- The companies that a gap concerns, whether they have gone through it, and what came of it.
 CREATE TABLE gap_company (
     gap      INTEGER NOT NULL REFERENCES gap (id),
     realm    INTEGER NOT NULL,
-    late     INTEGER NOT NULL,
-    found    INTEGER NOT NULL,
-    missing  INTEGER NOT NULL,
+    done_at  INTEGER,
+    late     INTEGER NOT NULL DEFAULT 0,
+    found    INTEGER NOT NULL DEFAULT 0,
+    missing  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (gap, realm)
 ) STRICT, WITHOUT ROWID;
 

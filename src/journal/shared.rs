@@ -3,9 +3,9 @@
 //! Waking carries no data: it says "look again", and what there is to do stands in the tables. A
 //! wake-up that gets lost costs time, never a change.
 
-use super::Error;
-use crate::model::{JournalHealth, RealmId, Timestamp};
-use std::collections::HashMap;
+use super::{Error, watermarks};
+use crate::model::{JournalHealth, RealmId, Timestamp, Watermark};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -22,6 +22,8 @@ pub(super) struct Shared {
     last_receipt_at: AtomicI64,
     realms: Mutex<HashMap<RealmId, watch::Sender<u64>>>,
     companies: watch::Sender<u64>,
+    /// Watermarks of this run: never behind what is written, and often ahead of it.
+    ahead: Mutex<HashMap<RealmId, BTreeMap<String, Watermark>>>,
 }
 
 /// Latches the journal as broken when it is dropped: the writer's thread ended by a panic.
@@ -37,6 +39,7 @@ impl Shared {
             last_receipt_at: AtomicI64::new(last_receipt_at.map_or(NEVER, Timestamp::as_ms)),
             realms: Mutex::new(HashMap::new()),
             companies: watch::Sender::new(0),
+            ahead: Mutex::default(),
         }
     }
 
@@ -91,6 +94,23 @@ impl Shared {
     pub(super) fn last_receipt_at(&self) -> Option<Timestamp> {
         let at = self.last_receipt_at.load(Ordering::Relaxed);
         (at != NEVER).then(|| Timestamp::from_ms(at))
+    }
+
+    /// A kind of record has been read further.
+    pub(super) fn run_ahead(&self, realm: &RealmId, kind: String, to: Watermark) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let kinds = ahead.entry(realm.clone()).or_default();
+        let known = kinds.entry(kind).or_insert(to);
+        *known = watermarks::moved(*known, to);
+    }
+
+    /// Brings what is written about a company to what is known.
+    pub(super) fn catch_up(&self, realm: &RealmId, written: &mut BTreeMap<String, Watermark>) {
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        for (kind, to) in ahead.get(realm).into_iter().flatten() {
+            let known = written.entry(kind.clone()).or_insert(*to);
+            *known = watermarks::moved(*known, *to);
+        }
     }
 
     pub(super) fn subscribe(&self, realm: &RealmId) -> watch::Receiver<u64> {

@@ -12,7 +12,15 @@ pub(super) struct Prepared {
     pub sinks: HashMap<SinkName, i64>,
     /// When the last receipt arrived.
     pub last_receipt_at: Option<Timestamp>,
+    /// The latest instant that the tables know of.
+    pub last_alive: Option<Timestamp>,
 }
+
+/// The latest instant beside that of the last receipt: what was delivered, read and written down.
+const LAST_ALIVE: &str = "SELECT max(at) FROM (SELECT max(at) AS at FROM event \
+    UNION ALL SELECT max(delivered_at) FROM lane UNION ALL SELECT max(died_at) FROM dead \
+    UNION ALL SELECT max(requested_at) FROM replay UNION ALL SELECT max(polled_at) FROM watermark \
+    UNION ALL SELECT max(swept_at) FROM company UNION ALL SELECT max(done_at) FROM gap_company)";
 
 /// Enters the configured sinks into their table; writes nothing where nothing changed, so that a
 /// full disk does not keep a relay from starting. A new sink stands behind everything there is; one
@@ -66,10 +74,12 @@ pub(super) fn register(
         )
         .optional()?
         .flatten();
+    let last_alive: Option<i64> = transaction.query_row(LAST_ALIVE, (), |row| row.get(0))?;
     transaction.commit()?;
     Ok(Prepared {
         sinks,
         last_receipt_at: last.map(Timestamp::from_ms),
+        last_alive: last_alive.max(last).map(Timestamp::from_ms),
     })
 }
 

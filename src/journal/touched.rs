@@ -1,6 +1,6 @@
 //! What a batch touched, gathered while it runs: whom to wake, and the latest time it mentioned.
 
-use crate::model::{RealmId, Timestamp};
+use crate::model::{RealmId, Timestamp, Watermark};
 
 /// What a batch touched: whom to wake, and the latest time that was mentioned.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(super) struct Touched {
     pub settled: bool,
     latest: Timestamp,
     pub arrived: Option<Timestamp>,
+    /// How far kinds of companies were read.
+    pub read: Vec<(RealmId, String, Watermark)>,
 }
 
 impl Touched {
@@ -23,6 +25,7 @@ impl Touched {
             settled: false,
             latest: now,
             arrived: None,
+            read: Vec::new(),
         }
     }
 

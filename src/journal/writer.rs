@@ -6,10 +6,13 @@
 
 use super::append::{self, Numbers};
 use super::command::{Answer, Command, Promise, Task, promise, refusal};
+use super::company::{self, Order};
 use super::error::Failure;
 use super::events;
+use super::gaps;
 use super::incoming::Incoming;
 use super::known::Known;
+use super::reconcile;
 use super::replay;
 use super::retention::{self, Sweep, Tidied};
 use super::room::Room;
@@ -18,7 +21,8 @@ use super::shared::Shared;
 use super::touched::Touched;
 use super::{Error, Settings};
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Settlement, SinkName, Timestamp,
+    Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Reading, Reconciled, Settlement, SinkName,
+    Timestamp,
 };
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
@@ -136,6 +140,7 @@ impl Writer {
     fn gather(&self, first: Command, queue: &Receiver<Command>) -> Vec<Task> {
         let bytes_of = |task: &Task| match task {
             Task::Append(incoming, _) => incoming.bytes(),
+            Task::Reconcile(reading, _) => reconcile::bytes(reading),
             _ => 0,
         };
         let mut bytes = bytes_of(&first.task);
@@ -219,6 +224,9 @@ impl Writer {
         if let Some(at) = self.touched.arrived {
             self.shared.arrived(at);
         }
+        for (realm, kind, to) in self.touched.read.drain(..) {
+            self.shared.run_ahead(&realm, kind, to);
+        }
         Ok(())
     }
 
@@ -256,6 +264,12 @@ impl Writer {
             Task::Note(event, answer) => {
                 let noted = events::insert(&self.connection, event.at, &event.kind, &event.text);
                 promise(answer, noted.map_err(Failure::from))
+            }
+            Task::Company(order, answer) => promise(answer, self.carry_out(&order)),
+            Task::Reconcile(reading, answer) => promise(answer, self.reconcile(&reading)),
+            Task::Gap(opening, answer) => {
+                let opened = gaps::open(&self.connection, &mut self.touched, &opening);
+                promise(answer, opened.map_err(Failure::from))
             }
             Task::Tidy(now, answer) => promise(answer, self.tidy(now)),
             Task::Close(_) => (Box::new(|_| ()), Ok(())),
@@ -313,6 +327,22 @@ impl Writer {
             sink,
             name,
         )?)
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), Failure> {
+        company::carry_out(&self.connection, &mut self.touched, order)
+    }
+
+    fn reconcile(&mut self, reading: &Reading) -> Result<Reconciled, Failure> {
+        let desk = reconcile::Desk {
+            connection: &self.connection,
+            known: &mut self.known,
+            numbers: &mut self.numbers,
+            touched: &mut self.touched,
+            room: &mut self.room,
+            keep_records: self.settings.keep_records,
+        };
+        reconcile::reconcile(desk, reading)
     }
 
     fn tidy(&mut self, now: Option<Timestamp>) -> Result<Tidied, Failure> {

@@ -1,6 +1,7 @@
 //! A QuickBooks company that the relay may read: by whose leave, and how far it has been read.
 
 use super::{EntityRef, EventTime, Operation, Origin, RealmId, Secret, Timestamp};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Name of an app at Intuit as the configuration has it: 1 to 64 letters, digits, `-`, `_` and `.`.
@@ -67,6 +68,17 @@ pub struct TokenSet {
     pub refresh_expires_at: Timestamp,
     /// The end that no refresh moves: five years after the consent, where Intuit told it.
     pub hard_expires_at: Option<Timestamp>,
+}
+
+/// When a set of tokens ends; what is stored beside the sealed tokens, in the clear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// End of the access token.
+    pub access: Timestamp,
+    /// End of the refresh token when it is not used.
+    pub refresh: Timestamp,
+    /// The end that no refresh moves, where Intuit told it.
+    pub hard: Option<Timestamp>,
 }
 
 /// Whether the relay may read a company.
@@ -172,6 +184,48 @@ pub struct Gap {
     pub cause: String,
 }
 
+/// What came of a gap so far, over all companies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GapReport {
+    /// The gap.
+    pub gap: Gap,
+    /// When the last company had gone through it; `None` while one has yet to.
+    pub closed_at: Option<Timestamp>,
+    /// Changes of that span that were notified after all, after the gap had been opened.
+    pub late: u64,
+    /// Changes of that span that only a reading told.
+    pub found: u64,
+    /// Changes that are known to be out of reach.
+    pub missing: u64,
+}
+
+/// What the journal knows of a company that is to be read: what the next step follows from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CompanyView {
+    /// The company.
+    pub company: Company,
+    /// Everything that changed from here on is told: when the company was connected for the first
+    /// time. A kind without a watermark has been read up to here.
+    pub told_from: Timestamp,
+    /// Notified changes that are not reconciled yet, oldest first; at most [`Self::NOTIFIED_MAX`].
+    pub notified: Vec<Notified>,
+    /// The newest number of the company's order.
+    pub newest: u64,
+    /// All notified changes up to this number are reconciled.
+    pub reconciled: u64,
+    /// How far each kind has been read, those that were read at all.
+    pub watermarks: BTreeMap<String, Watermark>,
+    /// When everything was looked at last.
+    pub swept_at: Option<Timestamp>,
+    /// The oldest gap that this company has not gone through.
+    pub gap: Option<Gap>,
+}
+
+impl CompanyView {
+    /// How many notified changes a view holds at most.
+    pub const NOTIFIED_MAX: usize = 500;
+}
+
 /// Why a company was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
@@ -213,8 +267,9 @@ pub struct Reading {
     pub at: Timestamp,
     /// What was found, in order of `LastUpdatedTime`.
     pub records: Vec<Record>,
-    /// Kinds of which `records` holds every one there is: those known before and missing now were
-    /// deleted.
+    /// Kinds of which `records` holds every one there is, beyond doubt: those known before and
+    /// missing now were deleted. A record of which only the id was asked has neither `sync_token`
+    /// nor `updated.at`, and an empty `body`.
     pub complete: Vec<String>,
     /// How far each kind has been read now, by QuickBooks's clock less an overlap.
     pub watermarks: Vec<(String, Timestamp)>,

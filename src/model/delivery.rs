@@ -141,8 +141,12 @@ pub struct LaneView {
     pub disabled: bool,
     /// How the live head fared so far.
     pub state: LaneState,
-    /// The next undelivered changes in order; empty when everything is delivered.
+    /// The next undelivered changes in order; empty when everything is delivered, or when the next
+    /// one is held back.
     pub head: Vec<Change>,
+    /// When the change behind `head` was received, where it is held back because it is not
+    /// reconciled yet.
+    pub held_since: Option<Timestamp>,
     /// The body of the receipt of `head`, where it was asked for.
     pub body: Option<Bytes>,
     /// A replay that was asked for and is not done.

@@ -18,8 +18,8 @@ pub mod time;
 
 pub use change::Change;
 pub use company::{
-    AppName, Company, Environment, Gap, Notified, Purpose, Reading, Reconciled, Record,
-    RecordState, Standing, TokenSet, Watermark,
+    AppName, Company, CompanyView, Ends, Environment, Gap, GapReport, Notified, Purpose, Reading,
+    Reconciled, Record, RecordState, Standing, TokenSet, Watermark,
 };
 pub use delivery::{
     Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,

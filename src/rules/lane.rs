@@ -151,6 +151,7 @@ mod tests {
             disabled: false,
             state: live,
             head: head.iter().copied().map(change).collect(),
+            held_since: None,
             body: Some("live".into()),
             replay: replay.map(|state| ReplayHead {
                 id: 7,

@@ -3,6 +3,7 @@
 //! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
 pub mod dedupe;
+pub mod gap;
 pub mod health;
 pub mod lane;
 pub mod led;

@@ -125,6 +125,7 @@ pub(crate) fn journal_settings(config: &Config) -> journal::Settings {
         bytes_max: config.journal_bytes_max,
         keep: config.journal_keep,
         sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        keep_records: true,
         limits: config.limits.clone(),
     }
 }

@@ -89,6 +89,8 @@ impl Runner {
             max: appetite.max,
             one_receipt: appetite.one_receipt,
             body: appetite.body,
+            record: true,
+            reconciled_only: None,
         };
         let view = match common.journal.lane_view(&self.lane, ask).await {
             Ok(view) => view,
@@ -200,6 +202,7 @@ pub(super) fn pointless(error: Error) -> Result<(), Error> {
         | Error::Foreign(_)
         | Error::Unusable(_)
         | Error::UnknownSink(_)
+        | Error::NotConnected(_)
         | Error::Closed => Err(error),
     }
 }

@@ -18,6 +18,8 @@ pub(super) const ONE: Ask = Ask {
     max: 1,
     one_receipt: true,
     body: true,
+    record: false,
+    reconciled_only: None,
 };
 
 /// Several changes, without a body.
@@ -25,6 +27,8 @@ pub(super) const MANY: Ask = Ask {
     max: 1000,
     one_receipt: false,
     body: false,
+    record: true,
+    reconciled_only: None,
 };
 
 pub(super) fn settings(directory: &Path) -> Settings {
@@ -33,6 +37,7 @@ pub(super) fn settings(directory: &Path) -> Settings {
         bytes_max: 256 << 20,
         keep: Duration::from_secs(30 * 86_400),
         sinks: vec![sink("erp")],
+        keep_records: true,
         limits: Limits::default(),
     }
 }
