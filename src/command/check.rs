@@ -3,14 +3,20 @@
 use super::credentials;
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
-use crate::config::{AdminAddress, Certificate, Config, Finding, Severity, SinkConfig, Target};
+use crate::config::{
+    AdminAddress, AppConfig, Certificate, Config, Finding, QuickBooks, Severity, SinkConfig, Target,
+    TokenKey,
+};
 use crate::journal;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
+use crate::vault::Vault;
+use crate::wire::entity;
 use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// Runs the command.
 pub fn command(args: &ConfigArgs) -> Exit {
@@ -25,6 +31,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.extend(verifiers(config));
         findings.extend(store(config));
         findings.extend(config.sinks.iter().map(sink));
+        findings.extend(books(&config.quickbooks));
         findings.push(note(&"[led]", &format_args!("board \"{}\"", config.board)));
     }
     findings.sort_by_key(|finding| finding.severity);
@@ -148,6 +155,49 @@ fn folder(journal: &Path) -> Option<Finding> {
         let text = "other users can look into the journal's folder; chmod 700 it (the journal's files are private all the same)";
         Finding::new(Severity::Warning, place, text)
     })
+}
+
+/// The QuickBooks side, where an app is configured.
+fn books(books: &QuickBooks) -> Vec<Finding> {
+    let app = |app: &AppConfig| {
+        let settings = &app.settings;
+        let budget = app.calls_per_month.map_or_else(
+            || "no budget of calls".to_owned(),
+            |calls| format!("{calls} calls a month"),
+        );
+        note(
+            &format_args!("[[app]] {}", settings.app),
+            &format_args!(
+                "{}, comes back to {}, {budget}",
+                settings.environment.as_str(),
+                settings.redirect_uri
+            ),
+        )
+    };
+    let mut findings: Vec<Finding> = books.apps.iter().map(app).collect();
+    if findings.is_empty() {
+        return findings;
+    }
+    let key = match &books.key {
+        TokenKey::Given(key) => Vault::from_key(key).map(|_| "was given".to_owned()),
+        TokenKey::File(path) if path.exists() => {
+            Vault::open_or_make(path).map(|_| format!("in {}", path.display()))
+        }
+        TokenKey::File(path) => Ok(format!("will be made in {} at the start", path.display())),
+    };
+    findings.push(match key {
+        Ok(text) => note(&"[tokens]", &format_args!("the key {text}")),
+        Err(error) => Finding::new(Severity::Error, "[tokens]", format!("key: {error}")),
+    });
+    if !books.polls.is_empty() {
+        let poll = |(kind, interval): (&String, &Duration)| {
+            let minutes = interval.as_secs() / 60;
+            format!("{} every {minutes} min", entity::resource(kind))
+        };
+        let polls: Vec<String> = books.polls.iter().map(poll).collect();
+        findings.push(note(&"[poll]", &polls.join(", ")));
+    }
+    findings
 }
 
 fn sink(sink: &SinkConfig) -> Finding {

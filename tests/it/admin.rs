@@ -3,8 +3,10 @@
 use crate::support::client::{Answer, PATIENCE, read_answer, read_to_close};
 use crate::support::gate::quick;
 use http::StatusCode;
-use qbo_relay::model::{Condition, Health, JournalHealth, Limits, SinkName, Tally, Timestamp};
-use qbo_relay::server::admin::{self, Control, Observe, Refused, Report};
+use qbo_relay::model::{
+    AppName, Company, Condition, Health, JournalHealth, Limits, Tally, Timestamp,
+};
+use qbo_relay::server::admin::{self, Control, Observe, Order, Refused, Register, Report};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -46,19 +48,30 @@ impl Observe for House {
     }
 }
 
-impl Control for House {
-    async fn replay(&self, request: Value) -> Result<Value, Refused> {
-        Ok(json!({ "asked": request }))
+impl Register for House {
+    async fn companies(&self) -> Result<Vec<Company>, String> {
+        Ok(Vec::new())
     }
 
-    async fn enable(&self, sink: SinkName) -> Result<Value, Refused> {
-        if sink.as_str() == "erp" {
-            return Ok(json!({ "enabled": "erp" }));
+    fn apps(&self) -> Vec<AppName> {
+        vec![AppName::new("books").unwrap()]
+    }
+
+    fn begin(&self, app: &str) -> Result<String, String> {
+        Err(format!("no app {app}"))
+    }
+}
+
+impl Control for House {
+    async fn obey(&self, order: Order) -> Result<Value, Refused> {
+        match order {
+            Order::Replay(request) => Ok(json!({ "asked": request })),
+            Order::Enable(sink) if sink.as_str() == "erp" => Ok(json!({ "enabled": "erp" })),
+            other => Err(Refused {
+                status: StatusCode::NOT_FOUND,
+                why: format!("no {other:?}"),
+            }),
         }
-        Err(Refused {
-            status: StatusCode::NOT_FOUND,
-            why: format!("no sink {sink}"),
-        })
     }
 }
 
@@ -210,7 +223,7 @@ async fn commands_are_taken_on_the_control_socket() {
     );
     let unknown = command(&socket, "POST", "/sinks/crm/enable", "").await;
     assert_eq!(unknown.status, 404);
-    assert!(unknown.body.contains("no sink crm"));
+    assert!(unknown.body.contains("crm"));
     assert_eq!(
         command(&socket, "POST", "/sinks/a%20b/enable", "")
             .await
