@@ -37,7 +37,11 @@ pub(super) fn order(
     path: &str,
     body: &Value,
 ) -> Result<Value, Exit> {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     let asked = super::block_on(ask(socket, method, path, body.into_bytes()));
     let (status, answer) = match asked {
         Ok(Ok(answered)) => answered,

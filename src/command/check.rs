@@ -4,8 +4,8 @@ use super::credentials;
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
 use crate::config::{
-    AdminAddress, AppConfig, Certificate, Config, Finding, QuickBooks, Severity, SinkConfig, Target,
-    TokenKey,
+    AdminAddress, AppConfig, Certificate, Config, Finding, QuickBooks, Severity, SinkConfig,
+    Target, TokenKey,
 };
 use crate::journal;
 use crate::rules::health::CERTIFICATE_NEAR;

@@ -45,7 +45,10 @@ pub fn disconnect(options: &DisconnectOptions) -> Exit {
         Err(exit) => return exit,
     };
     match done.get("warning").and_then(Value::as_str) {
-        Some(warning) => say(format_args!("{} {warning}", tinted(Tint::Yellow, "disconnected,"))),
+        Some(warning) => say(format_args!(
+            "{} {warning}",
+            tinted(Tint::Yellow, "disconnected,")
+        )),
         None => say(tinted(Tint::Green, "disconnected, and revoked at Intuit")),
     }
     Exit::Success

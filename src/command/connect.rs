@@ -49,9 +49,14 @@ fn begin(socket: &Path, options: &Options) -> Result<(), Exit> {
     let begun = ask::order(socket, Method::POST, "/connect", &body)?;
     say("Open this address in a browser and sign in to the QuickBooks company:");
     say("");
-    say(format_args!("  {}", tinted(Tint::Bold, word(&begun, "url"))));
+    say(format_args!(
+        "  {}",
+        tinted(Tint::Bold, word(&begun, "url"))
+    ));
     say("");
-    say("It is good for ten minutes, once. If the browser cannot come back to the gateway, copy the");
+    say(
+        "It is good for ten minutes, once. If the browser cannot come back to the gateway, copy the",
+    );
     say("address that it was sent to, and run: qbo-relay connect --paste 'ADDRESS'");
     if options.no_wait {
         return Ok(());

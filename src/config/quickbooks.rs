@@ -59,15 +59,13 @@ const DEFAULT_SWEEP_AT: Duration = Duration::from_secs(2 * 3_600 + 30 * 60);
 const DEFAULT_POLL: Duration = Duration::from_secs(15 * 60);
 const LEAST_POLL: Duration = Duration::from_secs(60);
 
-pub(super) fn assemble(
-    file: &table::File,
-    journal: &Path,
-    reader: &mut Reader<'_>,
-) -> QuickBooks {
+pub(super) fn assemble(file: &table::File, journal: &Path, reader: &mut Reader<'_>) -> QuickBooks {
     let apps = apps(&file.app, reader);
     let polls = polls(&file.poll, reader);
-    if let (true, Some(first)) = (file.app.is_empty(), file.poll.resources.iter().flatten().next())
-    {
+    if let (true, Some(first)) = (
+        file.app.is_empty(),
+        file.poll.resources.iter().flatten().next(),
+    ) {
         reader.error(
             &first.span(),
             "[poll] needs an [[app]]: without one there is nobody to ask",
@@ -187,7 +185,10 @@ fn tls(table: &table::App, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>>
         Some(path) => client::file_roots(&reader.resolve(path.get_ref())),
         None => client::system_roots(),
     };
-    let span = table.ca_file.as_ref().map_or(table.name.span(), Spanned::span);
+    let span = table
+        .ca_file
+        .as_ref()
+        .map_or(table.name.span(), Spanned::span);
     roots
         .and_then(|roots| client::client_config(roots, None))
         .inspect_err(|error| reader.error(&span, error.to_string()))

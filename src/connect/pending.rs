@@ -78,7 +78,10 @@ impl Pending {
     pub(super) fn take(&mut self, state: &str, now: Timestamp) -> Option<(AppName, Ticket)> {
         self.forget(now);
         let ticket = ticket(state);
-        let question = self.0.iter_mut().find(|question| question.ticket == ticket)?;
+        let question = self
+            .0
+            .iter_mut()
+            .find(|question| question.ticket == ticket)?;
         if question.taken {
             return None;
         }
@@ -88,7 +91,11 @@ impl Pending {
 
     /// Remembers what came of a question.
     pub(super) fn settle(&mut self, ticket: &Ticket, outcome: Outcome, now: Timestamp) {
-        if let Some(question) = self.0.iter_mut().find(|question| question.ticket == *ticket) {
+        if let Some(question) = self
+            .0
+            .iter_mut()
+            .find(|question| question.ticket == *ticket)
+        {
             question.outcome = outcome;
             question.at = now;
         }

@@ -6,6 +6,7 @@
 
 use super::retry::Schedule;
 use crate::model::{Delivery, Lane, LaneState, LaneView, Manner, Timestamp};
+use std::time::Duration;
 
 /// The next thing a lane does.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,8 +26,14 @@ pub enum Step {
 }
 
 /// Decides it. A due replay goes first, one change at a time; then the live head when it is due. A
-/// sink that was switched off rests.
-pub fn step(now: Timestamp, lane: &Lane, view: &LaneView, schedule: &Schedule) -> Step {
+/// sink that was switched off rests. `hold` is how long a change that is not reconciled is held back.
+pub fn step(
+    now: Timestamp,
+    lane: &Lane,
+    view: &LaneView,
+    schedule: &Schedule,
+    hold: Option<Duration>,
+) -> Step {
     if view.disabled {
         return Step::Rest { until: None };
     }
@@ -64,8 +71,14 @@ pub fn step(now: Timestamp, lane: &Lane, view: &LaneView, schedule: &Schedule) -
     let states = live
         .into_iter()
         .chain(view.replay.as_ref().map(|replay| &replay.state));
+    // Past its hold, a change is no longer held back; the head that is due or failing goes before it.
+    let held = view
+        .held_since
+        .zip(hold)
+        .map(|(since, hold)| since.plus(hold));
+    let attempts = states.filter_map(|state| state.next_attempt_at);
     Step::Rest {
-        until: states.filter_map(|state| state.next_attempt_at).min(),
+        until: attempts.chain(held).min(),
     }
 }
 
@@ -92,10 +105,10 @@ mod tests {
         Operation, Origin, RealmId, ReplayHead, Seq, SinkName,
     };
     use proptest::prelude::*;
-    use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
     const MINUTE: Duration = Duration::from_secs(60);
+    const HOLD: Option<Duration> = Some(Duration::from_secs(30));
 
     fn lane() -> Lane {
         Lane {
@@ -164,7 +177,7 @@ mod tests {
 
     /// `rest`, `rest for N s`, or what goes.
     fn outline(view: &LaneView) -> String {
-        match step(NOW, &lane(), view, &Schedule::default()) {
+        match step(NOW, &lane(), view, &Schedule::default(), HOLD) {
             Step::Rest { until: None } => "rest".into(),
             Step::Rest { until: Some(at) } => format!("rest for {} s", at.since(NOW).as_secs()),
             Step::Deliver { delivery, state } => {
@@ -209,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_is_held_back_is_waited_for_and_holds_nothing_else_up() {
+        let held = |head: &[i64]| LaneView {
+            held_since: Some(NOW.minus(Duration::from_secs(10))),
+            ..view(head, state(0, None), None)
+        };
+        assert_eq!(outline(&held(&[])), "rest for 20 s");
+        assert_eq!(outline(&held(&[4])), "Live [4] live");
+    }
+
+    #[test]
     fn a_sink_that_was_switched_off_rests() {
         let mut off = view(&[4], state(0, None), Some(state(0, None)));
         off.disabled = true;
@@ -244,7 +267,7 @@ mod tests {
             view.disabled = disabled;
             let now = Timestamp::from_ms(now);
             let schedule = Schedule::default();
-            match step(now, &lane(), &view, &schedule) {
+            match step(now, &lane(), &view, &schedule, HOLD) {
                 Step::Deliver { delivery, .. } => {
                     prop_assert!(!disabled && !delivery.changes.is_empty());
                     match delivery.manner {

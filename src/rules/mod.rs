@@ -6,6 +6,7 @@ pub mod dedupe;
 pub mod gap;
 pub mod health;
 pub mod lane;
+pub mod lapse;
 pub mod led;
 pub mod retry;
 

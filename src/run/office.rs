@@ -1,7 +1,7 @@
 //! Who answers questions and takes orders while the relay runs.
 
-use crate::clock::Clock;
 use super::connections;
+use crate::clock::Clock;
 use crate::command::replay::form::Form;
 use crate::connect::Desk;
 use crate::journal::Journal;
@@ -44,13 +44,18 @@ impl Register for Office {
     }
 
     fn apps(&self) -> Vec<AppName> {
-        self.desk.as_ref().map(|desk| desk.apps()).unwrap_or_default()
+        self.desk
+            .as_ref()
+            .map(|desk| desk.apps())
+            .unwrap_or_default()
     }
 
     fn begin(&self, app: &str) -> Result<String, String> {
         let desk = self.desk().map_err(|refused| refused.why)?;
         let begun = desk.begin(Some(app));
-        begun.map(|begun| begun.url).map_err(|error| error.to_string())
+        begun
+            .map(|begun| begun.url)
+            .map_err(|error| error.to_string())
     }
 }
 

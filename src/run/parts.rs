@@ -1,7 +1,7 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use crate::config::{Certificate, Config, SinkConfig, Target, TokenKey};
+use crate::config::{Certificate, Config, Relay, SinkConfig, Target, TokenKey};
 use crate::journal::{self, Found, Journal};
 use crate::model::{AppName, Timestamp};
 use crate::qbo;
@@ -10,6 +10,7 @@ use crate::server::admin;
 use crate::sink::{FileSink, HttpSink, Sink};
 use crate::tls::{self, Resolver};
 use crate::vault::Vault;
+use crate::worker::Endpoint;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -125,7 +126,7 @@ pub(crate) fn journal_settings(config: &Config) -> journal::Settings {
         bytes_max: config.journal_bytes_max,
         keep: config.journal_keep,
         sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
-        keep_records: true,
+        keep_records: config.sinks.iter().any(|sink| sink.record),
         limits: config.limits.clone(),
     }
 }
@@ -146,6 +147,18 @@ pub(super) fn sinks(config: &Config, own: &[SocketAddr]) -> Result<Vec<Arc<Sink>
         }))
     };
     config.sinks.iter().map(make).collect()
+}
+
+/// What the worker is told of a sink.
+pub(super) fn endpoint((sink, config): (&Arc<Sink>, SinkConfig)) -> Endpoint {
+    Endpoint {
+        record: config.record,
+        hold: match config.relay {
+            Relay::AtOnce => None,
+            Relay::WhenReconciled { within } => Some(within),
+        },
+        ..Endpoint::new(Arc::clone(sink), config.schedule)
+    }
 }
 
 /// Takes the credentials over that the new configuration has for this sink.

@@ -14,7 +14,7 @@ use crate::sink::Sink;
 use crate::tls;
 use crate::wire;
 use crate::worker::pulse::Pulse;
-use crate::worker::{Endpoint, Worker, upkeep};
+use crate::worker::{Worker, gaps, upkeep};
 use arc_swap::ArcSwap;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
@@ -73,6 +73,9 @@ struct Inside {
     health: watch::Sender<Health>,
     journal: Journal,
     clock: Arc<dyn Clock>,
+    tally: Arc<Tally>,
+    /// Whether companies are read.
+    reads: bool,
 }
 
 impl Relay {
@@ -132,13 +135,17 @@ impl Relay {
             tally: Arc::clone(&tally),
             limits: config.limits,
         };
-        let endpoint = |(sink, schedule): (&Arc<Sink>, _)| Endpoint {
-            sink: Arc::clone(sink),
-            schedule,
-        };
-        let schedules = config.sinks.into_iter().map(|sink| sink.schedule);
-        let endpoints = sinks.iter().zip(schedules).map(endpoint).collect();
-        let mut worker = Worker::new(journal.clone(), endpoints, Arc::clone(&clock), tally);
+        let endpoints = sinks
+            .iter()
+            .zip(config.sinks)
+            .map(parts::endpoint)
+            .collect();
+        let mut worker = Worker::new(
+            journal.clone(),
+            endpoints,
+            Arc::clone(&clock),
+            Arc::clone(&tally),
+        );
         worker.news = Arc::clone(&pulse.news);
         Ok(Self {
             file: config.file,
@@ -153,6 +160,8 @@ impl Relay {
                 health,
                 journal: journal.clone(),
                 clock,
+                tally,
+                reads: books.is_some(),
             },
             journal,
         })
@@ -282,11 +291,27 @@ impl Inside {
             ended.map_err(|error| Failure::Ended(format!("the worker ({error})")))?;
             Ok("the worker")
         });
-        let (journal, clock, stop) = (self.journal, self.clock, house.subscribe());
+        let (journal, clock, stop) = (
+            self.journal.clone(),
+            Arc::clone(&self.clock),
+            house.subscribe(),
+        );
         parts.spawn(async move {
             upkeep::run(journal, clock, stop).await?;
             Ok("the upkeep")
         });
+        if self.reads {
+            let (journal, clock, stop) = (
+                self.journal.clone(),
+                Arc::clone(&self.clock),
+                house.subscribe(),
+            );
+            let tally = self.tally;
+            parts.spawn(async move {
+                gaps::run(journal, clock, tally, stop).await?;
+                Ok("the watch for gaps")
+            });
+        }
         let (pulse, health, stop) = (self.pulse, self.health, house.subscribe());
         parts.spawn(async move {
             pulse.run(health, stop).await;

@@ -65,7 +65,11 @@ mod tests {
 
     impl Consent for Parrot {
         async fn redirected(&self, query: &str) -> Result<String, String> {
-            if query.is_empty() { Err("<nothing>".into()) } else { Ok(query.into()) }
+            if query.is_empty() {
+                Err("<nothing>".into())
+            } else {
+                Ok(query.into())
+            }
         }
     }
 
@@ -83,7 +87,10 @@ mod tests {
         let (status, page) = get("GET", "/oauth/callback?a=1").await;
         assert!(status == 200 && page.contains("<p>a=1</p>"), "{page}");
         let (status, page) = get("GET", "/oauth/callback").await;
-        assert!(status == 400 && page.contains("<p>&lt;nothing&gt;</p>"), "{page}");
+        assert!(
+            status == 400 && page.contains("<p>&lt;nothing&gt;</p>"),
+            "{page}"
+        );
         assert_eq!(get("POST", "/oauth/callback?a=1").await.0, 405);
     }
 }

@@ -84,19 +84,20 @@ impl Runner {
 
     async fn turn(&self) -> Result<Turn, Error> {
         let common = &self.common;
-        let appetite = self.outlet.sink.appetite();
+        let now = common.clock.now();
+        let (appetite, hold) = (self.outlet.sink.appetite(), self.outlet.hold);
         let ask = Ask {
             max: appetite.max,
             one_receipt: appetite.one_receipt,
             body: appetite.body,
-            record: true,
-            reconciled_only: None,
+            record: self.outlet.record,
+            reconciled_only: hold.map(|hold| now.minus(hold)),
         };
         let view = match common.journal.lane_view(&self.lane, ask).await {
             Ok(view) => view,
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
-        match step(common.clock.now(), &self.lane, &view, &self.outlet.schedule) {
+        match step(now, &self.lane, &view, &self.outlet.schedule, hold) {
             Step::Rest { until } => Ok(Turn::Rest(until)),
             Step::Deliver {
                 mut delivery,

@@ -7,6 +7,7 @@
 //! The attempts in flight are bounded ([`Worker::attempts_max`]) and shared out among the sinks in
 //! advance, so that sinks which hang cannot use up what the others need.
 
+pub mod gaps;
 mod jitter;
 mod lane;
 mod outlet;
@@ -48,13 +49,29 @@ pub struct Worker {
     pub news: Arc<Notify>,
 }
 
-/// A sink and its schedule.
+/// A sink and what it is given, when.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Where changes go.
     pub sink: Arc<Sink>,
     /// When failed deliveries are tried again.
     pub schedule: Schedule,
+    /// Whether the record rides along with a change that is reconciled.
+    pub record: bool,
+    /// How long a notified change waits at most to be reconciled; `None`: it does not wait.
+    pub hold: Option<Duration>,
+}
+
+impl Endpoint {
+    /// A sink that gets every change at once and without its record.
+    pub const fn new(sink: Arc<Sink>, schedule: Schedule) -> Self {
+        Self {
+            sink,
+            schedule,
+            record: false,
+            hold: None,
+        }
+    }
 }
 
 /// Why the worker ended without having been told to.

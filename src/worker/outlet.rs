@@ -10,12 +10,15 @@ use crate::rules::retry::{Schedule, describe};
 use crate::sink::Sink;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A sink and what its lanes share.
 pub(super) struct Outlet {
     pub(super) sink: Arc<Sink>,
     pub(super) schedule: Schedule,
+    pub(super) record: bool,
+    pub(super) hold: Option<Duration>,
     permits: Semaphore,
     failing: Mutex<BTreeSet<RealmId>>,
 }
@@ -23,9 +26,16 @@ pub(super) struct Outlet {
 impl Outlet {
     /// A sink that gets at most `share` attempts at a time, less where it wants less.
     pub(super) fn new(endpoint: Endpoint, share: usize) -> Self {
-        let Endpoint { sink, schedule } = endpoint;
+        let Endpoint {
+            sink,
+            schedule,
+            record,
+            hold,
+        } = endpoint;
         Self {
             schedule,
+            record,
+            hold,
             permits: Semaphore::new(sink.concurrency().min(share).max(1)),
             failing: Mutex::default(),
             sink,

@@ -104,7 +104,10 @@ fn row(body: &mut String, company: &Company) {
 }
 
 fn sentence(why: &str) -> String {
-    format!("<h1 class=\"bad\">That did not work</h1>\n<p>{}</p>\n", escape(why))
+    format!(
+        "<h1 class=\"bad\">That did not work</h1>\n<p>{}</p>\n",
+        escape(why)
+    )
 }
 
 fn page(status: StatusCode, body: &str) -> Answer {
@@ -163,7 +166,9 @@ mod tests {
 
         fn begin(&self, app: &str) -> Result<String, String> {
             let url = "https://appcenter.intuit.com/connect/oauth2?a=1&b=2";
-            (app == "books").then(|| url.into()).ok_or("no such app".into())
+            (app == "books")
+                .then(|| url.into())
+                .ok_or("no such app".into())
         }
     }
 
@@ -174,7 +179,9 @@ mod tests {
 
     fn post(query: &str, origin: Option<&str>) -> Answer {
         let request = Request::builder().method("POST");
-        let request = request.uri(format!("{CONNECT}?{query}")).header("host", "localhost:8081");
+        let request = request
+            .uri(format!("{CONNECT}?{query}"))
+            .header("host", "localhost:8081");
         let request = match origin {
             Some(origin) => request.header(ORIGIN, origin),
             None => request,
@@ -185,8 +192,14 @@ mod tests {
     #[tokio::test]
     async fn the_list_says_which_company_needs_a_person_and_offers_the_apps() {
         let page = text(list(&Fixed).await).await;
-        assert!(page.contains("no: &lt;b&gt;no&lt;/b&gt;. Connect it again"), "{page}");
-        assert!(page.contains("action=\"/companies/connect?app=books\""), "{page}");
+        assert!(
+            page.contains("no: &lt;b&gt;no&lt;/b&gt;. Connect it again"),
+            "{page}"
+        );
+        assert!(
+            page.contains("action=\"/companies/connect?app=books\""),
+            "{page}"
+        );
     }
 
     #[tokio::test]
@@ -201,7 +214,12 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_begins_nothing() {
-        for origin in ["http://evil.example", "null", "http://localhost:9", "http://localhost"] {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "http://localhost:9",
+            "http://localhost",
+        ] {
             assert_eq!(post("app=books", Some(origin)).status(), 421, "{origin}");
         }
     }

@@ -65,7 +65,10 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Order, No
         }
         (["companies"], true) => Order::Companies,
         (["connect", ticket], true) => Order::Outcome((*ticket).to_owned()),
-        (["replay" | "connect"] | ["sinks", _, "enable"] | ["companies", _, "disconnect"], true) => {
+        (
+            ["replay" | "connect"] | ["sinks", _, "enable"] | ["companies", _, "disconnect"],
+            true,
+        ) => {
             return allow("POST");
         }
         (["companies"] | ["connect", _], false) => return allow("GET"),
@@ -114,14 +117,39 @@ mod tests {
     fn every_order_has_its_request() {
         let realm = RealmId::new("310687").unwrap();
         for (method, path, body, expected) in [
-            ("POST", "/replay", "{}", Order::Replay(serde_json::json!({}))),
-            ("POST", "/sinks/erp/enable", "", Order::Enable(SinkName::new("erp").unwrap())),
+            (
+                "POST",
+                "/replay",
+                "{}",
+                Order::Replay(serde_json::json!({})),
+            ),
+            (
+                "POST",
+                "/sinks/erp/enable",
+                "",
+                Order::Enable(SinkName::new("erp").unwrap()),
+            ),
             ("POST", "/connect", "{}", Order::Connect(None)),
-            ("POST", "/connect", r#"{"app":"books"}"#, Order::Connect(Some("books".into()))),
-            ("POST", "/connect/paste", r#"{"address":"x"}"#, Order::Paste("x".into())),
+            (
+                "POST",
+                "/connect",
+                r#"{"app":"books"}"#,
+                Order::Connect(Some("books".into())),
+            ),
+            (
+                "POST",
+                "/connect/paste",
+                r#"{"address":"x"}"#,
+                Order::Paste("x".into()),
+            ),
             ("GET", "/connect/a1", "", Order::Outcome("a1".into())),
             ("GET", "/companies", "", Order::Companies),
-            ("POST", "/companies/310687/disconnect", "", Order::Disconnect(realm.clone())),
+            (
+                "POST",
+                "/companies/310687/disconnect",
+                "",
+                Order::Disconnect(realm.clone()),
+            ),
         ] {
             assert_eq!(order(method, path, body), Ok(expected), "{method} {path}");
         }

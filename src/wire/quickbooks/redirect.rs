@@ -26,7 +26,9 @@ pub fn parse(address: &str) -> Result<Redirect, String> {
     if address.len() > ADDRESS_BYTES_MAX {
         return Err(format!("it has more than {ADDRESS_BYTES_MAX} characters"));
     }
-    let address = address.split_once('#').map_or(address, |(before, _)| before);
+    let address = address
+        .split_once('#')
+        .map_or(address, |(before, _)| before);
     let query = address.split_once('?').map_or(address, |(_, query)| query);
     let [code, state, realm, error, description] =
         ["code", "state", "realmId", "error", "error_description"].map(|name| one(query, name));

@@ -137,7 +137,15 @@ impl Gate {
                 // Also when the gate is dropped.
                 let _ = stopped.await;
             };
-            public::serve(listener, tls, Arc::new(door), None::<Arc<Nobody>>, &limits, shutdown).await;
+            public::serve(
+                listener,
+                tls,
+                Arc::new(door),
+                None::<Arc<Nobody>>,
+                &limits,
+                shutdown,
+            )
+            .await;
         });
         Self {
             address,

@@ -51,10 +51,7 @@ impl House {
         let journal = Journal::open(settings, NOW).unwrap();
         let clock = Arc::new(Manual::new(NOW));
         let tally = Arc::new(Tally::default());
-        let endpoint = |sink| Endpoint {
-            sink: Arc::new(sink),
-            schedule: schedule(),
-        };
+        let endpoint = |sink| Endpoint::new(Arc::new(sink), schedule());
         let endpoints = sinks.into_iter().map(endpoint).collect();
         let time: Arc<dyn Clock> = clock.clone();
         let mut worker = Worker::new(journal.clone(), endpoints, time, Arc::clone(&tally));
