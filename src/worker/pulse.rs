@@ -7,7 +7,7 @@
 use super::lane::stopped;
 use crate::clock::Clock;
 use crate::journal::{Journal, LaneTrouble, Snapshot};
-use crate::model::{Health, JournalHealth, SinkName, Timestamp, Trouble};
+use crate::model::{Device, Health, JournalHealth, SinkName, Timestamp, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,7 @@ impl Pulse {
             journals_set_aside: 0,
             troubles: Vec::new(),
             certificate_left: None,
+            device: Device::default(),
         };
         let health = watch::Sender::new(unknown);
         self.look(&health).await;
@@ -103,6 +104,7 @@ fn facts(snapshot: Snapshot) -> Health {
         last_receipt_at: snapshot.last_receipt_at,
         troubles: troubles(snapshot.troubles),
         certificate_left: None,
+        device: Device::default(),
     }
 }
 
