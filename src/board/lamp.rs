@@ -49,7 +49,9 @@ pub enum Seat {
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
     /// `auto`, on a machine that no profile knows.
-    #[error("no board is known by this machine's model ({model}); name one in [led] board, or a lamp by led_class or line")]
+    #[error(
+        "no board is known by this machine's model ({model}); name one in [led] board, or a lamp by led_class or line"
+    )]
     UnknownModel {
         /// What the device tree says.
         model: String,
@@ -71,7 +73,9 @@ pub enum Error {
         error: io::Error,
     },
     /// There is no such line.
-    #[error("no GPIO line is called {name}, or the chips cannot be opened; `gpioinfo` shows the names, the group gpio may open the chips")]
+    #[error(
+        "no GPIO line is called {name}, or the chips cannot be opened; `gpioinfo` shows the names, the group gpio may open the chips"
+    )]
     NoLine {
         /// The name that was looked for.
         name: String,
@@ -96,7 +100,9 @@ pub enum Error {
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => " (the group gpio may, by board/60-qbo-relay-lamp.rules)",
+        io::ErrorKind::PermissionDenied => {
+            " (the group gpio may, by board/60-qbo-relay-lamp.rules)"
+        }
         io::ErrorKind::ReadOnlyFilesystem => " (the unit's ReadWritePaths= has to name it)",
         _ => "",
     }
@@ -161,6 +167,20 @@ fn seat_of(profile: Profile) -> Option<Seat> {
 }
 
 impl Seat {
+    /// Whether it is there, without touching it.
+    ///
+    /// # Errors
+    /// [`Error::NoLed`] or [`Error::NoLine`].
+    pub fn find(&self) -> Result<(), Error> {
+        match self {
+            Self::LedClass(names) => led_folder(names).map(|_| ()),
+            Self::Line { name, .. } => match gpiocdev::find_named_line(name) {
+                Some(_) => Ok(()),
+                None => Err(Error::NoLine { name: name.clone() }),
+            },
+        }
+    }
+
     /// Takes the lamp, dark.
     ///
     /// # Errors
@@ -175,10 +195,11 @@ impl Seat {
             Self::Line { name, polarity } => {
                 let found = gpiocdev::find_named_line(name);
                 let found = found.ok_or_else(|| Error::NoLine { name: name.clone() })?;
-                let line = Line::take(&found, polarity.level(false)).map_err(|error| Error::Line {
-                    name: name.clone(),
-                    error,
-                })?;
+                let line =
+                    Line::take(&found, polarity.level(false)).map_err(|error| Error::Line {
+                        name: name.clone(),
+                        error,
+                    })?;
                 Ok(StatusLed::new(Pin::Line(line), *polarity))
             }
         }

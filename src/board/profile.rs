@@ -87,7 +87,10 @@ mod tests {
     fn every_profile_can_be_read_and_names_one_kind_of_lamp_and_its_source() {
         for (name, text) in PROFILES {
             let profile: Profile = toml::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert!(!profile.name.is_empty() && !profile.source.is_empty(), "{name}");
+            assert!(
+                !profile.name.is_empty() && !profile.source.is_empty(),
+                "{name}"
+            );
             let Some(lamp) = profile.lamp else {
                 assert_eq!(name, "none");
                 continue;
@@ -114,10 +117,16 @@ mod tests {
     #[test]
     fn a_board_is_known_by_the_model_that_its_device_tree_tells() {
         for (model, expected) in [
-            ("Raspberry Pi 3 Model B Plus Rev 1.3", Some("raspberry-pi-3")),
+            (
+                "Raspberry Pi 3 Model B Plus Rev 1.3",
+                Some("raspberry-pi-3"),
+            ),
             ("Raspberry Pi 4 Model B Rev 1.5", Some("raspberry-pi-4")),
             ("Raspberry Pi 5 Model B Rev 1.0", Some("raspberry-pi-5")),
-            ("Raspberry Pi Zero 2 W Rev 1.0", Some("raspberry-pi-zero-2w")),
+            (
+                "Raspberry Pi Zero 2 W Rev 1.0",
+                Some("raspberry-pi-zero-2w"),
+            ),
             ("Raspberry Pi 400 Rev 1.0", None),
             ("linux,dummy-virt", None),
         ] {

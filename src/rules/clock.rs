@@ -101,7 +101,10 @@ mod tests {
         let span = Duration::from_secs(5);
         assert_eq!(jump(MADE, MADE.plus(span), span), None);
         assert_eq!(jump(MADE, MADE.plus(Duration::from_secs(64)), span), None);
-        assert_eq!(jump(MADE, MADE.plus(Duration::from_secs(65)), span), Some(60_000));
+        assert_eq!(
+            jump(MADE, MADE.plus(Duration::from_secs(65)), span),
+            Some(60_000)
+        );
         assert_eq!(jump(LATER, MADE, span), Some(-1_000_005_000));
         let (first, last) = (Timestamp::from_ms(i64::MIN), Timestamp::from_ms(i64::MAX));
         assert!(jump(first, last, span).is_some() && jump(last, first, span).is_some());
