@@ -8,8 +8,10 @@
 //! - floor 1, pure logic, no I/O, no clock, no entropy: [`wire`] (bytes to words and back),
 //!   [`rules`] (decisions)
 //! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
-//!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens at rest), [`board`], [`signals`]
-//! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink)
+//!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens at rest), [`board`], [`signals`],
+//!   [`systemd`]
+//! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink), [`connect`] (a
+//!   person's consent to stored tokens)
 //! - floor 4, the roof, where everything is joined: [`cli`], [`command`], [`config`], [`run`],
 //!   [`demo`], [`simulate`]
 //!
@@ -34,6 +36,7 @@ pub mod journal;
 pub mod qbo;
 pub mod signals;
 pub mod sink;
+pub mod systemd;
 pub mod tls;
 pub mod vault;
 

@@ -34,6 +34,8 @@ pub(super) enum Task {
     Gap(Opening, Answer<Option<i64>>),
     /// One step of retention; without a time, for want of room only.
     Tidy(Option<Timestamp>, Answer<Tidied>),
+    /// Answer, and do nothing.
+    Ping(Answer<()>),
     /// Everything before this was asked; close the file.
     Close(Answer<()>),
 }
@@ -77,7 +79,7 @@ pub(super) fn refusal(task: Task) -> Promise {
     match task {
         Task::Append(_, answer) => of(answer),
         Task::Settle(_, answer) | Task::Enable(_, answer) | Task::Note(_, answer) => of(answer),
-        Task::Close(answer) | Task::Company(_, answer) => of(answer),
+        Task::Close(answer) | Task::Ping(answer) | Task::Company(_, answer) => of(answer),
         Task::Reconcile(_, answer) => of(answer),
         Task::Gap(_, answer) => of(answer),
         Task::Replay(_, _, answer) => of(answer),

@@ -7,6 +7,7 @@
 pub mod change;
 pub mod company;
 pub mod delivery;
+pub mod device;
 pub mod health;
 pub mod id;
 pub mod limits;
@@ -24,6 +25,7 @@ pub use company::{
 pub use delivery::{
     Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,
 };
+pub use device::{ClockTrust, Device};
 pub use health::{Condition, Health, JournalHealth, Trouble};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
 pub use limits::Limits;

@@ -2,9 +2,11 @@
 //!
 //! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
+pub mod clock;
 pub mod dedupe;
 pub mod gap;
 pub mod health;
+pub mod lamp;
 pub mod lane;
 pub mod lapse;
 pub mod led;

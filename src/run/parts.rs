@@ -1,18 +1,17 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use crate::config::{Certificate, Config, Relay, SinkConfig, Target, TokenKey};
+use super::relay::Admin;
+use crate::config::{AdminAddress, Certificate, Config, HttpsAddress, Relay, SinkConfig, Target};
 use crate::journal::{self, Found, Journal};
-use crate::model::{AppName, Timestamp};
-use crate::qbo;
+use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
 use crate::sink::{FileSink, HttpSink, Sink};
+use crate::systemd::Inherited;
+use crate::systemd::sockets::Listener;
 use crate::tls::{self, Resolver};
-use crate::vault::Vault;
 use crate::worker::Endpoint;
-use ring::rand::{SecureRandom, SystemRandom};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,42 +47,46 @@ pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Du
     Some(resolver.current().facts.left(now))
 }
 
-/// What is needed to read companies.
-pub(super) struct Books {
-    pub(super) apps: BTreeMap<AppName, qbo::App>,
-    pub(super) vault: Arc<Vault>,
-}
-
-/// `None` where no app is configured.
-pub(super) fn books(config: &Config) -> Result<Option<Books>, Failure> {
-    if config.quickbooks.apps.is_empty() {
-        return Ok(None);
+/// The public listener: made here, or passed by systemd.
+pub(super) async fn public(
+    address: HttpsAddress,
+    inherited: &mut Inherited,
+) -> Result<TcpListener, Failure> {
+    match address {
+        HttpsAddress::At(address) => listen(address).await,
+        HttpsAddress::Inherited => tcp(inherited.tcp("https")?),
     }
-    let wrong = |error: String| Failure::Configuration(error);
-    let books = &config.quickbooks;
-    let mut apps = BTreeMap::new();
-    for app in &books.apps {
-        let made = qbo::App::new(app.settings.clone());
-        let made = made.map_err(|error| wrong(format!("app {}: {error}", app.settings.app)))?;
-        apps.insert(app.settings.app.clone(), made);
+}
+
+/// The admin listener: made here, or passed by systemd.
+pub(super) async fn admin(
+    address: &AdminAddress,
+    inherited: &mut Inherited,
+) -> Result<Admin, Failure> {
+    match address {
+        AdminAddress::Tcp(address) => Ok(Admin::Tcp(listen(*address).await?)),
+        AdminAddress::Unix(path) => Ok(Admin::Unix(socket(path)?)),
+        AdminAddress::Inherited => match inherited.any("admin")? {
+            Listener::Tcp(listener) => Ok(Admin::Tcp(tcp(listener)?)),
+            Listener::Unix(listener) => match UnixListener::from_std(listener) {
+                Ok(listener) => Ok(Admin::Unix(listener)),
+                Err(error) => Err(Failure::Listen {
+                    address: address.to_string(),
+                    error,
+                }),
+            },
+        },
     }
-    let vault = match &books.key {
-        TokenKey::Given(key) => Vault::from_key(key),
-        TokenKey::File(path) => Vault::open_or_make(path),
-    };
-    let vault = vault.map_err(|error| wrong(format!("[tokens] key: {error}")))?;
-    Ok(Some(Books {
-        apps,
-        vault: Arc::new(vault),
-    }))
 }
 
-/// Fills bytes from the system's randomness.
-pub(super) fn randomness(bytes: &mut [u8]) -> Result<(), ()> {
-    SystemRandom::new().fill(bytes).map_err(|_| ())
+fn tcp(listener: std::net::TcpListener) -> Result<TcpListener, Failure> {
+    TcpListener::from_std(listener).map_err(|error| Failure::Listen {
+        address: "the socket of systemd".into(),
+        error,
+    })
 }
 
-pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Failure::Listen {

@@ -1,18 +1,23 @@
 //! A relay, from its parts to its end: made by [`Relay::start`], run by [`Relay::serve_until`].
 
+use super::books;
+use super::chronicle::Chronicle;
 use super::office::Office;
 use super::reloads::Reloads;
+use super::vitals::{Vitals, stopped_answering};
 use super::{Failure, control_socket, parts};
 use crate::clock::Clock;
-use crate::config::{AdminAddress, Config};
+use crate::config::Config;
 use crate::connect::Desk;
 use crate::journal::Journal;
-use crate::model::{Health, Limits, Tally};
+use crate::model::{Device, Health, Limits, Tally};
 use crate::server::webhook::Door;
 use crate::server::{admin, public};
 use crate::sink::Sink;
+use crate::systemd::Inherited;
 use crate::tls;
 use crate::wire;
+use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
 use crate::worker::{Worker, gaps, upkeep};
 use arc_swap::ArcSwap;
@@ -34,7 +39,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Parts that run; each says its name when it ends.
-type Parts = JoinSet<Result<&'static str, Failure>>;
+pub(super) type Parts = JoinSet<Result<&'static str, Failure>>;
 
 /// A relay whose parts are made and whose sockets listen.
 pub struct Relay {
@@ -46,6 +51,8 @@ pub struct Relay {
     started: watch::Sender<bool>,
     fronts: Fronts,
     inside: Inside,
+    vitals: Vitals,
+    chronicle: Chronicle,
 }
 
 /// What faces outwards: it takes deliveries, questions and orders.
@@ -59,10 +66,15 @@ struct Fronts {
     office: Arc<Office>,
     tally: Arc<Tally>,
     limits: Limits,
+    /// Of the public listener, the control socket and the admin listener.
+    beats: [Beat; 3],
 }
 
-enum Admin {
+/// The admin listener, of either kind.
+pub(super) enum Admin {
+    /// TCP.
     Tcp(TcpListener),
+    /// A Unix socket.
     Unix(UnixListener),
 }
 
@@ -76,6 +88,9 @@ struct Inside {
     tally: Arc<Tally>,
     /// Whether companies are read.
     reads: bool,
+    device: watch::Receiver<Device>,
+    /// Of the upkeep.
+    beat: Beat,
 }
 
 impl Relay {
@@ -83,14 +98,26 @@ impl Relay {
     ///
     /// # Errors
     /// [`Failure`]: what cannot be used, and why.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub async fn start(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        mut inherited: Inherited,
+    ) -> Result<Self, Failure> {
         let resolver = Arc::new(parts::resolver(&config, clock.now())?);
-        let public = parts::listen(config.https).await?;
-        let sinks = parts::sinks(&config, &[public.local_addr().unwrap_or(config.https)])?;
+        let public = parts::public(config.https, &mut inherited).await?;
+        let admin = parts::admin(&config.admin, &mut inherited).await?;
+        for name in inherited.unused() {
+            tracing::warn!(
+                "systemd passed a socket named {name}, which the configuration does not use"
+            );
+        }
+        let own: Vec<_> = public.local_addr().into_iter().collect();
+        let sinks = parts::sinks(&config, &own)?;
         let journal = parts::journal(&config, clock.now())?;
-        let books = parts::books(&config)?;
+        let books = books::books(&config)?;
         let tally = Arc::new(Tally::default());
         let started = watch::Sender::new(false);
+        let (vitals, beats) = Vitals::new(&config, &journal, &clock);
         let certificate = Arc::clone(&resolver);
         let pulse = Pulse {
             journal: journal.clone(),
@@ -98,17 +125,11 @@ impl Relay {
             certificate_left: Box::new(move |now| parts::certificate_left(&certificate, now)),
             started: started.subscribe(),
             news: Arc::default(),
+            device: vitals.device.subscribe(),
+            beat: beats.pulse,
         };
         let health = pulse.begin().await;
-        let desk = books.as_ref().map(|books| {
-            Arc::new(Desk::new(
-                books.apps.clone(),
-                Arc::clone(&books.vault),
-                journal.clone(),
-                Arc::clone(&clock),
-                parts::randomness,
-            ))
-        });
+        let desk = books.as_ref().map(|books| books.desk(&journal, &clock));
         let fronts = Fronts {
             consent: desk.clone(),
             public,
@@ -122,10 +143,7 @@ impl Relay {
                 tally: Arc::clone(&tally),
             }),
             control: parts::socket(&control_socket(&config.journal))?,
-            admin: match &config.admin {
-                AdminAddress::Tcp(address) => Admin::Tcp(parts::listen(*address).await?),
-                AdminAddress::Unix(path) => Admin::Unix(parts::socket(path)?),
-            },
+            admin,
             office: Arc::new(Office {
                 health: health.subscribe(),
                 clock: Arc::clone(&clock),
@@ -134,6 +152,7 @@ impl Relay {
             }),
             tally: Arc::clone(&tally),
             limits: config.limits,
+            beats: [beats.public, beats.control, beats.admin],
         };
         let endpoints = sinks
             .iter()
@@ -147,6 +166,12 @@ impl Relay {
             Arc::clone(&tally),
         );
         worker.news = Arc::clone(&pulse.news);
+        worker.device = vitals.device.subscribe();
+        worker.beat = beats.worker;
+        let chronicle = Chronicle {
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+        };
         Ok(Self {
             file: config.file,
             resolver,
@@ -162,7 +187,11 @@ impl Relay {
                 clock,
                 tally,
                 reads: books.is_some(),
+                device: vitals.device.subscribe(),
+                beat: beats.upkeep,
             },
+            vitals,
+            chronicle,
             journal,
         })
     }
@@ -195,6 +224,7 @@ impl Relay {
             door: Arc::clone(&self.fronts.door),
             resolver: Arc::clone(&self.resolver),
             sinks: self.sinks.clone(),
+            chronicle: self.chronicle.clone(),
         }
     }
 
@@ -212,13 +242,20 @@ impl Relay {
         let (door, house) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut fronts = self.fronts.spawn(&door, &house);
         let mut tasks = self.inside.spawn(&house);
+        let started = self.started.subscribe();
+        self.vitals
+            .spawn(&mut tasks, &self.health, started, (&door, &house));
         self.started.send_replace(true);
         tracing::info!(%https, %admin, "serving");
-        tokio::select! {
-            () = stop => {}
-            error = self.journal.broken() => return Err(Failure::Journal(error)),
-            ended = fronts.join_next() => return Err(failure_of(ended)),
-            ended = tasks.join_next() => return Err(failure_of(ended)),
+        let failure = tokio::select! {
+            () = async { self.chronicle.started().await; stop.await } => None,
+            error = self.journal.broken() => Some(Failure::Journal(error)),
+            ended = fronts.join_next() => Some(failure_of(ended)),
+            ended = tasks.join_next() => Some(failure_of(ended)),
+        };
+        if let Some(failure) = failure {
+            self.chronicle.failed(&failure).await;
+            return Err(failure);
         }
 
         // In the order of the way: first the door, then what is inside, last the journal. What was in
@@ -237,6 +274,7 @@ impl Relay {
         }
         tasks.shutdown().await;
         fronts.shutdown().await;
+        self.chronicle.stopped().await;
         self.journal.close().await?;
         tracing::info!("stopped");
         Ok(())
@@ -247,9 +285,11 @@ impl Fronts {
     /// Starts the listeners: the public one ends with `door`, the others with `house`.
     fn spawn(self, door: &watch::Sender<bool>, house: &watch::Sender<bool>) -> Parts {
         let mut parts = Parts::new();
+        let [outside, inside, pages_beat] = self.beats;
         let (public, tls, deliveries) = (self.public, self.tls, self.door);
         let consent = self.consent;
-        let (limits, stop) = (self.limits.clone(), thrown(door));
+        let limits = self.limits.clone();
+        let stop = stopped_answering(outside, thrown(door));
         parts.spawn(async move {
             public::serve(public, tls, deliveries, consent, &limits, stop).await;
             Ok("the public listener")
@@ -259,13 +299,15 @@ impl Fronts {
             Arc::clone(&self.office),
             Arc::clone(&self.tally),
         );
-        let (limits, stop) = (self.limits.clone(), thrown(house));
+        let limits = self.limits.clone();
+        let stop = stopped_answering(inside, thrown(house));
         parts.spawn(async move {
             admin::serve_control(control, office, tally, &limits, stop).await;
             Ok("the control socket")
         });
         let (pages, office, tally) = (self.admin, self.office, self.tally);
-        let (limits, stop) = (self.limits, thrown(house));
+        let limits = self.limits;
+        let stop = stopped_answering(pages_beat, thrown(house));
         parts.spawn(async move {
             match pages {
                 Admin::Tcp(listener) => {
@@ -296,8 +338,9 @@ impl Inside {
             Arc::clone(&self.clock),
             house.subscribe(),
         );
+        let (device, beat) = (self.device, self.beat);
         parts.spawn(async move {
-            upkeep::run(journal, clock, stop).await?;
+            upkeep::run(journal, clock, device, beat, stop).await?;
             Ok("the upkeep")
         });
         if self.reads {

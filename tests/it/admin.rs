@@ -4,7 +4,7 @@ use crate::support::client::{Answer, PATIENCE, read_answer, read_to_close};
 use crate::support::gate::quick;
 use http::StatusCode;
 use qbo_relay::model::{
-    AppName, Company, Condition, Health, JournalHealth, Limits, Tally, Timestamp,
+    AppName, Company, Condition, Device, Health, JournalHealth, Limits, Tally, Timestamp,
 };
 use qbo_relay::server::admin::{self, Control, Observe, Order, Refused, Register, Report};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ impl House {
             last_receipt_at: None,
             troubles: Vec::new(),
             certificate_left: Some(Duration::from_secs(86_400)),
+            device: Device::default(),
         })))
     }
 }
