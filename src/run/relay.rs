@@ -338,7 +338,7 @@ impl Inside {
             Arc::clone(&self.clock),
             house.subscribe(),
         );
-        let (device, beat) = (self.device, self.beat);
+        let (device, beat) = (self.device.clone(), self.beat);
         parts.spawn(async move {
             upkeep::run(journal, clock, device, beat, stop).await?;
             Ok("the upkeep")
@@ -349,9 +349,9 @@ impl Inside {
                 Arc::clone(&self.clock),
                 house.subscribe(),
             );
-            let tally = self.tally;
+            let (tally, device) = (self.tally, self.device.clone());
             parts.spawn(async move {
-                gaps::run(journal, clock, tally, stop).await?;
+                gaps::run(journal, clock, tally, device, stop).await?;
                 Ok("the watch for gaps")
             });
         }

@@ -8,7 +8,7 @@
 use super::lane::{pointless, stopped};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Tally, Timestamp};
+use crate::model::{ClockTrust, Device, Tally, Timestamp};
 use crate::rules::lapse::{Lapse, Watch};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +30,14 @@ pub async fn run(
     journal: Journal,
     clock: Arc<dyn Clock>,
     tally: Arc<Tally>,
+    mut device: watch::Receiver<Device>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
+    tokio::select! {
+        // An absence can be measured only by a clock that is right.
+        _ = device.wait_for(|device| device.clock != ClockTrust::Waiting) => {}
+        () = stopped(&mut stop) => return Ok(()),
+    }
     let began = clock.now();
     let absence = journal.last_alive().map(|alive| Lapse {
         since: alive,
