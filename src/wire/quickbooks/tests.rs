@@ -150,6 +150,16 @@ fn a_kind_of_which_nothing_is_sure_is_failed() {
 }
 
 #[test]
+fn a_fault_beside_the_blocks_leaves_the_named_ones_only() {
+    let body = br#"{"CDCResponse":[{"Fault":{},"QueryResponse":[{"Bill":[{"Id":"1"}]},{}]}]}"#;
+    let answer = captured(body, &["Bill", "Item"]);
+    assert_eq!(
+        (named(&answer.records), failed(&answer)),
+        (vec!["Bill/1".into()], vec!["Item"])
+    );
+}
+
+#[test]
 fn reserved_keys_are_no_kinds_and_values_that_are_no_lists_are_passed_over() {
     let text = r#"{"startPosition":[1],"maxResults":[],"totalCount":[{}],"x":null,"y":{"Id":"2"}}"#;
     let answer = captured(&blocks(text), &["Bill"]);
