@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{Record, RecordState, Timestamp};
+use proptest::prelude::*;
 
 macro_rules! data {
     ($name:literal) => {
@@ -283,6 +284,33 @@ fn an_answer_in_another_form_is_not_taken_for_nothing() {
             matches!(query, Err(Trouble::NotUnderstood(_))),
             "{shown}: {query:?}"
         );
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_anywhere_says_nothing() {
+    let whole = data!("capture.json");
+    for length in 0..whole.len() {
+        let read = read_capture(&whole[..length], &["Estimate", "Customer", "Invoice"]);
+        assert!(
+            matches!(read, Err(Trouble::NotUnderstood(_))),
+            "{length}: {read:?}"
+        );
+    }
+    let xml = data!("fault-throttled.xml");
+    for length in 0..xml.len() {
+        assert_eq!(Fault::read(&xml[..length]), None, "{length}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(
+        text in r#"(\{|\[|\}|\]|:|,|null|7|"(CDCResponse|QueryResponse|Fault|Error|Bill|Id)"|<Fault>|é){0,40}"#
+    ) {
+        let _ = read_capture(text.as_bytes(), &["Bill", "Item"]);
+        let _ = read_query(text.as_bytes(), "Bill");
+        let _ = Fault::read(text.as_bytes());
     }
 }
 
