@@ -90,6 +90,14 @@ pub enum Failure {
     },
 }
 
+/// A request that cannot even be written, such as one for an address of many kilobytes.
+impl From<http::Error> for Failure {
+    fn from(error: http::Error) -> Self {
+        let why = error.to_string();
+        Self::Unsupported { why }
+    }
+}
+
 impl Failure {
     /// What an answer of the API means that is not a success.
     pub(super) fn of_answer(answer: &Answer) -> Self {

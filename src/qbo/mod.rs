@@ -212,8 +212,7 @@ impl App {
         let request = Request::get(settings.endpoints.api(settings.environment, &path))
             .header(ACCEPT, "application/json")
             .header(AUTHORIZATION, bearer(access).ok_or(Failure::Unauthorized)?)
-            .body(Full::default())
-            .map_err(oauth::unsendable)?;
+            .body(Full::default())?;
         let answer = self.0.client.send(what, request).await?;
         match answer.status {
             200..300 => Ok(answer),

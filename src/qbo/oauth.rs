@@ -80,7 +80,7 @@ impl App {
         let request = Request::get(settings.endpoints.discovery(settings.environment))
             .header(ACCEPT, "application/json")
             .body(Full::default());
-        let answer = self.0.client.send("discover", request.map_err(unsendable)?);
+        let answer = self.0.client.send("discover", request?);
         let answer = answer.await?;
         if !(200..300).contains(&answer.status) {
             return Err(Failure::of_answer(&answer));
@@ -116,12 +116,11 @@ impl App {
         content_type: &'static str,
         body: String,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        Request::post(address)
+        Ok(Request::post(address)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, content_type)
             .header(AUTHORIZATION, self.0.authorization.clone())
-            .body(Full::from(body))
-            .map_err(unsendable)
+            .body(Full::from(body))?)
     }
 }
 
@@ -137,10 +136,4 @@ fn granted(tokens: Tokens, old: Option<&Secret>) -> Result<Granted, Failure> {
         refresh_for: tokens.refresh_for,
         hard_for: tokens.hard_for,
     })
-}
-
-/// A request that cannot even be written; addresses were checked, so this is a token's fault.
-pub(super) fn unsendable(error: http::Error) -> Failure {
-    let why = error.to_string();
-    Failure::Unsupported { why }
 }

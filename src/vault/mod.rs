@@ -101,9 +101,8 @@ impl Vault {
     /// # Errors
     /// [`Error::Sealed`].
     pub fn unseal(&self, about: &str, sealed: &[u8]) -> Result<TokenSet, Error> {
-        let rest = match sealed.split_first() {
-            Some((&VERSION, rest)) => rest,
-            _ => return Err(Error::Sealed),
+        let Some((&VERSION, rest)) = sealed.split_first() else {
+            return Err(Error::Sealed);
         };
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Error::Sealed)?;
         let mut body = zeroize::Zeroizing::new(body.to_vec());

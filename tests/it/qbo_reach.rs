@@ -173,6 +173,15 @@ async fn the_log_has_intuits_trace_and_no_secret() {
     let tokens = app.refresh(&Secret::new("RT1-old")).await.unwrap();
     app.exchange(&Secret::new("Q0code")).await.unwrap();
     app.revoke(&tokens.refresh).await.unwrap();
+    // HTTP/2 has a library, and a log, of its own.
+    let authority = Authority::new();
+    let tls = authority.server(&BOTH, None);
+    let receiver = Receiver::start_tls(tls, |_, _| Answer::Status(503)).await;
+    let over_tls = Settings {
+        tls: trusting(&authority, None),
+        ..settings(&receiver.url(""))
+    };
+    why(capture(over_tls).await);
     drop(guard);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for call in ["capture", "refresh", "exchange", "revoke"] {

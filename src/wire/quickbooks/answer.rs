@@ -183,57 +183,67 @@ impl<'k> Reading<'k> {
         kinds.position(|kind| kind.eq_ignore_ascii_case(name))
     }
 
-    /// Finds out which kinds the nameless blocks stand for: by their place where that agrees with
-    /// the named ones. Where it does not, every kind without a block of its own is in doubt as soon
-    /// as one block is missing or faulty.
     fn close(mut self, at: Option<Timestamp>) -> CaptureAnswer {
-        let in_order = self.blocks.len() == self.kinds.len()
-            && self
-                .blocks
-                .iter()
-                .enumerate()
-                .all(|(place, block)| match block {
-                    Block::Of(of) => *of == Some(place),
-                    Block::Empty | Block::Faulty(_) => true,
-                });
-        let any_fault = self.blocks.iter().find_map(|block| match block {
-            Block::Faulty(fault) => Some(fault),
-            Block::Of(_) | Block::Empty => None,
-        });
-        let mut doubtful: Vec<(String, Trouble)> = Vec::new();
-        let without: Vec<(usize, &str)> = self
-            .kinds
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| {
-                let own = |block: &Block| matches!(block, Block::Of(of) if *of == Some(*place));
-                !self.blocks.iter().any(own)
-            })
-            .map(|(place, kind)| (place, *kind))
-            .collect();
-        let empty = self
-            .blocks
-            .iter()
-            .filter(|block| matches!(block, Block::Empty));
-        let all_empty = any_fault.is_none() && empty.count() >= without.len();
-        for (place, kind) in without {
-            let fault = match self.blocks.get(place) {
-                Some(Block::Faulty(fault)) if in_order => Some(fault),
-                Some(Block::Empty) if in_order => continue,
-                _ if all_empty => continue,
-                _ => any_fault,
-            };
-            let fault = fault.or(self.overall.as_ref()).cloned();
-            let missing = || Trouble::NotUnderstood(format!("CDCResponse has no block for {kind}"));
-            doubtful.push((kind.to_owned(), fault.map_or_else(missing, Trouble::Fault)));
+        for (place, kind) in self.kinds.iter().enumerate() {
+            if let Some(doubt) = self.doubt(place, kind) {
+                self.failed.push(((*kind).to_owned(), doubt));
+            }
         }
-        self.failed.append(&mut doubtful);
         self.records.sort_by_key(|record| record.updated.at);
         CaptureAnswer {
             records: self.records,
             at,
             saturated: self.objects >= OBJECTS_MAX,
             failed: self.failed,
+        }
+    }
+
+    /// Why nothing can be said of a kind that has no block with its name. Which kind a nameless
+    /// block stands for is told by its place, where the named ones agree with theirs; where they do
+    /// not, every kind without a name is in doubt as soon as one block is missing or a fault.
+    fn doubt(&self, place: usize, kind: &str) -> Option<Trouble> {
+        if self.is_named(place) {
+            return None;
+        }
+        let first_fault = self.blocks.iter().find_map(Block::fault);
+        let fault = match (self.blocks.get(place), &self.overall) {
+            (_, Some(overall)) => Some(overall),
+            (Some(Block::Faulty(fault)), _) if self.is_in_order() => Some(fault),
+            (Some(Block::Empty), _) if self.is_in_order() => return None,
+            _ if first_fault.is_none() && self.has_a_block_for_each() => return None,
+            _ => first_fault,
+        };
+        Some(match fault {
+            Some(fault) => Trouble::Fault(fault.clone()),
+            None => Trouble::NotUnderstood(format!("CDCResponse has no block for {kind}")),
+        })
+    }
+
+    fn is_named(&self, place: usize) -> bool {
+        let names = |block: &Block| matches!(block, Block::Of(of) if *of == Some(place));
+        self.blocks.iter().any(names)
+    }
+
+    fn is_in_order(&self) -> bool {
+        let fits = |(place, block): (usize, &Block)| match block {
+            Block::Of(of) => *of == Some(place),
+            Block::Empty | Block::Faulty(_) => true,
+        };
+        self.blocks.len() == self.kinds.len() && self.blocks.iter().enumerate().all(fits)
+    }
+
+    fn has_a_block_for_each(&self) -> bool {
+        let nameless = |block: &&Block| !matches!(block, Block::Of(_));
+        let unnamed = (0..self.kinds.len()).filter(|place| !self.is_named(*place));
+        self.blocks.iter().filter(nameless).count() >= unnamed.count()
+    }
+}
+
+impl Block {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Faulty(fault) => Some(fault),
+            Self::Of(_) | Self::Empty => None,
         }
     }
 }

@@ -58,7 +58,7 @@ impl Fault {
             }
             b'<' if text.len() <= XML_BYTES_MAX => {
                 let answer: XmlAnswer = quick_xml::de::from_str(text).ok()?;
-                answer.fault.map(Self::of_xml)
+                answer.fault.as_ref().map(Self::of_xml)
             }
             _ => None,
         }
@@ -85,7 +85,7 @@ impl Fault {
         ))
     }
 
-    fn of_xml(fault: XmlFault) -> Self {
+    fn of_xml(fault: &XmlFault) -> Self {
         let error = fault.errors.first();
         let [code, message, detail] = error.map_or([""; 3], |error| {
             [&error.code, &error.message, &error.detail].map(String::as_str)

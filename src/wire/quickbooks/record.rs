@@ -33,7 +33,7 @@ pub(super) fn read(kind: &str, text: &str) -> Result<Record, String> {
         "null" => [None; 2],
         meta => json::fields(meta, times).map_err(|why| format!("MetaData: {why}"))?,
     };
-    let optional = |value, at| field::optional(value, at).map_err(explain);
+    let optional = |value, at| field::optional(value, at).map_err(|fault| explain(&fault));
     let status = optional(status, "status")?.unwrap_or_default();
     let updated = optional(updated, "MetaData.LastUpdatedTime")?.unwrap_or_default();
     let created = optional(created, "MetaData.CreateTime")?;
@@ -49,7 +49,7 @@ pub(super) fn read(kind: &str, text: &str) -> Result<Record, String> {
     Ok(Record {
         entity: EntityRef {
             kind: kind.to_owned(),
-            id: field::id(id, "Id").map_err(explain)?,
+            id: field::id(id, "Id").map_err(|fault| explain(&fault))?,
         },
         sync_token: optional(token, "SyncToken")?,
         created_at: created.and_then(|text| instant::parse(&text)),
@@ -76,6 +76,6 @@ fn begins_with_voided(note: Option<&RawValue>) -> bool {
     text.is_some_and(|text| text.starts_with("Voided"))
 }
 
-fn explain(fault: field::Fault) -> String {
+fn explain(fault: &field::Fault) -> String {
     format!("{}: {}", fault.at, fault.why)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{Record, RecordState, Timestamp};
+use proptest::prelude::*;
 
 macro_rules! data {
     ($name:literal) => {
@@ -150,6 +151,16 @@ fn a_kind_of_which_nothing_is_sure_is_failed() {
 }
 
 #[test]
+fn a_fault_beside_the_blocks_leaves_the_named_ones_only() {
+    let body = br#"{"CDCResponse":[{"Fault":{},"QueryResponse":[{"Bill":[{"Id":"1"}]},{}]}]}"#;
+    let answer = captured(body, &["Bill", "Item"]);
+    assert_eq!(
+        (named(&answer.records), failed(&answer)),
+        (vec!["Bill/1".into()], vec!["Item"])
+    );
+}
+
+#[test]
 fn reserved_keys_are_no_kinds_and_values_that_are_no_lists_are_passed_over() {
     let text = r#"{"startPosition":[1],"maxResults":[],"totalCount":[{}],"x":null,"y":{"Id":"2"}}"#;
     let answer = captured(&blocks(text), &["Bill"]);
@@ -273,6 +284,33 @@ fn an_answer_in_another_form_is_not_taken_for_nothing() {
             matches!(query, Err(Trouble::NotUnderstood(_))),
             "{shown}: {query:?}"
         );
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_anywhere_says_nothing() {
+    let whole = data!("capture.json");
+    for length in 0..whole.len() {
+        let read = read_capture(&whole[..length], &["Estimate", "Customer", "Invoice"]);
+        assert!(
+            matches!(read, Err(Trouble::NotUnderstood(_))),
+            "{length}: {read:?}"
+        );
+    }
+    let xml = data!("fault-throttled.xml");
+    for length in 0..xml.len() {
+        assert_eq!(Fault::read(&xml[..length]), None, "{length}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(
+        text in r#"(\{|\[|\}|\]|:|,|null|7|"(CDCResponse|QueryResponse|Fault|Error|Bill|Id)"|<Fault>|é){0,40}"#
+    ) {
+        let _ = read_capture(text.as_bytes(), &["Bill", "Item"]);
+        let _ = read_query(text.as_bytes(), "Bill");
+        let _ = Fault::read(text.as_bytes());
     }
 }
 
