@@ -7,6 +7,7 @@ pub mod gap;
 pub mod health;
 pub mod lane;
 pub mod led;
+pub mod reconcile;
 pub mod retry;
 
 mod span;
