@@ -10,6 +10,7 @@ pub mod lamp;
 pub mod lane;
 pub mod lapse;
 pub mod led;
+pub mod reconcile;
 pub mod retry;
 
 mod span;
