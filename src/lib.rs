@@ -8,7 +8,7 @@
 //! - floor 1, pure logic, no I/O, no clock, no entropy: [`wire`] (bytes to words and back),
 //!   [`rules`] (decisions)
 //! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
-//!   [`tls`], [`board`], [`signals`]
+//!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens at rest), [`board`], [`signals`]
 //! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink)
 //! - floor 4, the roof, where everything is joined: [`cli`], [`command`], [`config`], [`run`],
 //!   [`demo`], [`simulate`]
@@ -31,9 +31,11 @@ pub mod wire;
 pub mod board;
 pub mod clock;
 pub mod journal;
+pub mod qbo;
 pub mod signals;
 pub mod sink;
 pub mod tls;
+pub mod vault;
 
 pub mod server;
 pub mod worker;

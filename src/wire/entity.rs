@@ -3,6 +3,9 @@
 //! A kind that is not in the table is no error: it is taken verbatim. Sources: Intuit's
 //! table of entities and operations, the resource names of Cloud Elements' finance hub.
 
+/// Kinds that are a resource of the hub, but are never notified.
+const SILENT: [&str; 2] = ["TaxCode", "TaxRate"];
+
 /// Every kind that QuickBooks Online notifies, as the legacy form and the API spell it.
 const KINDS: [&str; 31] = [
     "Account",
@@ -60,6 +63,14 @@ pub fn resource(kind: &str) -> String {
     }
 }
 
+/// The kind whose records are the Open Connectors resource: the inverse of [`resource`] for every
+/// kind that QuickBooks notifies, and for tax codes and tax rates. `currencies` are records of
+/// `CompanyCurrency`; `Currency` exists in notifications only. `None` for any other word.
+pub fn kind_of_resource(resource_name: &str) -> Option<&'static str> {
+    let mut kinds = KINDS.into_iter().chain(SILENT);
+    kinds.find(|kind| resource(kind) == resource_name)
+}
+
 fn kebab(kind: &str) -> String {
     let mut words = String::with_capacity(kind.len() + 2);
     for letter in kind.chars() {
@@ -96,6 +107,21 @@ mod tests {
         }
         assert_eq!(kind("salesreceipt"), "SalesReceipt");
         assert_eq!(kind("taxcode"), "taxcode");
+    }
+
+    #[test]
+    fn every_resource_leads_back_to_its_kind() {
+        for kind in KINDS.into_iter().chain(SILENT) {
+            let back = if kind == "Currency" {
+                "CompanyCurrency"
+            } else {
+                kind
+            };
+            assert_eq!(kind_of_resource(&resource(kind)), Some(back));
+        }
+        for word in ["", "Invoice", "invoice", "mysteries", "items"] {
+            assert_eq!(kind_of_resource(word), None, "{word}");
+        }
     }
 
     #[test]

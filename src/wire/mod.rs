@@ -11,6 +11,8 @@ mod incoming;
 pub mod instant;
 mod json;
 pub mod outgoing;
+pub mod quickbooks;
 pub mod signature;
+pub mod token_set;
 
 pub use incoming::{Decoded, decode};

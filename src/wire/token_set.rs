@@ -1,0 +1,1 @@
+//! The plain form of a token set, which the vault seals.
