@@ -220,12 +220,7 @@ fn stand(
     Ok(())
 }
 
-fn spend(
-    connection: &Connection,
-    app: &AppName,
-    month: &str,
-    calls: u64,
-) -> rusqlite::Result<()> {
+fn spend(connection: &Connection, app: &AppName, month: &str, calls: u64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO spent (app, month, calls) VALUES (?1, ?2, ?3) \

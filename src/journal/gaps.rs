@@ -180,7 +180,9 @@ pub(super) fn close(connection: &Connection, now: Timestamp) -> rusqlite::Result
             .prepare_cached("UPDATE gap SET closed_at = ?2 WHERE id = ?1")?
             .execute((id, now.as_ms()))?;
         let told = connection
-            .prepare_cached(&format!("{REPORT} WHERE g.id = ?1 AND c.done_at IS NOT NULL GROUP BY g.id"))?
+            .prepare_cached(&format!(
+                "{REPORT} WHERE g.id = ?1 AND c.done_at IS NOT NULL GROUP BY g.id"
+            ))?
             .query_row([id], report)
             .optional()?;
         // When the last company was disconnected instead, nothing came of it.
@@ -211,10 +213,7 @@ pub(super) fn count_late(
             "SELECT id, since, until, cause FROM gap WHERE since <= ?1 AND until >= ?2 \
              AND opened_at <= ?3 ORDER BY id DESC",
         )?
-        .query_map(
-            (last.as_ms(), first.as_ms(), received_at.as_ms()),
-            gap,
-        )?
+        .query_map((last.as_ms(), first.as_ms(), received_at.as_ms()), gap)?
         .collect::<Result<_, _>>()?;
     for (notification, repeats) in notified {
         let lies_in = |gap: &&Gap| {
@@ -253,13 +252,16 @@ const REPORT: &str = "SELECT g.id, g.since, g.until, g.cause, g.closed_at, sum(c
 /// The newest ones, newest first.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<Vec<GapReport>> {
     connection
-        .prepare_cached(&format!("{REPORT} GROUP BY g.id ORDER BY g.id DESC LIMIT ?1"))?
+        .prepare_cached(&format!(
+            "{REPORT} GROUP BY g.id ORDER BY g.id DESC LIMIT ?1"
+        ))?
         .query_map([number(TOLD)], report)?
         .collect()
 }
 
 fn report(row: &Row<'_>) -> rusqlite::Result<GapReport> {
-    let count = |column| -> rusqlite::Result<u64> { Ok(row.get::<_, i64>(column)?.cast_unsigned()) };
+    let count =
+        |column| -> rusqlite::Result<u64> { Ok(row.get::<_, i64>(column)?.cast_unsigned()) };
     Ok(GapReport {
         gap: gap(row)?,
         closed_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_ms),

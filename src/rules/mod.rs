@@ -2,11 +2,17 @@
 //!
 //! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
+pub mod budget;
+pub mod company;
 pub mod dedupe;
 pub mod gap;
 pub mod health;
 pub mod lane;
 pub mod led;
+pub mod pause;
 pub mod retry;
+pub mod throttle;
+pub mod timetable;
+pub mod token;
 
 mod span;
