@@ -4,7 +4,7 @@ use super::configuration;
 use super::replay::form::{entity, realm, time};
 use crate::cli::{ConfigArgs, Exit};
 use crate::journal::inspect::{Fate, Filter, Inspection, Listed, ListedChange, Shown, State};
-use crate::model::{ChangeId, Form, Seq};
+use crate::model::{Authenticity, ChangeId, Form, Origin, Seq};
 use crate::terminal::{Tint, complain, say, tinted};
 use clap::{Args, ValueEnum};
 use std::fmt::Display;
@@ -251,12 +251,27 @@ fn line(listed: &Listed) {
         count => format!(", came {count} times more"),
     };
     say(format_args!(
-        "{:>7}  {}  {:>7} B  {}  {what}{repeats}",
+        "{:>7}  {}  {:>7} B  {}  {}  {what}{repeats}",
         listed.seq,
         listed.received_at,
         listed.body_bytes,
+        provenance(listed),
         state(listed)
     ));
+}
+
+/// How it came and what speaks for it, as two words of one width: `webhook signed    `.
+fn provenance(listed: &Listed) -> String {
+    // What adds no change was sent: a reading that brings nothing is not kept.
+    let origin = listed
+        .changes
+        .first()
+        .map_or(Origin::Webhook, |first| first.change.origin);
+    format!(
+        "{:<7} {:<10}",
+        origin.as_str(),
+        listed.authenticity.as_str()
+    )
 }
 
 /// The gravest that can be said, as a word of one width.
@@ -278,7 +293,17 @@ fn page(shown: &Shown) {
         "receipt {}, received {}",
         listed.seq, listed.received_at
     ));
-    say(format_args!("  verified by  {}", listed.source));
+    let speaks = match listed.authenticity {
+        Authenticity::Signed => "signed for",
+        Authenticity::Credential => "credential of",
+        Authenticity::Address => "address of",
+        Authenticity::Fetched => "read through",
+    };
+    say(format_args!("  {speaks:<12} {}", listed.source));
+    say(format_args!(
+        "  came by      {}",
+        provenance(listed).trim_end()
+    ));
     say(format_args!(
         "  form         {}",
         listed.form.map_or("not recognized", Form::as_str)

@@ -3,37 +3,56 @@
 //! A delivery needs no row of its own: a lane is a cursor over the changes of its company, so a
 //! change is waiting for every sink from the moment it is committed.
 
-use super::events;
 use super::incoming::Incoming;
-use super::known::{Known, Record, Seen};
+use super::known::{Known, Newest, Record, Seen};
 use super::rows::number;
 use super::touched::Touched;
+use super::{events, gaps, records};
 use crate::model::{
-    Authenticity, Encoding, Form, Identity, Item, Kept, Notification, Origin, RealmId, Seq,
-    Timestamp,
+    Authenticity, Encoding, Form, Identity, Item, Kept, Notification, Operation, Origin, RealmId,
+    Receipt, Seq, Timestamp,
 };
 use crate::rules::dedupe::{Verdict, is_late, judge};
+use crate::rules::reconcile::{is_after, is_deletion_told};
 use crate::wire::identity::change_id;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
 /// An item that was not known before, and what it is filed under.
-struct New<'a> {
-    ordinal: usize,
-    item: &'a Item,
+pub(super) struct New<'a> {
+    pub(super) ordinal: usize,
+    pub(super) item: &'a Item,
+    pub(super) row: i64,
+    pub(super) filed_under: Identity,
+    pub(super) record: Option<Record>,
+    pub(super) conflicting: bool,
+    pub(super) late: bool,
+    /// Something of a later second was told of its record.
+    pub(super) overtaken: bool,
+}
+
+/// What a receipt holds beside repeats.
+struct Sifted<'a> {
+    new: Vec<New<'a>>,
+    /// Notifications of what a reading had told.
+    told: Vec<(&'a Notification, Twin)>,
+    /// The receipt that the first known item came with.
+    repeated: Option<Seq>,
+}
+
+/// Where a notification that a reading had told is filed, so that its repeats are known for such.
+struct Twin {
     row: i64,
     filed_under: Identity,
-    record: Option<Record>,
-    conflicting: bool,
-    late: bool,
+    receipt: Seq,
 }
 
 /// The numbers that the next receipt and the next change get; none is ever given twice, pruned or
 /// not.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Numbers {
-    receipt: i64,
-    change: i64,
+    pub(super) receipt: i64,
+    pub(super) change: i64,
 }
 
 /// Where the next change of a company goes.
@@ -70,24 +89,57 @@ pub(super) fn append(
     incoming: &Incoming,
 ) -> rusqlite::Result<Kept> {
     let receipt = &incoming.receipt;
-    let seq = Seq(numbers.receipt);
-    let (new, repeated) = sift(connection, known, incoming, seq)?;
-    touched.arrived(receipt.received_at);
-    if let (true, Some(of)) = (new.is_empty(), repeated) {
-        count_repeat(connection, of, receipt.received_at)?;
+    let at = receipt.received_at;
+    let sifted = sift(connection, known, incoming, Seq(numbers.receipt))?;
+    touched.arrived(at);
+    count_late(connection, receipt, &sifted)?;
+    for (notification, twin) in &sifted.told {
+        let place = (twin.row, twin.receipt, at);
+        insert_seen(
+            connection,
+            place,
+            twin.filed_under,
+            notification.content,
+            None,
+        )?;
+    }
+    if let (true, Some(of)) = (sifted.new.is_empty(), sifted.repeated) {
+        count_repeat(connection, of, at)?;
         return Ok(Kept::Repeat { of });
     }
-    let changes = insert_receipt(connection, *numbers, incoming, &new)?;
+    let (seq, changes) = store(connection, numbers, touched, incoming, &sifted.new)?;
+    Ok(Kept::New { seq, changes })
+}
+
+/// Stores a receipt with what is new in it.
+pub(super) fn store(
+    connection: &Connection,
+    numbers: &mut Numbers,
+    touched: &mut Touched,
+    incoming: &Incoming,
+    new: &[New<'_>],
+) -> rusqlite::Result<(Seq, u32)> {
+    let receipt = &incoming.receipt;
+    let seq = Seq(numbers.receipt);
+    let changes = insert_receipt(connection, *numbers, incoming, new)?;
     numbers.receipt += 1;
-    let mut places = allocate(connection, touched, &new, receipt.origin)?;
-    for new in &new {
-        insert_seen(connection, new, seq, receipt.received_at)?;
+    let mut places = allocate(connection, touched, new, receipt.origin)?;
+    for new in new {
+        let place = (new.row, seq, receipt.received_at);
+        insert_seen(
+            connection,
+            place,
+            new.filed_under,
+            new.item.content(),
+            new.record,
+        )?;
         match new.item {
             Item::Notification(notification) => {
                 if let Some(place) = places.get_mut(&notification.realm) {
                     insert_change(connection, numbers.change, new, notification, seq, *place)?;
                     place.sequence += 1;
                     numbers.change += 1;
+                    bury(connection, place.realm, new, receipt)?;
                 }
                 if new.conflicting {
                     let text = format!(
@@ -106,21 +158,24 @@ pub(super) fn append(
             }
         }
     }
-    Ok(Kept::New { seq, changes })
+    Ok((seq, changes))
 }
 
-/// What of a receipt is new, filed already in the index; and the receipt that the first known item
-/// came with.
+/// What of a receipt is new, filed already in the index; and what is not.
 fn sift<'a>(
     connection: &Connection,
     known: &mut Known,
     incoming: &'a Incoming,
     seq: Seq,
-) -> rusqlite::Result<(Vec<New<'a>>, Option<Seq>)> {
+) -> rusqlite::Result<Sifted<'a>> {
     let items = &incoming.receipt.items;
-    let mut new = Vec::with_capacity(items.len());
-    let mut repeated = None;
-    for (ordinal, (item, record)) in items.iter().zip(&incoming.records).enumerate() {
+    let mut sifted = Sifted {
+        new: Vec::with_capacity(items.len()),
+        told: Vec::new(),
+        repeated: None,
+    };
+    let facts = incoming.records.iter().zip(&incoming.twins);
+    for (ordinal, (item, (record, twins))) in items.iter().zip(facts).enumerate() {
         let (identity, content) = (item.identity(), item.content());
         let mut filed_under = identity;
         let mut seen = known.look_up(connection, identity)?;
@@ -130,39 +185,118 @@ fn sift<'a>(
             seen = known.look_up(connection, filed_under)?;
         }
         if let Some(seen) = seen {
-            repeated = repeated.or(Some(seen.receipt));
+            sifted.repeated = sifted.repeated.or(Some(seen.receipt));
             continue;
         }
         let before = match record {
             Some(record) => known.newest(connection, record.key)?,
             None => None,
         };
-        let newest_before = before.map(|before| before.at);
-        let late = is_late(record.map(|record| record.newest_at), newest_before);
+        if let Item::Notification(notification) = item
+            && let Some(receipt) = told_by(connection, known, notification, twins, before)?
+        {
+            let twin = Twin {
+                row: known.add(filed_under, Seen { content, receipt }, None, None),
+                filed_under,
+                receipt,
+            };
+            sifted.told.push((notification, twin));
+            sifted.repeated = sifted.repeated.or(Some(receipt));
+            continue;
+        }
+        let happened = record.map(|record| record.newest_at);
+        let newest = before.map(|before| before.at);
         let record = record.map(|record| Record {
-            newest_at: newest_before.map_or(record.newest_at, |at| at.max(record.newest_at)),
+            newest_at: newest.map_or(record.newest_at, |at| at.max(record.newest_at)),
             ..record
         });
-        let row = known.add(
-            filed_under,
-            Seen {
-                content,
-                receipt: seq,
-            },
-            record,
-            before,
-        );
-        new.push(New {
+        let seen = Seen {
+            content,
+            receipt: seq,
+        };
+        sifted.new.push(New {
             ordinal,
             item,
-            row,
+            row: known.add(filed_under, seen, record, before),
             filed_under,
             record,
             conflicting,
-            late,
+            late: is_late(happened, newest),
+            overtaken: is_after(newest, happened),
         });
     }
-    Ok((new, repeated))
+    Ok(sifted)
+}
+
+/// The receipt that told already what is notified: a reading of that second, or whatever told of the
+/// record's end.
+fn told_by(
+    connection: &Connection,
+    known: &Known,
+    notification: &Notification,
+    twins: &[Identity],
+    newest: Option<Newest>,
+) -> rusqlite::Result<Option<Seq>> {
+    for twin in twins {
+        if let Some(seen) = known.look_up(connection, *twin)? {
+            return Ok(Some(seen.receipt));
+        }
+    }
+    let (Operation::Delete, Some(newest)) = (&notification.operation, newest) else {
+        return Ok(None);
+    };
+    let realm: Option<i64> = connection
+        .prepare_cached(
+            "SELECT c.realm FROM company c JOIN realm m ON m.id = c.realm WHERE m.name = ?1",
+        )?
+        .query_row([notification.realm.as_str()], |row| row.get(0))
+        .optional()?;
+    let held = match realm {
+        Some(realm) => records::held(connection, realm, &notification.entity)?,
+        None => None,
+    };
+    let told = is_deletion_told(held.as_ref(), Some(newest.at));
+    Ok(told.then_some(newest.receipt))
+}
+
+/// Counts for the gaps what came by notification after all.
+fn count_late(
+    connection: &Connection,
+    receipt: &Receipt,
+    sifted: &Sifted<'_>,
+) -> rusqlite::Result<()> {
+    let new = sifted.new.iter().filter_map(|new| match new.item {
+        Item::Notification(notification) => Some((notification, false)),
+        Item::Unreadable(_) => None,
+    });
+    let told = sifted.told.iter().map(|(told, _)| (*told, true));
+    let notified: Vec<_> = new.chain(told).collect();
+    gaps::count_late(connection, &notified, receipt.received_at)
+}
+
+/// Remembers of a company that is read which records are no longer there: the deleted, and those
+/// that were merged into another.
+fn bury(
+    connection: &Connection,
+    realm: i64,
+    new: &New<'_>,
+    receipt: &Receipt,
+) -> rusqlite::Result<()> {
+    let Item::Notification(notification) = new.item else {
+        return Ok(());
+    };
+    let id = match notification.operation {
+        Operation::Delete => Some(&notification.entity.id),
+        Operation::Merge => notification.deleted_id.as_ref(),
+        _ => None,
+    };
+    match id {
+        Some(id) if receipt.origin == Origin::Webhook && !new.overtaken => {
+            let at = notification.happened.at.unwrap_or(receipt.received_at);
+            records::is_gone(connection, realm, &notification.entity.kind, id, at)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a change with other content is filed under: its own id as bytes.
@@ -259,9 +393,10 @@ fn allocate<'a>(
 
 fn insert_seen(
     connection: &Connection,
-    new: &New<'_>,
-    receipt: Seq,
-    at: Timestamp,
+    (row, receipt, at): (i64, Seq, Timestamp),
+    identity: Identity,
+    content: u64,
+    record: Option<Record>,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -269,13 +404,13 @@ fn insert_seen(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
-            new.row,
+            row,
             at.as_ms(),
             receipt.0,
-            new.item.content().cast_signed(),
-            new.filed_under.0,
-            new.record.map(|record| record.key),
-            new.record.map(|record| record.newest_at.as_ms()),
+            content.cast_signed(),
+            identity.0,
+            record.map(|record| record.key),
+            record.map(|record| record.newest_at.as_ms()),
         ])?;
     Ok(())
 }

@@ -220,6 +220,29 @@ fn stand(
     Ok(())
 }
 
+/// Notified changes are reconciled up to `through`; and beyond, as far as nothing was notified, so
+/// that what a reading told is not looked through for ever.
+pub(super) fn reconciled(
+    connection: &Connection,
+    company: &Found,
+    through: i64,
+    touched: &mut Touched,
+) -> rusqlite::Result<()> {
+    let through: i64 = connection
+        .prepare_cached(
+            "SELECT ifnull((SELECT min(sequence) - 1 FROM change WHERE realm = ?1 \
+             AND sequence > ?2 AND origin = 'webhook'), sequence) FROM realm WHERE id = ?1",
+        )?
+        .query_row((company.realm, through), |row| row.get(0))?;
+    if through > company.reconciled {
+        connection
+            .prepare_cached("UPDATE company SET reconciled = ?2 WHERE realm = ?1")?
+            .execute((company.realm, through))?;
+        touched.changed(&company.company.realm, false);
+    }
+    Ok(())
+}
+
 fn spend(connection: &Connection, app: &AppName, month: &str, calls: u64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(

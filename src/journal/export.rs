@@ -1,9 +1,11 @@
 //! A journal as JSON lines, one receipt a line: to look into with other tools, to keep, to send in.
 //!
-//! It holds what arrived and what was understood of it. It never holds a secret: none is stored.
+//! It holds what arrived or was read, and what was understood of it. It never holds a secret: tokens
+//! are stored sealed, and are not read here at all.
 
 use super::Error;
 use super::inspect::{Fate, Filter, Inspection, ListedChange, Shown};
+use crate::model::Authenticity;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -88,6 +90,7 @@ fn change(listed: &ListedChange) -> Value {
         "sender_id": notification.sender_id,
         "data": notification.data,
         "origin": change.origin.as_str(),
+        "record": change.record.as_deref().filter(|_| change.authenticity != Authenticity::Fetched),
         "late": change.late,
         "conflicting": change.conflicting,
         "sinks": listed.fates.iter().map(|(sink, state)| fate(sink.as_str(), state)).collect::<Vec<_>>(),

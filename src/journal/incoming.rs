@@ -3,7 +3,8 @@
 //! Called by the handle, in the caller's task, so that the one writer's time goes into writing.
 
 use super::known::Record;
-use crate::model::{Item, Notification, Receipt};
+use crate::model::{EntityRef, Identity, Item, Origin, RealmId, Receipt};
+use crate::wire::identity::captured_twins;
 use sha2::{Digest, Sha256};
 
 /// A receipt on its way to the writer.
@@ -17,6 +18,8 @@ pub(super) struct Incoming {
     pub digest: [u8; 16],
     /// The record that each item is about, with the item's own time; `None` where there is none.
     pub records: Vec<Option<Record>>,
+    /// The identities under which a reading would have told each item.
+    pub twins: Vec<Vec<Identity>>,
 }
 
 impl Incoming {
@@ -30,6 +33,11 @@ impl Incoming {
             headers: serde_json::Value::from_iter(pairs).to_string(),
             digest: digest(&receipt.body),
             records: receipt.items.iter().map(record).collect(),
+            twins: receipt
+                .items
+                .iter()
+                .map(|item| twins(&receipt, item))
+                .collect(),
             receipt,
         }
     }
@@ -56,19 +64,28 @@ fn record(item: &Item) -> Option<Record> {
     };
     let newest_at = notification.happened.at?;
     Some(Record {
-        key: key(notification),
+        key: key(&notification.realm, &notification.entity),
         newest_at,
     })
 }
 
+fn twins(receipt: &Receipt, item: &Item) -> Vec<Identity> {
+    match item {
+        Item::Notification(notification) if receipt.origin == Origin::Webhook => {
+            captured_twins(notification)
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// 64 bits that stand for company, kind (in any case) and id. Part of the file's format.
-fn key(notification: &Notification) -> i64 {
+pub(super) fn key(realm: &RealmId, entity: &EntityRef) -> i64 {
     let digest = Sha256::new()
-        .chain_update(notification.realm.as_str())
+        .chain_update(realm.as_str())
         .chain_update([0])
-        .chain_update(notification.entity.kind.to_lowercase())
+        .chain_update(entity.kind.to_lowercase())
         .chain_update([0])
-        .chain_update(&notification.entity.id)
+        .chain_update(&entity.id)
         .finalize();
     i64::from_be_bytes(first(digest.as_slice()))
 }

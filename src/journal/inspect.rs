@@ -165,11 +165,16 @@ impl Inspection {
         }
         let open = || -> Result<Connection, Failure> {
             let connection = open::open_read_only(path)?;
-            if migrate::recognize(&connection, path)? < migrate::newest() {
-                let said = format!("{} is not a journal yet; `run` makes one", path.display());
-                return Err(Error::Unusable(said).into());
+            let format = migrate::recognize(&connection, path)?;
+            if format == migrate::newest() {
+                return Ok(connection);
             }
-            Ok(connection)
+            let path = path.display();
+            let said = match format {
+                0 => format!("{path} is not a journal yet; `run` makes one"),
+                older => format!("{path} has the older format {older}; `run` brings it forward"),
+            };
+            Err(Error::Unusable(said).into())
         };
         Ok(Self {
             connection: open()?,

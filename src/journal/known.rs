@@ -34,6 +34,8 @@ pub(super) struct Seen {
 pub(super) struct Newest {
     /// When the newest of its events happened.
     pub at: Timestamp,
+    /// The receipt that last told of it; it may have been pruned.
+    pub receipt: Seq,
     /// The row that says so.
     row: i64,
 }
@@ -147,15 +149,16 @@ impl Known {
         }
         // Each row holds the newest time up to itself, so the newest row of the record knows it.
         for row in self.candidates(|generation| &generation.records, key.cast_unsigned()) {
-            let found: Option<(Option<i64>, Option<i64>)> = connection
-                .prepare_cached("SELECT record, newest_at FROM seen WHERE row = ?1")?
-                .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
+            let found: Option<(Option<i64>, Option<i64>, i64)> = connection
+                .prepare_cached("SELECT record, newest_at, receipt FROM seen WHERE row = ?1")?
+                .query_row([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
-            if let Some((Some(found), Some(at))) = found
+            if let Some((Some(found), Some(at), receipt)) = found
                 && found == key
             {
                 return Ok(Some(Newest {
                     at: Timestamp::from_ms(at),
+                    receipt: Seq(receipt),
                     row,
                 }));
             }
@@ -180,6 +183,7 @@ impl Known {
                 record.key,
                 Newest {
                     at: record.newest_at,
+                    receipt: seen.receipt,
                     row,
                 },
             );

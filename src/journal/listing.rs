@@ -2,6 +2,7 @@
 //! mean, and everything about one of them. Reading only, in one view at a time.
 
 use super::inspect::{Fate, Filter, Listed, ListedChange, ListedReplay, ListedUnreadable, Shown};
+use super::records;
 use super::rows::{self, CHANGE, CHANGE_COLUMNS, CHANGE_JOINED, number, strange};
 use crate::model::{Change, Encoding, Form, LaneState, Seq, SinkName, Timestamp};
 use bytes::Bytes;
@@ -68,9 +69,11 @@ pub(super) fn shown(
     lanes: &Lanes,
     seq: Seq,
 ) -> rusqlite::Result<Option<Shown>> {
-    let Some(listed) = listed(connection, lanes, seq)? else {
+    let Some(mut listed) = listed(connection, lanes, seq)? else {
         return Ok(None);
     };
+    let changes = listed.changes.iter_mut().map(|listed| &mut listed.change);
+    records::fill(connection, changes)?;
     let (headers, body, digest): (String, Vec<u8>, [u8; 16]) = connection
         .prepare_cached("SELECT headers, body, digest FROM receipt WHERE seq = ?1")?
         .query_row([seq.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -47,6 +47,7 @@ mod migrate;
 mod open;
 mod reader;
 mod reconcile;
+mod records;
 mod replay;
 mod retention;
 mod room;

@@ -5,8 +5,11 @@
 
 use super::events::{self, Event};
 use super::rows::{self, CHANGE, CHANGE_JOINED, number};
-use super::{Ask, Error};
-use crate::model::{Lane, LaneState, LaneView, RealmId, ReplayHead, Seq, SinkName, Timestamp};
+use super::{Ask, Error, company, records};
+use crate::model::{
+    Change, Lane, LaneState, LaneView, Origin, RealmId, ReplayHead, Seq, SinkName, Standing,
+    Timestamp,
+};
 use bytes::Bytes;
 use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 use std::sync::Arc;
@@ -136,7 +139,7 @@ pub(super) fn lane_view(
             Ok((rows::lane_state(row, 0)?, place, row.get(6)?))
         })
         .optional()?;
-    let Some((state, (realm, through), disabled)) = found else {
+    let Some((state, (realm_id, through), disabled)) = found else {
         return Ok(LaneView::default());
     };
     let sql = format!(
@@ -145,8 +148,12 @@ pub(super) fn lane_view(
     );
     let mut head = connection
         .prepare_cached(&sql)?
-        .query_map((realm, through, number(ask.max)), rows::change)?
+        .query_map((realm_id, through, number(ask.max)), rows::change)?
         .collect::<Result<Vec<_>, _>>()?;
+    let held_since = match ask.reconciled_only {
+        Some(limit) => hold_back(connection, realm, &mut head, limit)?,
+        None => None,
+    };
     let first = head.first().map(|change| change.receipt);
     if ask.one_receipt {
         head.retain(|change| Some(change.receipt) == first);
@@ -155,15 +162,48 @@ pub(super) fn lane_view(
         Some(receipt) if ask.body => body(connection, receipt)?,
         _ => None,
     };
-    let replay = replay_head(connection, sink, realm, ask)?;
+    let mut replay = replay_head(connection, sink, realm_id, ask)?;
+    if ask.record {
+        let replayed = replay.iter_mut().map(|replay| &mut replay.change);
+        records::fill(connection, head.iter_mut().chain(replayed))?;
+    }
     Ok(LaneView {
         disabled,
         state,
         head,
-        held_since: None,
+        held_since,
         body,
         replay,
     })
+}
+
+/// Cuts off the head what is not reconciled yet and was received after `limit`; when the first of
+/// it was received.
+fn hold_back(
+    connection: &Connection,
+    realm: &RealmId,
+    head: &mut Vec<Change>,
+    limit: Timestamp,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let Some(company) = company::find(connection, realm)? else {
+        return Ok(None);
+    };
+    // Who may not read a company does not wait for it.
+    if company.company.standing != Standing::Connected {
+        return Ok(None);
+    }
+    let reconciled = company.reconciled.cast_unsigned();
+    let is_held = |change: &Change| {
+        change.origin == Origin::Webhook
+            && change.sequence > reconciled
+            && change.received_at > limit
+    };
+    let held = head.iter().position(is_held);
+    let since = held
+        .and_then(|at| head.get(at))
+        .map(|change| change.received_at);
+    head.truncate(held.unwrap_or(head.len()));
+    Ok(since)
 }
 
 fn replay_head(

@@ -2,12 +2,13 @@
 //!
 //! Finished means: every configured sink has passed all its changes, no replay of them is open, and
 //! no dead letter of them waits for a person (that last one only until the age limit). What is not
-//! finished is never deleted, however old and however full the journal is.
+//! finished is never deleted, however old and however full the journal is. What is held of records
+//! goes when QuickBooks can no longer bring it up.
 
-use super::events;
 use super::known::Known;
 use super::room::Room;
 use super::rows::number;
+use super::{events, records};
 use crate::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -24,6 +25,12 @@ const PAGES: i64 = 128;
 
 /// Pages that may lie free in the file: they are used again without a write more than needed.
 const PAGES_SPARE: i64 = 256;
+
+/// What is held of a record is forgotten when it is older: Change Data Capture looks back 30 days.
+const RECORDS_KEPT: Duration = Duration::from_secs(40 * 86_400);
+
+/// How often it is looked through for that.
+const RECORDS_EVERY: Duration = Duration::from_secs(86_400);
 
 /// What a step of retention did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,6 +54,8 @@ pub(super) struct Sweep {
     /// settled since.
     barren: bool,
     found: bool,
+    /// When the held records were last looked through.
+    records_at: Option<Timestamp>,
 }
 
 impl Sweep {
@@ -99,8 +108,29 @@ pub(super) fn step(
         cutoff,
         &mut tidied,
     )?;
+    if let Some(now) = trusted {
+        forget_records(connection, sweep, now, &mut tidied)?;
+    }
     give_back(connection, &mut tidied)?;
     Ok(tidied)
+}
+
+fn forget_records(
+    connection: &Connection,
+    sweep: &mut Sweep,
+    now: Timestamp,
+    tidied: &mut Tidied,
+) -> rusqlite::Result<()> {
+    if sweep
+        .records_at
+        .is_some_and(|at| now.since(at) < RECORDS_EVERY)
+    {
+        return Ok(());
+    }
+    let more = records::forget(connection, now.minus(RECORDS_KEPT))?;
+    tidied.more |= more;
+    sweep.records_at = (!more).then_some(now);
+    Ok(())
 }
 
 /// A receipt as retention sees it.

@@ -8,20 +8,20 @@ use crate::wire::identity::change_id;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-/// The columns that [`change`] reads, of `change` as `c`, `realm` as `m`, `receipt` as `r`,
-/// `provenance` as `v` and `fetched` as `f`.
+/// The columns that [`change`] reads, of `change` as `c`, `realm` as `m`, `receipt` as `r` and
+/// `provenance` as `v`.
 pub(super) const CHANGE: &str = "c.seq, c.receipt, m.name, c.sequence, c.kind, c.entity, \
     c.operation, c.happened, c.happened_at, c.deleted_id, c.event_type, c.sender_id, c.data, \
-    c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at, v.authenticity, f.body";
+    c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at, v.authenticity";
 
 /// How many they are.
-pub(super) const CHANGE_COLUMNS: usize = 21;
+pub(super) const CHANGE_COLUMNS: usize = 20;
 
 /// What `change c` is joined with for them.
 pub(super) const CHANGE_JOINED: &str = "JOIN realm m ON m.id = c.realm JOIN receipt r ON r.seq = c.receipt \
-     LEFT JOIN provenance v ON v.receipt = c.receipt LEFT JOIN fetched f ON f.change = c.seq";
+     LEFT JOIN provenance v ON v.receipt = c.receipt";
 
-/// A change from a row that begins with [`CHANGE`].
+/// A change from a row that begins with [`CHANGE`]; its record is filled in where it is wanted.
 pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
     let realm: String = row.get(2)?;
     let operation: String = row.get(6)?;
@@ -57,7 +57,7 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
             identity,
             content,
         },
-        record: row.get(20)?,
+        record: None,
     })
 }
 

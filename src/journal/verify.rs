@@ -15,7 +15,7 @@ const STEP: usize = 64;
 const FINDINGS: usize = 100;
 
 /// Each question returns one sentence for each row that is wrong.
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 15] = [
     "SELECT format('receipt %d says it added %d changes, %d are there', r.seq, r.changes, count(c.seq)) \
      FROM receipt r LEFT JOIN change c ON c.receipt = r.seq \
      AND c.seq BETWEEN r.first_change AND r.first_change + r.changes - 1 \
@@ -43,6 +43,19 @@ const QUESTIONS: [&str; 9] = [
     "SELECT format('%d receipts were taken in, %d are kept and %d were pruned', q.seq, n, t.value) \
      FROM sqlite_sequence q, tally t, (SELECT count(*) AS n FROM receipt) \
      WHERE q.name = 'receipt' AND t.name = 'receipts_pruned' AND q.seq <> n + t.value",
+    "SELECT format('the provenance of receipt %d is kept, which is not there', receipt) \
+     FROM provenance WHERE receipt NOT IN (SELECT seq FROM receipt)",
+    "SELECT format('a record rides along with change %d, which is not there', change) FROM fetched \
+     WHERE change NOT IN (SELECT seq FROM change)",
+    "SELECT format('change %d was read from QuickBooks and its receipt %d was not', c.seq, c.receipt) \
+     FROM change c LEFT JOIN provenance p ON p.receipt = c.receipt \
+     WHERE c.origin <> 'webhook' AND p.authenticity IS NOT 'fetched'",
+    "SELECT format('company %s is reconciled up to %d of %d changes', m.name, c.reconciled, m.sequence) \
+     FROM company c JOIN realm m ON m.id = c.realm WHERE c.reconciled NOT BETWEEN 0 AND m.sequence",
+    "SELECT format('%d records are held of company %d, which was never connected', count(*), realm) \
+     FROM record WHERE realm NOT IN (SELECT realm FROM company) GROUP BY realm",
+    "SELECT format('company %d goes through gap %d, which is not there', realm, gap) FROM gap_company \
+     WHERE gap NOT IN (SELECT id FROM gap)",
 ];
 
 /// What a check saw.

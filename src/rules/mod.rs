@@ -10,6 +10,7 @@ pub mod health;
 pub mod lane;
 pub mod led;
 pub mod pause;
+pub mod reconcile;
 pub mod retry;
 pub mod throttle;
 pub mod timetable;

@@ -5,7 +5,7 @@
 //! the values in the tests are part of the format.
 
 use super::digest::{first, sha256};
-use crate::model::{ChangeId, Identity, Notification};
+use crate::model::{ChangeId, EntityRef, Identity, Notification, Operation, RealmId};
 
 /// Identity of a CloudEvent: its `source` and `id` (CloudEvents 1.0, and Intuit's own advice).
 pub fn of_cloud_event(source: &str, id: &str) -> Identity {
@@ -20,6 +20,52 @@ pub fn of_legacy(realm: &str, name: &str, id: &str, operation: &str, updated: &s
 /// Identity of text that was not understood: all of it.
 pub fn of_unreadable(raw: &[u8]) -> Identity {
     Identity(first(&sha256("qbo-relay unreadable", &[raw])))
+}
+
+/// Identity of a change that the relay read for itself: the record, what became of it, and the
+/// second in which it did. `nth` tells changes apart that agree in all of that, from 0.
+///
+/// A deletion has no second: tombstone and notification may date it differently.
+pub fn of_captured(
+    realm: &RealmId,
+    entity: &EntityRef,
+    operation: &Operation,
+    second: Option<i64>,
+    nth: u32,
+) -> Identity {
+    let (class, second) = match operation {
+        Operation::Delete => ("delete", None),
+        Operation::Void => ("void", second),
+        _ => ("state", second),
+    };
+    let kind = entity.kind.to_ascii_lowercase();
+    let second = second.map_or_else(String::new, |second| second.to_string());
+    let fields = [realm.as_str(), &kind, &entity.id, class, &second];
+    identity(
+        "qbo-relay captured",
+        &[&fields[..], &[&nth.to_string()]].concat(),
+    )
+}
+
+/// The identities under which a reading would have told what this notification says; the first
+/// reading of that second. Empty where only a notification can say it (merged, e-mailed), and for a
+/// deletion, which is known by the record.
+pub fn captured_twins(notification: &Notification) -> Vec<Identity> {
+    let Some(at) = notification.happened.at else {
+        return Vec::new();
+    };
+    // A record that was read as voided has whatever else happened to it in that second.
+    let classes: &[Operation] = match notification.operation {
+        Operation::Create | Operation::Update => &[Operation::Update, Operation::Void],
+        Operation::Void => &[Operation::Void],
+        _ => &[],
+    };
+    let (realm, entity) = (&notification.realm, &notification.entity);
+    let second = Some(at.as_seconds());
+    classes
+        .iter()
+        .map(|class| of_captured(realm, entity, class, second, 0))
+        .collect()
 }
 
 /// 64 bits over everything that was understood of a notification, and its `data` text.

@@ -45,6 +45,7 @@ impl House {
             bytes_max: 64 << 20,
             keep: Duration::from_secs(30 * 86_400),
             sinks: sinks.iter().map(|sink| sink.name().clone()).collect(),
+            keep_records: true,
             limits: Limits::default(),
         };
         let journal = Journal::open(settings, NOW).unwrap();
