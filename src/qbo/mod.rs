@@ -6,6 +6,7 @@
 //! [`Failure`] within the deadline, no redirect followed, no more of an answer read than agreed, and
 //! no token in what it says.
 
+mod client;
 mod endpoints;
 mod failure;
 mod oauth;
@@ -16,9 +17,18 @@ pub use failure::Failure;
 pub use oauth::Granted;
 
 use crate::model::{AppName, Environment, RealmId, Record, Secret, Timestamp};
+use crate::wire::quickbooks::{capture_path, query_path, read_capture, read_query};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use client::{Answer, Client};
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Request};
+use http_body_util::Full;
 use rustls::ClientConfig;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// What an app is made from.
 #[derive(Clone, Debug)]
@@ -59,9 +69,14 @@ pub enum SetUpError {
 }
 
 /// An app at Intuit, ready to call; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct App {
-    settings: Arc<Settings>,
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    settings: Settings,
+    client: Client,
+    /// The app's own credentials, as the authorization server takes them.
+    authorization: HeaderValue,
 }
 
 /// What Change Data Capture told.
@@ -119,53 +134,120 @@ impl App {
     /// # Errors
     /// [`SetUpError`] says which setting cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SetUpError> {
-        Ok(Self {
-            settings: Arc::new(settings),
-        })
+        settings.endpoints.check()?;
+        let authorization = basic(&settings.client_id, &settings.client_secret);
+        Ok(Self(Arc::new(Parts {
+            authorization: authorization.ok_or(SetUpError::Credentials)?,
+            client: Client::new(&settings.tls, settings.timeout, settings.body_bytes_max),
+            settings,
+        })))
     }
 
     /// The app's name.
     pub fn name(&self) -> &AppName {
-        &self.settings.app
+        &self.0.settings.app
     }
 
     /// Where its companies live.
     pub fn environment(&self) -> Environment {
-        self.settings.environment
+        self.0.settings.environment
     }
 
-    /// What changed since `since` of these kinds.
+    /// What was changed since `since` of these kinds: one call.
     ///
     /// # Errors
     /// [`Failure`] says what to do.
     pub async fn capture(
         &self,
-        _realm: &RealmId,
-        _access: &Secret,
-        _kinds: &[&str],
-        _since: Timestamp,
+        realm: &RealmId,
+        access: &Secret,
+        kinds: &[&str],
+        since: Timestamp,
     ) -> Result<Captured, Failure> {
-        Err(Failure::not_yet().await)
+        let path = capture_path(realm, kinds, since, self.0.settings.minor_version);
+        let answer = self.ask("capture", access, path).await?;
+        let read = read_capture(&answer.body, kinds);
+        let read = read.map_err(|trouble| Failure::of_trouble(&answer, trouble))?;
+        let explain = |(kind, trouble)| (kind, Failure::of_trouble(&answer, trouble));
+        Ok(Captured {
+            records: read.records,
+            at: read.at,
+            saturated: read.saturated,
+            failed_kinds: read.failed.into_iter().map(explain).collect(),
+        })
     }
 
-    /// One page of the records that the question asks for.
+    /// One page of the records that the question asks for: one call.
     ///
     /// # Errors
     /// [`Failure`] says what to do.
     pub async fn query(
         &self,
-        _realm: &RealmId,
-        _access: &Secret,
-        _question: &Question,
+        realm: &RealmId,
+        access: &Secret,
+        question: &Question,
     ) -> Result<Page, Failure> {
-        Err(Failure::not_yet().await)
+        let path = query_path(realm, question, self.0.settings.minor_version);
+        let answer = self.ask("query", access, path).await?;
+        let read = read_query(&answer.body, &question.kind);
+        let read = read.map_err(|trouble| Failure::of_trouble(&answer, trouble))?;
+        let page_max = question.max.clamp(1, Question::PAGE_MAX);
+        let full = u32::try_from(read.records.len()).is_ok_and(|count| count >= page_max);
+        Ok(Page {
+            records: read.records,
+            at: read.at,
+            full,
+        })
     }
 
-    /// The endpoints that Intuit publishes now; those of the API are not among them and stay.
-    ///
-    /// # Errors
-    /// [`Failure`] says what to do.
-    pub async fn discover(&self) -> Result<Endpoints, Failure> {
-        Err(Failure::not_yet().await)
+    /// A successful answer of the API.
+    async fn ask(
+        &self,
+        what: &'static str,
+        access: &Secret,
+        path: Result<String, String>,
+    ) -> Result<Answer, Failure> {
+        let settings = &self.0.settings;
+        let path = path.map_err(|why| Failure::Unsupported { why })?;
+        let request = Request::get(settings.endpoints.api(settings.environment, &path))
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, bearer(access).ok_or(Failure::Unauthorized)?)
+            .body(Full::default())?;
+        let answer = self.0.client.send(what, request).await?;
+        match answer.status {
+            200..300 => Ok(answer),
+            _ => Err(Failure::of_answer(&answer)),
+        }
     }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("App").field(self.name()).finish()
+    }
+}
+
+/// Client authentication (RFC 6749, section 2.3.1). Intuit's ids and secrets are letters and digits,
+/// which need no encoding of their own.
+fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
+    let plain = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic);
+    if !plain(id.as_bytes()) || id.contains(':') || !plain(secret.expose()) {
+        return None;
+    }
+    let pair = Zeroizing::new([id.as_bytes(), b":", secret.expose()].concat());
+    let encoded = Zeroizing::new(STANDARD.encode(&*pair));
+    sensitive(b"Basic ", encoded.as_bytes())
+}
+
+/// `None` for what no token can be.
+fn bearer(access: &Secret) -> Option<HeaderValue> {
+    sensitive(b"Bearer ", access.expose())
+}
+
+/// A header value that `Debug` does not show and HTTP/2 does not index.
+fn sensitive(scheme: &[u8], credentials: &[u8]) -> Option<HeaderValue> {
+    let text = Zeroizing::new([scheme, credentials].concat());
+    let mut value = HeaderValue::from_bytes(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }

@@ -1,8 +1,18 @@
-//! Consent, tokens and their end (OAuth 2.0, RFC 6749 and RFC 7009).
+//! Consent, tokens and their end (OAuth 2.0, RFC 6749 and RFC 7009; Intuit's page on OAuth 2.0).
 
-use super::{App, Failure};
+use super::{App, Endpoints, Failure};
 use crate::model::Secret;
+use crate::wire::quickbooks::{
+    Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form, revoke_body,
+};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request};
+use http_body_util::Full;
 use std::time::Duration;
+
+/// Asks for the end that no refresh moves (Intuit, November 2025).
+const HARD_END: (&str, &str) = ("x-include-refresh-token-hard-expires-in", "true");
 
 /// Tokens as they were granted; the caller adds its clock.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,7 +21,8 @@ pub struct Granted {
     pub access: Secret,
     /// How long it is good for.
     pub access_for: Duration,
-    /// What gets the next set; the one before it is dead once this one is used.
+    /// What gets the next set; keep it before the access token is used, because the one before it
+    /// may be dead already.
     pub refresh: Secret,
     /// How long it is good for when it is not used.
     pub refresh_for: Duration,
@@ -20,33 +31,109 @@ pub struct Granted {
 }
 
 impl App {
-    /// Where a person consents; `state` comes back with the answer.
+    /// Where a person consents. `state` comes back with the code; it has to be unguessable.
     pub fn authorize_url(&self, state: &str) -> String {
-        format!("{}?state={state}", self.settings.endpoints.authorize)
+        let settings = &self.0.settings;
+        let query = authorize_query(&settings.client_id, &settings.redirect_uri, state);
+        format!("{}?{query}", settings.endpoints.authorize)
     }
 
     /// The first tokens of a company, for the code that came with the redirect.
     ///
     /// # Errors
     /// [`Failure`] says what to do.
-    pub async fn exchange(&self, _code: &Secret) -> Result<Granted, Failure> {
-        Err(Failure::not_yet().await)
+    pub async fn exchange(&self, code: &Secret) -> Result<Granted, Failure> {
+        let form = code_form(code, &self.0.settings.redirect_uri);
+        granted(self.grant("exchange", form).await?, None)
     }
 
     /// The next tokens of a company.
     ///
     /// # Errors
-    /// [`Failure`] says what to do. After [`Failure::Unavailable`] the old refresh token may be dead
-    /// already.
-    pub async fn refresh(&self, _refresh: &Secret) -> Result<Granted, Failure> {
-        Err(Failure::not_yet().await)
+    /// [`Failure`] says what to do. After [`Failure::Unavailable`] nobody knows whether Intuit has
+    /// changed the refresh token; the old one is usually good for a while, so ask again soon.
+    pub async fn refresh(&self, refresh: &Secret) -> Result<Granted, Failure> {
+        let form = refresh_form(refresh);
+        granted(self.grant("refresh", form).await?, Some(refresh))
     }
 
-    /// Ends what a token stands for; the other token of its set dies with it.
+    /// Ends what a token stands for; either token of a set ends both.
     ///
     /// # Errors
     /// [`Failure`] says what to do.
-    pub async fn revoke(&self, _token: &Secret) -> Result<(), Failure> {
-        Err(Failure::not_yet().await)
+    pub async fn revoke(&self, token: &Secret) -> Result<(), Failure> {
+        let address = self.0.settings.endpoints.revoke.as_str();
+        let request = self.post(address, "application/json", revoke_body(token));
+        let answer = self.0.client.send("revoke", request?).await?;
+        match answer.status {
+            200..300 => Ok(()),
+            _ => Err(Failure::of_refusal(&answer)),
+        }
     }
+
+    /// The endpoints with those in place that Intuit publishes now; the API's are not published.
+    ///
+    /// # Errors
+    /// [`Failure`] says what to do.
+    pub async fn discover(&self) -> Result<Endpoints, Failure> {
+        let settings = &self.0.settings;
+        let request = Request::get(settings.endpoints.discovery(settings.environment))
+            .header(ACCEPT, "application/json")
+            .body(Full::default());
+        let answer = self.0.client.send("discover", request?);
+        let answer = answer.await?;
+        if !(200..300).contains(&answer.status) {
+            return Err(Failure::of_answer(&answer));
+        }
+        let not_understood = |why| Failure::NotUnderstood { why };
+        let found = read_discovery(&answer.body).map_err(not_understood)?;
+        let endpoints = Endpoints {
+            authorize: found.authorize,
+            token: found.token,
+            revoke: found.revoke,
+            ..settings.endpoints.clone()
+        };
+        let checked = endpoints.check().map(|()| endpoints);
+        checked.map_err(|bad| not_understood(bad.to_string()))
+    }
+
+    async fn grant(&self, what: &'static str, form: String) -> Result<Tokens, Failure> {
+        let address = self.0.settings.endpoints.token.as_str();
+        let mut request = self.post(address, "application/x-www-form-urlencoded", form)?;
+        let (name, value) = HARD_END;
+        let fields = request.headers_mut();
+        fields.insert(name, HeaderValue::from_static(value));
+        let answer = self.0.client.send(what, request).await?;
+        match answer.status {
+            200..300 => read_tokens(&answer.body).map_err(|why| Failure::NotUnderstood { why }),
+            _ => Err(Failure::of_refusal(&answer)),
+        }
+    }
+
+    fn post(
+        &self,
+        address: &str,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        Ok(Request::post(address)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, content_type)
+            .header(AUTHORIZATION, self.0.authorization.clone())
+            .body(Full::from(body))?)
+    }
+}
+
+/// The tokens, with the old refresh token where the answer brings no new one (RFC 6749, section 6).
+fn granted(tokens: Tokens, old: Option<&Secret>) -> Result<Granted, Failure> {
+    let refresh = tokens.refresh.or_else(|| old.cloned());
+    Ok(Granted {
+        access: tokens.access,
+        access_for: tokens.access_for,
+        refresh: refresh.ok_or_else(|| Failure::NotUnderstood {
+            why: "refresh_token: missing".into(),
+        })?,
+        refresh_for: tokens.refresh_for,
+        hard_for: tokens.hard_for,
+    })
 }

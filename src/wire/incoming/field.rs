@@ -8,16 +8,16 @@ const BYTES_MAX: usize = 1024;
 
 /// Where something was not understood, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Fault {
+pub(in crate::wire) struct Fault {
     /// A path such as `[2].type`, a `line 1 column 17`, or `body`.
-    pub(super) at: String,
+    pub(in crate::wire) at: String,
     /// What was expected and what was there; never the content of a field.
-    pub(super) why: String,
+    pub(in crate::wire) why: String,
 }
 
 impl Fault {
     /// Something wrong at a place.
-    pub(super) fn new(at: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(in crate::wire) fn new(at: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             at: at.into(),
             why: why.into(),
@@ -25,13 +25,13 @@ impl Fault {
     }
 
     /// Text that is not JSON, by line and column.
-    pub(super) fn of_json(error: &serde_json::Error) -> Self {
+    pub(in crate::wire) fn of_json(error: &serde_json::Error) -> Self {
         let at = format!("line {} column {}", error.line(), error.column());
         Self::new(at, format!("not JSON: {}", json::complaint(error)))
     }
 
     /// The same fault, seen from outside the entry at `place`.
-    pub(super) fn within(self, place: &str) -> Self {
+    pub(in crate::wire) fn within(self, place: &str) -> Self {
         let dot = if place.is_empty() || self.at.is_empty() {
             ""
         } else {
@@ -42,7 +42,7 @@ impl Fault {
 }
 
 /// A string that must be there.
-pub(super) fn word(value: Option<&RawValue>, at: &str) -> Result<String, Fault> {
+pub(in crate::wire) fn word(value: Option<&RawValue>, at: &str) -> Result<String, Fault> {
     match value {
         Some(value)
             if value
@@ -57,7 +57,7 @@ pub(super) fn word(value: Option<&RawValue>, at: &str) -> Result<String, Fault> 
 }
 
 /// A string or a number that must be there; a number is taken as it is written.
-pub(super) fn id(value: Option<&RawValue>, at: &str) -> Result<String, Fault> {
+pub(in crate::wire) fn id(value: Option<&RawValue>, at: &str) -> Result<String, Fault> {
     match optional(value, at)? {
         Some(text) if text.is_empty() => Err(Fault::new(at, "empty")),
         Some(text) => Ok(text),
@@ -66,7 +66,10 @@ pub(super) fn id(value: Option<&RawValue>, at: &str) -> Result<String, Fault> {
 }
 
 /// A string or a number that may be missing or `null`.
-pub(super) fn optional(value: Option<&RawValue>, at: &str) -> Result<Option<String>, Fault> {
+pub(in crate::wire) fn optional(
+    value: Option<&RawValue>,
+    at: &str,
+) -> Result<Option<String>, Fault> {
     let expected = |found| Fault::new(at, format!("expected a string, found {found}"));
     let Some(text) = value.map_or(Ok(None), |value| json::text(value).map_err(expected))? else {
         return Ok(None);

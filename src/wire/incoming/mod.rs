@@ -5,7 +5,7 @@
 //! it are not touched by it. The content decides which form it is, never the content type.
 
 mod cloud_event;
-mod field;
+pub(super) mod field;
 #[cfg(test)]
 mod hostile;
 mod legacy;

@@ -45,36 +45,36 @@ const KINDS: [KindFacts; 31] = {
     use Means::{Capture, Query, QueryWithIds, Singleton};
     [
         name_list("Account", Capture),
-        transaction("Bill", Capture),
-        transaction("BillPayment", Capture),
+        other("Bill", Capture),
+        other("BillPayment", Capture),
         name_list("Budget", Capture),
         name_list("Class", Capture),
         name_list("CompanyCurrency", Query),
-        transaction("CreditMemo", Capture),
+        other("CreditMemo", Capture),
         name_list("Customer", Capture),
         name_list("Department", Capture),
-        transaction("Deposit", Capture),
+        other("Deposit", Capture),
         name_list("Employee", Capture),
-        transaction("Estimate", Capture),
-        transaction("Invoice", Capture),
+        other("Estimate", Capture),
+        other("Invoice", Capture),
         name_list("Item", Capture),
-        transaction("JournalCode", Query),
-        transaction("JournalEntry", Capture),
-        transaction("Payment", Capture),
+        other("JournalCode", Query),
+        other("JournalEntry", Capture),
+        other("Payment", Capture),
         name_list("PaymentMethod", Capture),
-        transaction("Preferences", Singleton),
-        transaction("Purchase", Capture),
-        transaction("PurchaseOrder", Capture),
-        transaction("RefundReceipt", Capture),
-        transaction("SalesReceipt", Capture),
-        transaction("TaxAgency", Query),
+        other("Preferences", Singleton),
+        other("Purchase", Capture),
+        other("PurchaseOrder", Capture),
+        other("RefundReceipt", Capture),
+        other("SalesReceipt", Capture),
+        other("TaxAgency", Query),
         name_list("TaxCode", Query),
         name_list("TaxRate", Query),
         name_list("Term", Capture),
-        transaction("TimeActivity", QueryWithIds),
-        transaction("Transfer", Capture),
+        other("TimeActivity", QueryWithIds),
+        other("Transfer", Capture),
         name_list("Vendor", Capture),
-        transaction("VendorCredit", Capture),
+        other("VendorCredit", Capture),
     ]
 };
 
@@ -86,7 +86,7 @@ const fn name_list(kind: &'static str, means: Means) -> KindFacts {
     }
 }
 
-const fn transaction(kind: &'static str, means: Means) -> KindFacts {
+const fn other(kind: &'static str, means: Means) -> KindFacts {
     KindFacts {
         kind,
         means,

@@ -6,8 +6,23 @@
 //! for the caller. Money is never read as a number that is passed on: a record keeps its text byte
 //! for byte.
 
+mod answer;
+mod discovery;
+mod fault;
 mod kinds;
+mod plain;
+mod record;
 mod request;
+#[cfg(test)]
+mod tests;
+mod tokens;
 
+pub use answer::{CaptureAnswer, QueryAnswer, Trouble, read_capture, read_query};
+pub use discovery::{Discovered, read_discovery};
+pub use fault::Fault;
 pub use kinds::{KindFacts, Means, facts, kinds};
-pub use request::Question;
+pub use request::{
+    Question, SCOPE, authorize_query, capture_path, code_form, query_path, refresh_form,
+    revoke_body,
+};
+pub use tokens::{Refusal, Tokens, read_refusal, read_tokens};

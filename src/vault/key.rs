@@ -1,0 +1,138 @@
+//! The vault's key: a line of Base64 in a file of its own, or a credential.
+
+use super::{Error, random};
+use crate::model::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+const BYTES: usize = 32;
+
+/// The key in this file; where there is no file, a new one that is on the disk.
+pub(super) fn read_or_make(path: &Path) -> Result<Secret, Error> {
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(path, &encode(&random()?)).map_err(|error| file(path, error.to_string()))?;
+            // Whichever was there first, should two have been made at once.
+            read(path)
+        }
+        other => other,
+    }
+    .map_err(|error| file(path, error.to_string()))
+}
+
+/// The bytes of a key.
+pub(super) fn decode(key: &Secret) -> Result<Secret, Error> {
+    let bytes = STANDARD.decode(key.expose().trim_ascii());
+    let bytes = Secret::new(bytes.map_err(|_| Error::Key)?);
+    match bytes.expose().len() {
+        BYTES => Ok(bytes),
+        _ => Err(Error::Key),
+    }
+}
+
+fn encode(bytes: &[u8; BYTES]) -> Zeroizing<String> {
+    Zeroizing::new(format!("{}\n", STANDARD.encode(bytes)))
+}
+
+fn read(path: &Path) -> io::Result<Secret> {
+    let facts = fs::metadata(path)?;
+    if facts.mode() & 0o007 != 0 {
+        let cause =
+            "others may read it; take that away with chmod 600, and make a new key if they have";
+        return Err(io::Error::other(cause));
+    }
+    fs::read(path).map(Secret::new)
+}
+
+/// A file that is whole or not there, whatever happens in between.
+fn make(path: &Path, key: &str) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // Mode 0600 from the beginning.
+    let mut fresh = NamedTempFile::new_in(directory)?;
+    fresh.write_all(key.as_bytes())?;
+    fresh.as_file().sync_all()?;
+    match fresh.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(failed.error);
+        }
+        _ => {}
+    }
+    File::open(directory)?.sync_all()
+}
+
+fn file(path: &Path, cause: String) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Vault;
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.key");
+        let made = read_or_make(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(read_or_make(&path).unwrap(), made);
+        assert_eq!(decode(&made).unwrap().expose().len(), BYTES);
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        let other = read_or_make(&folder.path().join("other.key")).unwrap();
+        assert_ne!(other, made);
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_or_that_is_none_is_refused_without_being_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.key");
+        fs::write(&path, "hunter2").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o604)).unwrap();
+        let error = Vault::open_or_make(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("vault.key") && error.contains("chmod 600"),
+            "{error}"
+        );
+        fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        let error = Vault::open_or_make(&path).unwrap_err();
+        assert_eq!(error, Error::Key);
+        let nowhere = Vault::open_or_make(&folder.path().join("none/vault.key"));
+        assert!(matches!(nowhere, Err(Error::File { .. })));
+    }
+
+    #[test]
+    fn a_key_is_32_bytes_in_base64_and_nothing_else() {
+        let key = format!("{}=", "A".repeat(43));
+        for good in [key.clone(), format!(" {key}\r\n")] {
+            assert!(Vault::from_key(&Secret::new(good)).is_ok());
+        }
+        for bad in [
+            "",
+            "AAAA",
+            &key[1..],
+            &format!("{key}{key}"),
+            &"0".repeat(64),
+        ] {
+            assert_eq!(
+                Vault::from_key(&Secret::new(bad)).unwrap_err(),
+                Error::Key,
+                "{bad}"
+            );
+        }
+    }
+}
