@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod company;
+pub mod company_health;
 pub mod delivery;
 pub mod device;
 pub mod health;
@@ -22,6 +23,7 @@ pub use company::{
     AppName, Company, CompanyView, Ends, Environment, Gap, GapReport, Notified, Purpose, Reading,
     Reconciled, Record, RecordState, Standing, TokenSet, Watermark,
 };
+pub use company_health::{CompanyHealth, Hindrance, HindranceKind, TokenEnd, TokenWarning};
 pub use delivery::{
     Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,
 };

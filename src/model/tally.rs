@@ -75,6 +75,16 @@ tally! {
     changes_delivered,
     /// Changes given up as dead letters.
     changes_dead,
+    /// Calls to QuickBooks.
+    quickbooks_calls,
+    /// Calls to QuickBooks that failed.
+    quickbooks_calls_failed,
+    /// Token sets renewed.
+    tokens_renewed,
+    /// Changes that no notification told and that reading QuickBooks found.
+    changes_found,
+    /// Records of notified changes that reading QuickBooks brought.
+    records_attached,
 }
 
 #[cfg(test)]

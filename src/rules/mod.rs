@@ -2,7 +2,9 @@
 //!
 //! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
+pub mod budget;
 pub mod clock;
+pub mod company;
 pub mod dedupe;
 pub mod gap;
 pub mod health;
@@ -10,7 +12,11 @@ pub mod lamp;
 pub mod lane;
 pub mod lapse;
 pub mod led;
+pub mod pause;
 pub mod reconcile;
 pub mod retry;
+pub mod throttle;
+pub mod timetable;
+pub mod token;
 
 mod span;

@@ -48,8 +48,13 @@ impl Scene {
     /// Asks for a consent: the address to open.
     fn begin(&self) -> String {
         let told = self.says(&["connect", "--no-wait"]);
-        let address = told.lines().map(str::trim).find(|line| line.starts_with("http"));
-        address.unwrap_or_else(|| panic!("no address in: {told}")).to_owned()
+        let address = told
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("http"));
+        address
+            .unwrap_or_else(|| panic!("no address in: {told}"))
+            .to_owned()
     }
 
     /// Where Intuit sends the browser.
@@ -101,7 +106,11 @@ async fn get(address: &str) -> (StatusCode, Option<String>, String) {
     let location = head.headers.get("location");
     let location = location.map(|value| value.to_str().unwrap().to_owned());
     let page = body.collect().await.unwrap().to_bytes();
-    (head.status, location, String::from_utf8(page.to_vec()).unwrap())
+    (
+        head.status,
+        location,
+        String::from_utf8(page.to_vec()).unwrap(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +120,10 @@ async fn a_company_is_connected_by_the_redirect_once() {
     let redirect = scene.consent(&scene.begin()).await;
     let (status, page) = scene.come_back(&redirect).await;
     assert_eq!(status, 200, "{page}");
-    assert!(page.contains(&format!("Company {REALM} is connected.")), "{page}");
+    assert!(
+        page.contains(&format!("Company {REALM} is connected.")),
+        "{page}"
+    );
     let companies = scene.companies();
     assert_eq!(companies.len(), 1);
     assert_eq!(companies[0]["realm"], REALM);
@@ -169,7 +181,13 @@ async fn no_token_is_ever_written_where_it_can_be_read() {
     let exported = scene.says(&["journal", "export"]);
     scene.says(&["status", "--json"]);
     assert_eq!(scene.gateway.end_by("TERM"), Some(0));
-    let code = redirect.split("code=").nth(1).unwrap().split('&').next().unwrap();
+    let code = redirect
+        .split("code=")
+        .nth(1)
+        .unwrap()
+        .split('&')
+        .next()
+        .unwrap();
     let log = scene.gateway.lines.join("\n");
     let mut secrets = scene.intuit.tokens_ever_given();
     secrets.push(code.to_owned());
@@ -180,7 +198,9 @@ async fn no_token_is_ever_written_where_it_can_be_read() {
     }
     for (place, bytes) in files.iter().enumerate() {
         for secret in &secrets {
-            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
             assert!(!found, "a token in place {place}");
         }
     }

@@ -1,4 +1,4 @@
 //! The QuickBooks side, with the simulated Intuit on the other end.
 
 mod configuring;
-// mod connecting;
+mod connecting;

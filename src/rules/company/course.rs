@@ -1,0 +1,233 @@
+//! What a company's task remembers between its steps.
+//!
+//! All of it is lost with the process, and costs some calls then; nothing that was told or read hangs
+//! on it. Bounded: by the notified changes of one view, by the kinds there are.
+
+use super::{Class, PATIENCE};
+use crate::model::{Hindrance, HindranceKind, Timestamp};
+use crate::rules::budget;
+use crate::rules::pause::{Pause, backoff, jittered};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Waits before a record is asked for again that QuickBooks did not show yet; then it is let go.
+const LAG: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+    Duration::from_secs(60),
+];
+
+/// How long it rests when a person is needed, or when a kind was refused for the first time.
+const STILL: Duration = Duration::from_hours(1);
+
+/// The longest time without asking for a kind that was refused.
+const REFUSED_MAX: Duration = Duration::from_hours(24);
+
+/// Throttled calls in a row, each after a minute or more, after which it is rather the month's calls
+/// that are used up: Intuit's answers to the two look alike.
+const THROTTLES_MAX: u32 = 60;
+
+/// Characters of an explanation that are kept.
+const WHY_CHARS_MAX: usize = 300;
+
+/// What happened since the start.
+#[derive(Clone, Default, Debug)]
+pub struct Course {
+    /// Readings that have begun and are not done; set before each step.
+    pub under_way: BTreeSet<Class>,
+    /// No call before it is over.
+    pub pause: Option<Pause>,
+    /// What keeps the company from being read, for people.
+    pub hindrance: Option<Hindrance>,
+    /// The access token was refused.
+    pub needs_tokens: bool,
+    /// Calls that were answered.
+    pub answers: u64,
+    failures: u32,
+    throttles: u32,
+    refusals: u32,
+    yields: Option<Class>,
+    passed: BTreeMap<Class, u32>,
+    retries: BTreeMap<u64, (u32, Pause)>,
+    done: BTreeSet<u64>,
+    refused_kinds: BTreeMap<String, (u32, Pause)>,
+    compared: BTreeMap<String, Pause>,
+}
+
+/// What came of the notified changes that were asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// All that the view held, oldest first.
+    pub held: Vec<u64>,
+    /// The number through which everything is reconciled when nothing of it is open.
+    pub through: u64,
+    /// Those that were asked for, and whether QuickBooks showed them.
+    pub asked: Vec<(u64, bool)>,
+}
+
+impl Course {
+    /// A call was answered.
+    pub fn answered(&mut self) {
+        self.answers = self.answers.wrapping_add(1);
+        self.begin_anew();
+    }
+
+    /// Forgets what went wrong: a call was answered, or the company was connected again.
+    pub fn begin_anew(&mut self) {
+        (self.failures, self.throttles, self.refusals) = (0, 0, 0);
+        (self.pause, self.hindrance, self.yields) = (None, None, None);
+    }
+
+    /// New tokens are stored.
+    pub fn renewed(&mut self) {
+        self.needs_tokens = false;
+    }
+
+    /// QuickBooks asks for patience.
+    pub fn throttled(&mut self, now: Timestamp, wait: Duration, chance: f64, why: &str) {
+        self.throttles = self.throttles.saturating_add(1);
+        let wait = jittered(wait, chance.abs());
+        if self.throttles > THROTTLES_MAX {
+            let why = format!("{why}, and that for hours: the month's calls may be used up");
+            self.hinder(now, HindranceKind::Budget, wait.max(STILL), &why);
+        } else {
+            self.hinder(now, HindranceKind::Throttled, wait, why);
+        }
+    }
+
+    /// The month's calls are used up.
+    pub fn cap_reached(&mut self, now: Timestamp, why: &str) {
+        let span = budget::look_again_at(now).since(now);
+        self.hinder(now, HindranceKind::Budget, span, why);
+    }
+
+    /// QuickBooks does not answer, or not sensibly. Something else that is due goes first next time,
+    /// where it was about this class.
+    pub fn unreachable(&mut self, now: Timestamp, class: Option<Class>, chance: f64, why: &str) {
+        self.failures = self.failures.saturating_add(1);
+        self.yields = class;
+        let span = backoff(self.failures, chance);
+        self.hinder(now, HindranceKind::Unreachable, span, why);
+    }
+
+    /// A person has to do something; it is looked again now and then whether it was done.
+    pub fn refused(&mut self, now: Timestamp, why: &str) {
+        self.hinder(now, HindranceKind::Refused, STILL, why);
+    }
+
+    /// The access token was refused: a new one first. If that one is refused too, another will not
+    /// help for now.
+    pub fn unauthorized(&mut self, now: Timestamp, why: &str) {
+        self.needs_tokens = true;
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals > 1 {
+            let why = format!("{why}, though it is new");
+            self.refused(now, &why);
+        }
+    }
+
+    /// A kind could not be read; polls leave it out for a while, longer each time.
+    pub fn kind_refused(&mut self, now: Timestamp, kind: &str) {
+        let times = self.refused_kinds.get(kind).map_or(0, |(times, _)| *times);
+        let span = STILL.saturating_mul(1 << times.min(8)).min(REFUSED_MAX);
+        let refusal = (times.saturating_add(1), Pause::new(now, span));
+        self.refused_kinds.insert(kind.to_owned(), refusal);
+    }
+
+    /// A kind was read.
+    pub fn kind_read(&mut self, kind: &str) {
+        self.refused_kinds.remove(kind);
+    }
+
+    /// Kinds that could not be read when it was tried last.
+    pub fn refused_kinds(&self) -> Vec<String> {
+        self.refused_kinds.keys().cloned().collect()
+    }
+
+    /// A complete list of a kind's ids was read with so many calls.
+    pub fn compared(&mut self, now: Timestamp, kind: &str, calls: u32, interval: Duration) {
+        let span = interval.saturating_mul(calls);
+        self.compared.insert(kind.to_owned(), Pause::new(now, span));
+    }
+
+    /// Whether a poll reads the complete list of a kind's ids: on the average it costs one call for
+    /// each interval, however long the list is.
+    pub fn compares(&self, now: Timestamp, kind: &str) -> bool {
+        let pause = self.compared.get(kind);
+        pause.is_none_or(|pause| pause.left(now).is_none())
+    }
+
+    /// Takes in what came of notified changes. Returns through which number all are reconciled now.
+    /// One that QuickBooks does not show is looked for again a few times, then let go as it is.
+    pub fn settle(&mut self, now: Timestamp, outcome: &Outcome) -> Option<u64> {
+        for (sequence, shown) in &outcome.asked {
+            let tries = self.retries.get(sequence).map_or(0, |(tries, _)| *tries);
+            let wait = usize::try_from(tries).ok().and_then(|tries| LAG.get(tries));
+            match wait.filter(|_| !shown) {
+                Some(wait) => {
+                    let retry = (tries.saturating_add(1), Pause::new(now, *wait));
+                    self.retries.insert(*sequence, retry);
+                }
+                None => {
+                    self.retries.remove(sequence);
+                    self.done.insert(*sequence);
+                }
+            }
+        }
+        let open = outcome.held.iter().find(|one| !self.done.contains(one));
+        match open {
+            Some(first) if outcome.held.first() == Some(first) => None,
+            Some(first) => Some(first.saturating_sub(1)),
+            None => Some(outcome.through),
+        }
+    }
+
+    pub(super) fn forget_through(&mut self, reconciled: u64) {
+        let next = reconciled.saturating_add(1);
+        self.done = self.done.split_off(&next);
+        self.retries = self.retries.split_off(&next);
+    }
+
+    pub(super) fn is_done(&self, sequence: u64) -> bool {
+        self.done.contains(&sequence)
+    }
+
+    pub(super) fn retry(&self, sequence: u64) -> Option<Pause> {
+        self.retries.get(&sequence).map(|(_, pause)| *pause)
+    }
+
+    pub(super) fn refusal(&self, kind: &str) -> Option<Pause> {
+        self.refused_kinds.get(kind).map(|(_, pause)| *pause)
+    }
+
+    /// Which of what is due goes first: what has waited for too long, then the most urgent but for
+    /// what has just failed.
+    pub(super) fn choose(&self, due: &[Class]) -> Option<Class> {
+        let passed = |class: &Class| self.passed.get(class).copied().unwrap_or(0);
+        let impatient = due.iter().rev().max_by_key(|class| passed(class));
+        let impatient = impatient.filter(|class| passed(class) >= PATIENCE);
+        let willing = due.iter().find(|class| self.yields != Some(**class));
+        impatient.or(willing).or(due.first()).copied()
+    }
+
+    /// Notes who was passed over for this one.
+    pub(super) fn pass(&mut self, chosen: Class, due: &[Class]) {
+        self.passed
+            .retain(|class, _| due.contains(class) && *class != chosen);
+        for class in due.iter().filter(|class| **class != chosen) {
+            let passed = self.passed.entry(*class).or_default();
+            *passed = passed.saturating_add(1);
+        }
+    }
+
+    fn hinder(&mut self, now: Timestamp, kind: HindranceKind, span: Duration, why: &str) {
+        self.pause = Some(Pause::new(now, span));
+        let same = self.hindrance.take().filter(|before| before.kind == kind);
+        self.hindrance = Some(Hindrance {
+            kind,
+            since: same.map_or(now, |before| before.since),
+            why: why.chars().take(WHY_CHARS_MAX).collect(),
+            until: Some(now.plus(span)),
+        });
+    }
+}
