@@ -124,6 +124,11 @@ fn app(table: &table::App, reader: &mut Reader<'_>) -> Option<AppConfig> {
     let mut settings =
         qbo::Settings::new(name?, environment, client_id, secret?, redirect_uri, tls);
     settings.endpoints = endpoints(table, environment);
+    settings.pinned = qbo::Pinned {
+        authorize: table.authorize_url.is_some(),
+        token: table.token_url.is_some(),
+        revoke: table.revoke_url.is_some(),
+    };
     if let Some(version) = &table.minor_version {
         settings.minor_version = *version.get_ref();
     }
@@ -206,8 +211,14 @@ fn endpoints(table: &table::App, environment: Environment) -> qbo::Endpoints {
     put(&mut endpoints.token, &table.token_url);
     put(&mut endpoints.revoke, &table.revoke_url);
     match environment {
-        Environment::Production => put(&mut endpoints.api_production, &table.api_url),
-        Environment::Sandbox => put(&mut endpoints.api_sandbox, &table.api_url),
+        Environment::Production => {
+            put(&mut endpoints.api_production, &table.api_url);
+            put(&mut endpoints.discovery_production, &table.discovery_url);
+        }
+        Environment::Sandbox => {
+            put(&mut endpoints.api_sandbox, &table.api_url);
+            put(&mut endpoints.discovery_sandbox, &table.discovery_url);
+        }
     }
     endpoints
 }

@@ -6,6 +6,7 @@
 //! control socket. Not here: renewing tokens, which is the business of the company's own worker.
 //! Source: Intuit's page on OAuth 2.0, RFC 6749 section 4.1.
 
+pub mod directory;
 mod pending;
 
 use crate::clock::Clock;

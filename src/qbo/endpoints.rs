@@ -27,6 +27,17 @@ pub struct Endpoints {
     pub discovery_sandbox: String,
 }
 
+/// Which addresses the discovery document does not move.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Pinned {
+    /// [`Endpoints::authorize`].
+    pub authorize: bool,
+    /// [`Endpoints::token`].
+    pub token: bool,
+    /// [`Endpoints::revoke`].
+    pub revoke: bool,
+}
+
 /// An address that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the {name} address cannot be used: {cause}")]

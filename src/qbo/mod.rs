@@ -12,12 +12,13 @@ mod failure;
 mod oauth;
 
 pub use crate::wire::quickbooks::Question;
-pub use endpoints::{BadEndpoint, Endpoints};
+pub use endpoints::{BadEndpoint, Endpoints, Pinned};
 pub use failure::Failure;
 pub use oauth::Granted;
 
 use crate::model::{AppName, Environment, RealmId, Record, Secret, Timestamp};
 use crate::wire::quickbooks::{capture_path, query_path, read_capture, read_query};
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use client::{Answer, Client};
@@ -43,8 +44,10 @@ pub struct Settings {
     pub client_secret: Secret,
     /// Where Intuit sends the browser back to, exactly as registered at Intuit.
     pub redirect_uri: String,
-    /// Where Intuit is.
+    /// Where Intuit is, as far as nothing else is discovered.
     pub endpoints: Endpoints,
+    /// Addresses of `endpoints` that stay whatever is discovered.
+    pub pinned: Pinned,
     /// Minor version of the API; since August 2025 Intuit takes anything lower for 75.
     pub minor_version: u32,
     /// From the start of a call to the last byte of its answer. Intuit gives up after 120 s itself.
@@ -74,9 +77,11 @@ pub struct App(Arc<Parts>);
 
 struct Parts {
     settings: Settings,
+    /// Where Intuit is: as configured, then as discovered.
+    endpoints: ArcSwap<Endpoints>,
     client: Client,
     /// The app's own credentials, as the authorization server takes them.
-    authorization: HeaderValue,
+    authorization: ArcSwap<HeaderValue>,
 }
 
 /// What Change Data Capture told.
@@ -120,6 +125,7 @@ impl Settings {
             client_secret,
             redirect_uri: redirect_uri.into(),
             endpoints: Endpoints::default(),
+            pinned: Pinned::default(),
             minor_version: 75,
             timeout: Duration::from_secs(60),
             tls,
@@ -137,10 +143,22 @@ impl App {
         settings.endpoints.check()?;
         let authorization = basic(&settings.client_id, &settings.client_secret);
         Ok(Self(Arc::new(Parts {
-            authorization: authorization.ok_or(SetUpError::Credentials)?,
+            authorization: ArcSwap::from_pointee(authorization.ok_or(SetUpError::Credentials)?),
+            endpoints: ArcSwap::from_pointee(settings.endpoints.clone()),
             client: Client::new(&settings.tls, settings.timeout, settings.body_bytes_max),
             settings,
         })))
+    }
+
+    /// Takes a new client secret over for the calls from now on.
+    ///
+    /// # Errors
+    /// [`SetUpError::Credentials`]; the old one stays then.
+    pub fn renew(&self, client_secret: &Secret) -> Result<(), SetUpError> {
+        let authorization = basic(&self.0.settings.client_id, client_secret);
+        let authorization = authorization.ok_or(SetUpError::Credentials)?;
+        self.0.authorization.store(Arc::new(authorization));
+        Ok(())
     }
 
     /// The app's name.

@@ -1,6 +1,6 @@
 //! Consent, tokens and their end (OAuth 2.0, RFC 6749 and RFC 7009; Intuit's page on OAuth 2.0).
 
-use super::{App, Endpoints, Failure};
+use super::{App, Failure};
 use crate::model::Secret;
 use crate::wire::quickbooks::{
     Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form, revoke_body,
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request};
 use http_body_util::Full;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Asks for the end that no refresh moves (Intuit, November 2025).
@@ -35,7 +36,7 @@ impl App {
     pub fn authorize_url(&self, state: &str) -> String {
         let settings = &self.0.settings;
         let query = authorize_query(&settings.client_id, &settings.redirect_uri, state);
-        format!("{}?{query}", settings.endpoints.authorize)
+        format!("{}?{query}", self.0.endpoints.load().authorize)
     }
 
     /// The first tokens of a company, for the code that came with the redirect.
@@ -62,8 +63,8 @@ impl App {
     /// # Errors
     /// [`Failure`] says what to do.
     pub async fn revoke(&self, token: &Secret) -> Result<(), Failure> {
-        let address = self.0.settings.endpoints.revoke.as_str();
-        let request = self.post(address, "application/json", revoke_body(token));
+        let endpoints = self.0.endpoints.load_full();
+        let request = self.post(&endpoints.revoke, "application/json", revoke_body(token));
         let answer = self.0.client.send("revoke", request?).await?;
         match answer.status {
             200..300 => Ok(()),
@@ -71,12 +72,17 @@ impl App {
         }
     }
 
-    /// The endpoints with those in place that Intuit publishes now; the API's are not published.
+    /// Takes over where Intuit's authorization server is now, by Intuit's own word, but for the
+    /// addresses that are pinned.
     ///
     /// # Errors
-    /// [`Failure`] says what to do.
-    pub async fn discover(&self) -> Result<Endpoints, Failure> {
+    /// [`Failure`]; everything stays as it was then.
+    pub async fn discover(&self) -> Result<(), Failure> {
         let settings = &self.0.settings;
+        let pinned = settings.pinned;
+        if pinned.authorize && pinned.token && pinned.revoke {
+            return Ok(());
+        }
         let request = Request::get(settings.endpoints.discovery(settings.environment))
             .header(ACCEPT, "application/json")
             .body(Full::default());
@@ -87,19 +93,25 @@ impl App {
         }
         let not_understood = |why| Failure::NotUnderstood { why };
         let found = read_discovery(&answer.body).map_err(not_understood)?;
-        let endpoints = Endpoints {
-            authorize: found.authorize,
-            token: found.token,
-            revoke: found.revoke,
-            ..settings.endpoints.clone()
-        };
-        let checked = endpoints.check().map(|()| endpoints);
-        checked.map_err(|bad| not_understood(bad.to_string()))
+        let mut endpoints = settings.endpoints.clone();
+        for (is_pinned, place, found) in [
+            (pinned.authorize, &mut endpoints.authorize, found.authorize),
+            (pinned.token, &mut endpoints.token, found.token),
+            (pinned.revoke, &mut endpoints.revoke, found.revoke),
+        ] {
+            if !is_pinned {
+                *place = found;
+            }
+        }
+        let checked = endpoints.check();
+        checked.map_err(|bad| not_understood(bad.to_string()))?;
+        self.0.endpoints.store(Arc::new(endpoints));
+        Ok(())
     }
 
     async fn grant(&self, what: &'static str, form: String) -> Result<Tokens, Failure> {
-        let address = self.0.settings.endpoints.token.as_str();
-        let mut request = self.post(address, "application/x-www-form-urlencoded", form)?;
+        let endpoints = self.0.endpoints.load_full();
+        let mut request = self.post(&endpoints.token, "application/x-www-form-urlencoded", form)?;
         let (name, value) = HARD_END;
         let fields = request.headers_mut();
         fields.insert(name, HeaderValue::from_static(value));
@@ -119,7 +131,10 @@ impl App {
         Ok(Request::post(address)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, content_type)
-            .header(AUTHORIZATION, self.0.authorization.clone())
+            .header(
+                AUTHORIZATION,
+                HeaderValue::clone(&self.0.authorization.load()),
+            )
             .body(Full::from(body))?)
     }
 }

@@ -1,16 +1,19 @@
 //! The QuickBooks side, made from the configuration.
 
 use super::Failure;
+use super::relay::Parts;
 use crate::clock::Clock;
-use crate::config::{Config, TokenKey};
-use crate::connect::Desk;
+use crate::config::{Config, QuickBooks, TokenKey};
+use crate::connect::{Desk, directory};
 use crate::journal::Journal;
-use crate::model::AppName;
+use crate::model::{AppName, Device, Tally};
 use crate::qbo;
 use crate::vault::Vault;
+use crate::worker::gaps;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What is needed to read companies.
 pub(super) struct Books {
@@ -28,6 +31,44 @@ impl Books {
             Arc::clone(clock),
             randomness,
         ))
+    }
+}
+
+/// Takes the client secrets over that the new configuration has.
+pub(super) fn renew(apps: &BTreeMap<AppName, qbo::App>, configured: &QuickBooks) {
+    for config in &configured.apps {
+        let Some(app) = apps.get(&config.settings.app) else {
+            continue;
+        };
+        if let Err(error) = app.renew(&config.settings.client_secret) {
+            tracing::error!("app {} keeps its old secret: {error}", app.name());
+        }
+    }
+}
+
+/// What reads companies.
+pub(super) struct Readers {
+    pub(super) books: Books,
+    pub(super) journal: Journal,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) device: watch::Receiver<Device>,
+}
+
+impl Readers {
+    /// Starts it; it ends with `house`.
+    pub(super) fn spawn(self, parts: &mut Parts, house: &watch::Sender<bool>) {
+        let apps = self.books.apps.values().cloned().collect();
+        let (device, stop) = (self.device.clone(), house.subscribe());
+        parts.spawn(async move {
+            directory::keep(apps, device, stop).await;
+            Ok("the directory of Intuit")
+        });
+        let stop = house.subscribe();
+        parts.spawn(async move {
+            gaps::run(self.journal, self.clock, self.tally, self.device, stop).await?;
+            Ok("the watch for gaps")
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! A relay, from its parts to its end: made by [`Relay::start`], run by [`Relay::serve_until`].
 
-use super::books;
+use super::books::{self, Readers};
 use super::chronicle::Chronicle;
 use super::office::Office;
 use super::reloads::Reloads;
@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connect::Desk;
 use crate::journal::Journal;
-use crate::model::{Device, Health, Limits, Tally};
+use crate::model::{AppName, Device, Health, Limits, Tally};
+use crate::qbo;
 use crate::server::webhook::Door;
 use crate::server::{admin, public};
 use crate::sink::Sink;
@@ -19,8 +20,9 @@ use crate::tls;
 use crate::wire;
 use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
-use crate::worker::{Worker, gaps, upkeep};
+use crate::worker::{Worker, upkeep};
 use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,6 +48,7 @@ pub struct Relay {
     file: PathBuf,
     resolver: Arc<tls::Resolver>,
     sinks: Vec<Arc<Sink>>,
+    apps: BTreeMap<AppName, qbo::App>,
     journal: Journal,
     health: watch::Receiver<Health>,
     started: watch::Sender<bool>,
@@ -85,9 +88,8 @@ struct Inside {
     health: watch::Sender<Health>,
     journal: Journal,
     clock: Arc<dyn Clock>,
-    tally: Arc<Tally>,
-    /// Whether companies are read.
-    reads: bool,
+    /// What reads companies, where an app is configured.
+    readers: Option<Readers>,
     device: watch::Receiver<Device>,
     /// Of the upkeep.
     beat: Beat,
@@ -154,6 +156,15 @@ impl Relay {
             limits: config.limits,
             beats: [beats.public, beats.control, beats.admin],
         };
+        let apps = books.as_ref().map(|books| books.apps.clone());
+        let apps = apps.unwrap_or_default();
+        let readers = books.map(|books| Readers {
+            books,
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+            tally: Arc::clone(&tally),
+            device: vitals.device.subscribe(),
+        });
         let endpoints = sinks
             .iter()
             .zip(config.sinks)
@@ -176,6 +187,7 @@ impl Relay {
             file: config.file,
             resolver,
             sinks,
+            apps,
             health: health.subscribe(),
             started,
             fronts,
@@ -185,8 +197,7 @@ impl Relay {
                 health,
                 journal: journal.clone(),
                 clock,
-                tally,
-                reads: books.is_some(),
+                readers,
                 device: vitals.device.subscribe(),
                 beat: beats.upkeep,
             },
@@ -224,6 +235,7 @@ impl Relay {
             door: Arc::clone(&self.fronts.door),
             resolver: Arc::clone(&self.resolver),
             sinks: self.sinks.clone(),
+            apps: self.apps.clone(),
             chronicle: self.chronicle.clone(),
         }
     }
@@ -333,27 +345,14 @@ impl Inside {
             ended.map_err(|error| Failure::Ended(format!("the worker ({error})")))?;
             Ok("the worker")
         });
-        let (journal, clock, stop) = (
-            self.journal.clone(),
-            Arc::clone(&self.clock),
-            house.subscribe(),
-        );
-        let (device, beat) = (self.device.clone(), self.beat);
+        let (journal, clock, stop) = (self.journal, self.clock, house.subscribe());
+        let (device, beat) = (self.device, self.beat);
         parts.spawn(async move {
             upkeep::run(journal, clock, device, beat, stop).await?;
             Ok("the upkeep")
         });
-        if self.reads {
-            let (journal, clock, stop) = (
-                self.journal.clone(),
-                Arc::clone(&self.clock),
-                house.subscribe(),
-            );
-            let (tally, device) = (self.tally, self.device.clone());
-            parts.spawn(async move {
-                gaps::run(journal, clock, tally, device, stop).await?;
-                Ok("the watch for gaps")
-            });
+        if let Some(readers) = self.readers {
+            readers.spawn(&mut parts, house);
         }
         let (pulse, health, stop) = (self.pulse, self.health, house.subscribe());
         parts.spawn(async move {

@@ -3,14 +3,17 @@
 //! Everything else needs a restart, which loses nothing and refuses nobody for long.
 
 use super::chronicle::Chronicle;
-use super::parts;
+use super::{books, parts};
 use crate::command::credentials;
 use crate::config::{Certificate, Config, Severity};
 use crate::journal::Journal;
 use crate::logging::LogLevel;
+use crate::model::AppName;
+use crate::qbo;
 use crate::server::webhook::Door;
 use crate::sink::Sink;
 use crate::tls;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +23,7 @@ pub struct Reloads {
     pub(super) door: Arc<Door<Journal>>,
     pub(super) resolver: Arc<tls::Resolver>,
     pub(super) sinks: Vec<Arc<Sink>>,
+    pub(super) apps: BTreeMap<AppName, qbo::App>,
     pub(super) chronicle: Chronicle,
 }
 
@@ -63,6 +67,7 @@ impl Reloads {
         for sink in &self.sinks {
             parts::renew(sink, &config.sinks);
         }
+        books::renew(&self.apps, &config.quickbooks);
         self.door.verifiers.store(Arc::new(config.verifiers));
         level.set(config.log);
         let text = "reloaded certificates, secrets and log level; other changes need a restart";
