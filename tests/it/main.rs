@@ -15,6 +15,7 @@ mod lanes_life;
 mod lanes_replay;
 mod listener;
 mod qbo;
+mod qbo_books;
 mod qbo_oauth;
 mod qbo_reach;
 mod quickbooks;
