@@ -166,6 +166,11 @@ impl App {
         &self.0.settings.app
     }
 
+    /// Where Intuit is now: as configured, as far as nothing else was discovered.
+    pub fn endpoints(&self) -> Arc<Endpoints> {
+        self.0.endpoints.load_full()
+    }
+
     /// Where its companies live.
     pub fn environment(&self) -> Environment {
         self.0.settings.environment

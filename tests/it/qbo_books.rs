@@ -240,8 +240,8 @@ async fn tokens_rotate_die_and_are_revoked() {
     assert_eq!(read(first.access).await, Err(Failure::Unauthorized));
     stage.app.revoke(&second.refresh).await.unwrap();
     assert_eq!(read(second.access).await, Err(Failure::Unauthorized));
-    let found = stage.app.discover().await.unwrap();
-    assert_eq!(found.token, stage.intuit.token_url());
+    stage.app.discover().await.unwrap();
+    assert_eq!(stage.app.endpoints().token, stage.intuit.token_url());
 }
 
 #[tokio::test]

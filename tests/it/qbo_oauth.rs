@@ -2,7 +2,7 @@
 
 use crate::support::plain_api::{PlainApi, Reply, settings};
 use qbo_relay::model::{Environment, Secret};
-use qbo_relay::qbo::{App, Endpoints, Failure, SetUpError, Settings};
+use qbo_relay::qbo::{App, Endpoints, Failure, Pinned, SetUpError, Settings};
 use std::time::Duration;
 
 const TOKENS: &[u8] = include_bytes!("../data/quickbooks/tokens.json");
@@ -125,7 +125,9 @@ async fn a_token_is_revoked_by_json() {
 #[tokio::test]
 async fn published_endpoints_are_taken_unless_tokens_would_travel_in_the_clear() {
     let api = PlainApi::start(Reply::ok(DISCOVERY.as_bytes())).await;
-    let found = api.app().discover().await.unwrap();
+    let app = api.app();
+    app.discover().await.unwrap();
+    let found = app.endpoints();
     let intuit = Endpoints::default();
     assert_eq!(found.authorize, intuit.authorize);
     assert_eq!(found.token, intuit.token);
@@ -144,11 +146,24 @@ async fn published_endpoints_are_taken_unless_tokens_would_travel_in_the_clear()
             "GET /production.json HTTP/1.1"
         ]
     );
+    let pinned = Settings {
+        pinned: Pinned {
+            token: true,
+            ..Pinned::default()
+        },
+        ..api.settings()
+    };
+    let app = App::new(pinned).unwrap();
+    app.discover().await.unwrap();
+    assert_eq!(app.endpoints().token, api.settings().endpoints.token);
+    assert_eq!(app.endpoints().revoke, intuit.revoke);
     let clear = DISCOVERY.replace("https://oauth", "http://oauth");
     let api = PlainApi::start(Reply::ok(clear.as_bytes())).await;
-    let Err(Failure::NotUnderstood { why }) = api.app().discover().await else {
+    let app = api.app();
+    let Err(Failure::NotUnderstood { why }) = app.discover().await else {
         panic!()
     };
+    assert_eq!(*app.endpoints(), api.settings().endpoints);
     assert!(why.starts_with("the token address cannot be used"), "{why}");
 }
 
