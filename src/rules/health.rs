@@ -2,7 +2,7 @@
 //!
 //! The lamp, `systemctl status`, the status page and `status` all say the same, because all ask here.
 
-use super::span;
+use super::{books, span};
 use crate::model::{ClockTrust, Condition, Health, JournalHealth, Timestamp, Trouble};
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ pub fn condition(health: &Health) -> Condition {
             let lost = health.journals_set_aside > 0 || health.dead_letters > 0;
             let device = &health.device;
             let odd = device.import_refused || device.clock == ClockTrust::Wrong;
-            switched_off || lost || odd || certificate_near(health).is_some()
+            let call = books::is_calling(&health.books);
+            switched_off || lost || odd || call || certificate_near(health).is_some()
         }
         Condition::Refusing => {
             health.journal != JournalHealth::Working || !health.device.stalled.is_empty()
@@ -62,6 +63,7 @@ pub fn sentence(health: &Health, now: Timestamp) -> String {
         Some(format!("{} waiting", health.waiting)),
         dead,
         unreadable,
+        books::remark(&health.books, now),
         certificate,
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" - ")
@@ -100,6 +102,9 @@ fn attention(health: &Health, now: Timestamp) -> String {
     }
     if health.device.import_refused {
         return "serving, but the configuration on the boot partition was refused; qbo-relay-result.txt there says why".into();
+    }
+    if let Some(call) = books::call(&health.books, now) {
+        return format!("serving, but {call}");
     }
     if health.journals_set_aside > 0 {
         return "serving, but a damaged journal was set aside".into();
@@ -174,6 +179,7 @@ mod tests {
             last_receipt_at: Some(NOW.minus(Duration::from_secs(12))),
             troubles: Vec::new(),
             certificate_left: Some(DAY * 61),
+            books: Vec::new(),
             device: Device::default(),
         }
     }

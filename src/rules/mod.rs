@@ -2,6 +2,7 @@
 //!
 //! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
+pub mod books;
 pub mod budget;
 pub mod clock;
 pub mod company;

@@ -4,6 +4,7 @@
 //! Those read the same [`Health`], so they cannot disagree. The pulse influences nothing (invariant
 //! I10). Called by `run`.
 
+use super::company::Roster;
 use super::lane::stopped;
 use super::liveness::{Beat, answering};
 use crate::clock::Clock;
@@ -31,6 +32,8 @@ pub struct Pulse {
     pub started: watch::Receiver<bool>,
     /// The same as the [`Worker`](super::Worker)'s.
     pub news: Arc<Notify>,
+    /// How the companies are that are read; they are nobody's where no app is configured.
+    pub books: Roster,
     /// The device.
     pub device: watch::Receiver<Device>,
     /// By which it is asked whether it makes progress.
@@ -51,6 +54,7 @@ impl Pulse {
             journals_set_aside: 0,
             troubles: Vec::new(),
             certificate_left: None,
+            books: Vec::new(),
             device: Device::default(),
         };
         let health = watch::Sender::new(unknown);
@@ -92,6 +96,7 @@ impl Pulse {
             seen.journal = self.journal.health();
             seen.journals_set_aside =
                 u64::try_from(self.journal.damaged().len()).unwrap_or(u64::MAX);
+            seen.books = self.books.snapshot();
             seen.device = self.device.borrow().clone();
             seen.certificate_left = match seen.device.clock {
                 ClockTrust::Trusted => (self.certificate_left)(now),
@@ -118,6 +123,7 @@ fn facts(snapshot: Snapshot) -> Health {
         last_receipt_at: snapshot.last_receipt_at,
         troubles: troubles(snapshot.troubles),
         certificate_left: None,
+        books: Vec::new(),
         device: Device::default(),
     }
 }

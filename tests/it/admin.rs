@@ -32,6 +32,7 @@ impl House {
             last_receipt_at: None,
             troubles: Vec::new(),
             certificate_left: Some(Duration::from_secs(86_400)),
+            books: Vec::new(),
             device: Device::default(),
         })))
     }

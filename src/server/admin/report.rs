@@ -104,6 +104,7 @@ pub(super) mod tests {
                     next_attempt_at: Some(at.plus(Duration::from_secs(60))),
                 }],
                 certificate_left: Some(Duration::from_secs(61 * 86_400)),
+                books: Vec::new(),
                 device: Device::default(),
             },
             condition: Condition::Blocked,
