@@ -53,6 +53,8 @@ pub enum HindranceKind {
     Budget,
     /// A person: QuickBooks refuses the app or the company, or the tokens cannot be used.
     Refused,
+    /// The operator: new tokens cannot be stored, and are not used before.
+    Unstored,
     /// The operator: the part of the relay that reads this company failed, and was started again.
     Broken,
 }
@@ -85,6 +87,7 @@ impl HindranceKind {
             Self::Unreachable => "unreachable",
             Self::Budget => "budget",
             Self::Refused => "refused",
+            Self::Unstored => "unstored",
             Self::Broken => "broken",
         }
     }

@@ -27,12 +27,14 @@ pub fn daily(now: Timestamp, last: Option<Timestamp>, time_of_day: Duration) -> 
 /// A share of `over` that is always the same for the same name and different for others, so that not
 /// all companies are read at the same hour.
 pub fn spread(name: &str, over: Duration) -> Duration {
-    // FNV-1a, 64 bits, its halves folded: the high bits alone hardly differ between short names.
+    // FNV-1a over 64 bits, mixed once more (the end of MurmurHash3): ids that differ in their last
+    // digit only would lie beside each other otherwise.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let folded = u32::try_from((hash >> 32) ^ (hash & 0xffff_ffff)).unwrap_or(0);
-    over.mul_f64(f64::from(folded) / (f64::from(u32::MAX) + 1.0))
+    let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let high = u32::try_from(mixed >> 32).unwrap_or(0);
+    over.mul_f64(f64::from(high) / (f64::from(u32::MAX) + 1.0))
 }
 
 /// The latest instant at or before `now` that has this time of day.

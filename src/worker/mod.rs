@@ -7,6 +7,7 @@
 //! The attempts in flight are bounded ([`Worker::attempts_max`]) and shared out among the sinks in
 //! advance, so that sinks which hang cannot use up what the others need.
 
+pub mod company;
 pub mod gaps;
 pub mod herald;
 mod jitter;

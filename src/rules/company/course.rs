@@ -231,3 +231,65 @@ impl Course {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_token_is_renewed_once_for_a_refusal_and_then_a_person_is_called() {
+        let mut course = Course::default();
+        course.unauthorized(NOW, "the access token is not accepted");
+        assert!(course.needs_tokens && course.hindrance.is_none());
+        course.renewed();
+        course.unauthorized(NOW, "the access token is not accepted");
+        let hindrance = course.hindrance.clone().unwrap();
+        assert_eq!(hindrance.kind, HindranceKind::Refused);
+        assert_eq!(hindrance.until, Some(NOW.plus(HOUR)));
+        assert!(course.needs_tokens);
+        course.answered();
+        assert_eq!(course.hindrance, None);
+    }
+
+    #[test]
+    fn throttling_for_hours_is_taken_for_the_end_of_the_budget() {
+        let mut course = Course::default();
+        for _ in 0..60 {
+            course.throttled(NOW, MINUTE, 0.5, "too many requests");
+            let hindrance = course.hindrance.clone().unwrap();
+            assert_eq!(hindrance.kind, HindranceKind::Throttled);
+            assert!(hindrance.until >= Some(NOW.plus(MINUTE)));
+        }
+        course.throttled(NOW, MINUTE, 0.5, "too many requests");
+        let hindrance = course.hindrance.clone().unwrap();
+        assert_eq!(hindrance.kind, HindranceKind::Budget);
+        assert_eq!(hindrance.until, Some(NOW.plus(HOUR)));
+    }
+
+    #[test]
+    fn a_kind_that_stays_refused_is_asked_for_less_and_less() {
+        let mut course = Course::default();
+        let mut spans = Vec::new();
+        for _ in 0..7 {
+            course.kind_refused(NOW, "CompanyCurrency");
+            let until = course
+                .refusal("CompanyCurrency")
+                .and_then(|pause| pause.left(NOW));
+            spans.push(until.unwrap().since(NOW).as_secs() / 3600);
+        }
+        assert_eq!(spans, [1, 2, 4, 8, 16, 24, 24]);
+    }
+
+    #[test]
+    fn a_long_list_is_compared_less_often() {
+        let mut course = Course::default();
+        assert!(course.compares(NOW, "TimeActivity"));
+        course.compared(NOW, "TimeActivity", 5, MINUTE * 15);
+        assert!(!course.compares(NOW.plus(MINUTE * 74), "TimeActivity"));
+        assert!(course.compares(NOW.plus(MINUTE * 75), "TimeActivity"));
+    }
+}

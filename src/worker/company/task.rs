@@ -1,0 +1,433 @@
+//! One company: view, step, call, reading, over and over.
+//!
+//! Called by the supervisor, one task a company. What the task holds is lost with it and found again
+//! by looking; what counts is in the journal.
+
+use super::super::lane::{PAUSE, pointless, rest, stopped};
+use super::errand::{Ask, Errand, Step as Taken};
+use super::gate::Pace;
+use super::renewal::{Kept, Renewal, Unrenewed};
+use super::report::Report;
+use super::{Common, Contract, QuickBooks};
+use crate::journal::Error;
+use crate::model::{CompanyView, Purpose, Reading, RealmId, Secret, Standing, Timestamp, TokenSet};
+use crate::qbo::{Captured, Failure, Page};
+use crate::rules::company::{Class, Course, Step, open, polled, step};
+use crate::rules::throttle::Throttle;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+/// A call that takes longer makes its company a slow one.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// How often the list of a kind is compared that is not polled.
+const COMPARED_EVERY: Duration = Duration::from_hours(1);
+
+/// One company's task.
+pub(super) struct Task<Q> {
+    common: Arc<Common<Q>>,
+    contract: Arc<Contract<Q>>,
+    realm: RealmId,
+    course: Course,
+    errands: BTreeMap<Class, Errand>,
+    tokens: Option<TokenSet>,
+    connected_at: Option<Timestamp>,
+    report: Report,
+    throttle: Throttle,
+    began: Instant,
+    pace: Pace,
+}
+
+/// What a turn came to.
+enum Turn {
+    /// Something was done: look again at once.
+    Done,
+    /// Nothing to do before that instant, or before the task is woken.
+    Rest(Timestamp),
+    /// The journal could not say.
+    Unsure,
+    /// The company was disconnected.
+    Over,
+}
+
+/// What a call brought.
+enum Answer {
+    Captured(Captured),
+    Page(Page),
+}
+
+impl<Q: QuickBooks> Task<Q> {
+    pub(super) fn new(common: Arc<Common<Q>>, contract: Arc<Contract<Q>>, realm: RealmId) -> Self {
+        Self {
+            report: Report::new(common.roster.clone(), realm.clone()),
+            common,
+            contract,
+            realm,
+            course: Course::default(),
+            errands: BTreeMap::new(),
+            tokens: None,
+            connected_at: None,
+            throttle: Throttle::default(),
+            began: Instant::now(),
+            pace: Pace::default(),
+        }
+    }
+
+    /// Works until it is told to stop or the company is disconnected.
+    ///
+    /// # Errors
+    /// Those of the journal after which going on is pointless.
+    pub(super) async fn run(mut self) -> Result<(), Error> {
+        let mut wake = self.common.journal.subscribe(&self.realm);
+        let mut bell = self.common.bell.subscribe();
+        let (mut trusted, mut stop) = (self.common.clock_trusted.clone(), self.common.stop.clone());
+        while !*stop.borrow() {
+            tokio::select! {
+                () = self::trusted(&mut trusted) => {}
+                () = stopped(&mut stop) => break,
+            }
+            // Marked as seen before the look, so that what happens after it wakes the task.
+            wake.mark_unchanged();
+            bell.mark_unchanged();
+            let pause = match self.turn().await? {
+                Turn::Done => continue,
+                Turn::Over => break,
+                Turn::Unsure => PAUSE,
+                Turn::Rest(until) => self.until(until),
+            };
+            tokio::select! {
+                () = rest(pause, &mut wake) => {}
+                Ok(()) = bell.changed() => {}
+                () = stopped(&mut stop) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn turn(&mut self) -> Result<Turn, Error> {
+        let journal = &self.common.journal;
+        let view = match journal.company_view(&self.realm).await {
+            Ok(Some(view)) if view.company.standing != Standing::Disconnected => view,
+            Ok(_) => return Ok(Turn::Over),
+            Err(error) => return pointless(error).map(|()| Turn::Unsure),
+        };
+        let now = self.common.clock.now();
+        let spent = match self.contract.meter.spent(journal, now).await {
+            Ok(spent) => spent,
+            Err(error) => return pointless(error).map(|()| Turn::Unsure),
+        };
+        if self.connected_at != Some(view.company.connected_at) {
+            self.connected_at = Some(view.company.connected_at);
+            self.course.begin_anew();
+            self.course.renewed();
+            (self.tokens, self.errands) = (None, BTreeMap::new());
+        }
+        self.course.under_way = self.errands.keys().copied().collect();
+        let plan = &self.common.plan;
+        let step = step(now, &view, plan, spent, &mut self.course);
+        self.report.tell(now, &view, spent, &self.course);
+        match step {
+            Step::Rest { until } => Ok(Turn::Rest(until)),
+            Step::Refresh => self.renew().await,
+            Step::Read(class) => self.read(class, &view).await,
+        }
+    }
+
+    /// Gets and stores the next tokens.
+    async fn renew(&mut self) -> Result<Turn, Error> {
+        let unstored = |why: String| self.report.unstored(&why, self.common.clock.now());
+        let renewed = self.renewal(&unstored).renew().await;
+        match renewed {
+            Ok(tokens) => {
+                self.tokens = Some(tokens);
+                self.course.renewed();
+                self.common.tally.tokens_renewed.add_one();
+                Ok(Turn::Done)
+            }
+            Err(unrenewed) => self.unrenewed(unrenewed).await,
+        }
+    }
+
+    /// The access token that belongs to the view: what was stored last.
+    async fn access(&mut self, view: &CompanyView) -> Result<Secret, Unrenewed> {
+        let newest = view.company.access_expires_at;
+        let held = self.tokens.take();
+        let held = held.filter(|tokens| Some(tokens.access_expires_at) == newest);
+        let tokens = match held {
+            Some(tokens) => tokens,
+            None => self.renewal(&|_| ()).stored().await?,
+        };
+        let access = tokens.access.clone();
+        self.tokens = Some(tokens);
+        Ok(access)
+    }
+
+    fn renewal<'a>(&'a self, unstored: &'a (dyn Fn(String) + Sync)) -> Renewal<'a, Q, Kept<'a>> {
+        Renewal {
+            quickbooks: &self.contract.quickbooks,
+            store: Kept {
+                journal: &self.common.journal,
+                realm: &self.realm,
+            },
+            vault: &self.common.vault,
+            realm: &self.realm,
+            clock: &*self.common.clock,
+            unstored,
+        }
+    }
+
+    async fn unrenewed(&mut self, unrenewed: Unrenewed) -> Result<Turn, Error> {
+        let now = self.common.clock.now();
+        match unrenewed {
+            Unrenewed::Journal(error) => return pointless(error).map(|()| Turn::Unsure),
+            Unrenewed::Sealed(error) => self.course.refused(now, &error.to_string()),
+            Unrenewed::Gone => {
+                let why = "there are no tokens of this company; connect it again";
+                self.course.refused(now, why);
+            }
+            Unrenewed::Ended(why) => {
+                let why = format!("Intuit no longer accepts the authorization: {why}");
+                let realm = &self.realm;
+                tracing::error!(%realm, "company {realm} has to be connected again: {why}");
+                return self.stand_still(Standing::NeedsAuthorization { why }).await;
+            }
+            Unrenewed::Failure(failure) => self.hinder(None, &failure),
+        }
+        Ok(Turn::Done)
+    }
+
+    async fn stand_still(&self, standing: Standing) -> Result<Turn, Error> {
+        let (journal, now) = (&self.common.journal, self.common.clock.now());
+        match journal.set_standing(&self.realm, standing, now).await {
+            Ok(()) => Ok(Turn::Done),
+            // It is asked again, and refused again.
+            Err(error) => pointless(error).map(|()| Turn::Unsure),
+        }
+    }
+
+    /// The next call for this reason, and what it brings.
+    async fn read(&mut self, class: Class, view: &CompanyView) -> Result<Turn, Error> {
+        let now = self.common.clock.now();
+        let held = self.errands.remove(&class);
+        let held = held.filter(|errand| class != Class::Gap || errand.gap == view.gap);
+        let Some(mut errand) = held.or_else(|| self.begin(now, class, view)) else {
+            return Ok(Turn::Done);
+        };
+        let Some(ask) = errand.ask(now) else {
+            let taken = errand.close(now);
+            return self.take_in(errand, taken).await;
+        };
+        let access = match self.access(view).await {
+            Ok(access) => access,
+            Err(unrenewed) => {
+                self.errands.insert(class, errand);
+                return self.unrenewed(unrenewed).await;
+            }
+        };
+        let Some(answer) = self.call(&access, &ask).await? else {
+            return Ok(Turn::Done);
+        };
+        let now = self.common.clock.now();
+        let taken = match answer {
+            Ok(answer) => {
+                self.course.answered();
+                self.report.answered(now);
+                match answer {
+                    Answer::Captured(captured) => errand.captured(captured, now),
+                    Answer::Page(page) => errand.page(page, now),
+                }
+            }
+            Err(failure) => {
+                self.common.tally.quickbooks_calls_failed.add_one();
+                if is_answer(&failure) {
+                    self.course.answered();
+                }
+                match errand.failed(&failure, self.course.answers, now) {
+                    Some(taken) => taken,
+                    None => {
+                        self.errands.insert(class, errand);
+                        self.hinder(Some(class), &failure);
+                        return Ok(Turn::Done);
+                    }
+                }
+            }
+        };
+        self.take_in(errand, taken).await
+    }
+
+    fn begin(&self, now: Timestamp, class: Class, view: &CompanyView) -> Option<Errand> {
+        let plan = &self.common.plan;
+        let errand = match class {
+            Class::Notified => {
+                let open = open(now, view, &self.course);
+                Errand::of_notified(now, view, &open, plan.overlap, plan.capture)
+            }
+            Class::Gap => Errand::of_gap(view, view.gap.as_ref()?, plan.overlap),
+            Class::Poll => {
+                let kinds = polled(now, view, plan, &self.course);
+                let compares = |kind: &str| self.course.compares(now, kind);
+                Errand::of_poll(view, kinds, compares, plan.overlap)
+            }
+            Class::Sweep => Errand::of_sweep(view, plan.overlap),
+        };
+        Some(errand)
+    }
+
+    /// One call, when its turn has come; `None` when the relay is to stop before it is answered.
+    async fn call(
+        &mut self,
+        access: &Secret,
+        ask: &Ask,
+    ) -> Result<Option<Result<Answer, Failure>>, Error> {
+        while let Err(wait) = self.throttle.take(self.began.elapsed()) {
+            sleep(wait).await;
+        }
+        let common = Arc::clone(&self.common);
+        let mut stop = common.stop.clone();
+        let permit = tokio::select! {
+            permit = common.gate.permit(self.pace) => permit,
+            () = stopped(&mut stop) => return Ok(None),
+        };
+        common.tally.quickbooks_calls.add_one();
+        if self.contract.meter.count_one()
+            && let Err(error) = self.contract.meter.write(&common.journal).await
+        {
+            pointless(error)?;
+        }
+        let began = Instant::now();
+        let answer = tokio::select! {
+            answer = self.ask(access, ask) => answer,
+            () = stopped(&mut stop) => return Ok(None),
+        };
+        drop(permit);
+        let failed = matches!(
+            answer,
+            Err(Failure::Unavailable { .. } | Failure::NotUnderstood { .. })
+        );
+        self.pace = match failed || began.elapsed() > SLOW {
+            true => Pace::Slow,
+            false => Pace::Swift,
+        };
+        Ok(Some(answer))
+    }
+
+    async fn ask(&self, access: &Secret, ask: &Ask) -> Result<Answer, Failure> {
+        let (quickbooks, realm) = (&self.contract.quickbooks, &self.realm);
+        match ask {
+            Ask::Capture { kinds, since } => {
+                let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+                let captured = quickbooks.capture(realm, access, &kinds, *since).await;
+                captured.map(Answer::Captured)
+            }
+            Ask::Query(question) => {
+                let page = quickbooks.query(realm, access, question).await;
+                page.map(Answer::Page)
+            }
+        }
+    }
+
+    /// Notes a failure that only time or a person can mend.
+    fn hinder(&mut self, class: Option<Class>, failure: &Failure) {
+        let (now, why) = (self.common.clock.now(), failure.to_string());
+        let chance = (self.common.jitter)();
+        let course = &mut self.course;
+        match failure {
+            Failure::Unauthorized => course.unauthorized(now, &why),
+            Failure::Throttled { wait } => course.throttled(now, *wait, chance, &why),
+            Failure::CapReached => course.cap_reached(now, &why),
+            Failure::Forbidden { .. }
+            | Failure::InvalidGrant { .. }
+            | Failure::InvalidClient { .. }
+            | Failure::Lapsed => course.refused(now, &why),
+            Failure::TooOld
+            | Failure::TooLarge { .. }
+            | Failure::Unsupported { .. }
+            | Failure::Refused { .. }
+            | Failure::Unavailable { .. }
+            | Failure::NotUnderstood { .. } => course.unreachable(now, class, chance, &why),
+        }
+    }
+
+    /// Hands over to the journal what a call came to.
+    async fn take_in(&mut self, errand: Errand, taken: Taken) -> Result<Turn, Error> {
+        let realm = self.realm.clone();
+        let Taken {
+            mut reading,
+            refused,
+            compared,
+        } = taken;
+        for (kind, why) in refused {
+            tracing::warn!(%realm, "company {realm}: {kind} cannot be read: {why}");
+            self.course.kind_refused(reading.at, &kind);
+        }
+        if let Some((kind, calls)) = compared {
+            let interval = self.common.plan.polls.get(&kind).copied();
+            let interval = interval.unwrap_or(COMPARED_EVERY);
+            self.course.compared(reading.at, &kind, calls, interval);
+        }
+        if reading.finished {
+            errand
+                .kinds_read()
+                .for_each(|kind| self.course.kind_read(kind));
+            if let Purpose::Notified { through } = &mut reading.purpose {
+                match self.course.settle(reading.at, &errand.outcome()) {
+                    Some(all) => *through = all,
+                    None => reading.finished = false,
+                }
+            }
+            self.report.missing(&self.common.journal, &reading).await?;
+        } else {
+            self.errands.insert(errand.class, errand);
+        }
+        self.store(reading).await?;
+        Ok(Turn::Done)
+    }
+
+    /// Stores a reading, as often as it takes; nothing is read again for it.
+    async fn store(&self, reading: Reading) -> Result<(), Error> {
+        let mut stop = self.common.stop.clone();
+        loop {
+            match self.common.journal.reconcile(reading.clone()).await {
+                Ok(done) => {
+                    let tally = &self.common.tally;
+                    tally.changes_found.add(done.found.into());
+                    tally.records_attached.add(done.attached.into());
+                    return Ok(());
+                }
+                // Nobody wants to know any more.
+                Err(Error::NotConnected(_)) => return Ok(()),
+                Err(error) => pointless(error)?,
+            }
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = stopped(&mut stop) => return Ok(()),
+            }
+        }
+    }
+
+    /// Until what is due, and no longer than a tick, which is a little different each time so that
+    /// the tasks do not all look at once.
+    fn until(&self, until: Timestamp) -> Duration {
+        let tick = self.common.tick.mul_f64(1.0 + (self.common.jitter)() / 5.0);
+        until.since(self.common.clock.now()).min(tick)
+    }
+}
+
+/// Whether QuickBooks is well and only did not like the question.
+const fn is_answer(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::TooOld
+            | Failure::TooLarge { .. }
+            | Failure::Unsupported { .. }
+            | Failure::Refused { .. }
+    )
+}
+
+/// Resolves when the clock is trusted, or nobody is left to say so.
+async fn trusted(trusted: &mut watch::Receiver<bool>) {
+    let _ = trusted.wait_for(|trusted| *trusted).await;
+}
