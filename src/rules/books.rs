@@ -163,7 +163,11 @@ mod tests {
             let told = call(&[company.clone()], NOW);
             assert_eq!(told.as_deref(), expected, "{company:?}");
         }
-        let several = [company("2"), unauthorized, hindered(HindranceKind::Unstored)];
+        let several = [
+            company("2"),
+            unauthorized,
+            hindered(HindranceKind::Unstored),
+        ];
         let told = call(&several, NOW).unwrap();
         assert!(told.starts_with(connect) && told.ends_with("1 more companies need somebody"));
     }

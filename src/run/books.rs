@@ -3,12 +3,14 @@
 use super::Failure;
 use super::relay::Parts;
 use crate::clock::Clock;
-use crate::config::{Config, QuickBooks, TokenKey};
+use crate::config::{AppConfig, Config, QuickBooks, TokenKey};
 use crate::connect::{Desk, directory};
 use crate::journal::Journal;
 use crate::model::{AppName, Device, Tally};
 use crate::qbo;
+use crate::rules::company::Plan;
 use crate::vault::Vault;
+use crate::worker::company::{Access, Companies, Roster};
 use crate::worker::gaps;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
@@ -19,6 +21,8 @@ use tokio::sync::watch;
 pub(super) struct Books {
     pub(super) apps: BTreeMap<AppName, qbo::App>,
     pub(super) vault: Arc<Vault>,
+    calls_max: BTreeMap<AppName, Option<u64>>,
+    plan: Plan,
 }
 
 impl Books {
@@ -53,6 +57,7 @@ pub(super) struct Readers {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tally: Arc<Tally>,
     pub(super) device: watch::Receiver<Device>,
+    pub(super) roster: Roster,
 }
 
 impl Readers {
@@ -63,6 +68,22 @@ impl Readers {
         parts.spawn(async move {
             directory::keep(apps, device, stop).await;
             Ok("the directory of Intuit")
+        });
+        let mut companies = Companies::new(
+            self.journal.clone(),
+            self.books.vault,
+            accesses(self.books.apps, &self.books.calls_max),
+            self.books.plan,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.tally),
+        );
+        companies.roster = self.roster;
+        companies.device = self.device.clone();
+        let stop = house.subscribe();
+        parts.spawn(async move {
+            let ended = companies.run(stop).await;
+            ended.map_err(|error| Failure::Ended(format!("reading companies ({error})")))?;
+            Ok("reading companies")
         });
         let stop = house.subscribe();
         parts.spawn(async move {
@@ -90,10 +111,33 @@ pub(super) fn books(config: &Config) -> Result<Option<Books>, Failure> {
         TokenKey::File(path) => Vault::open_or_make(path),
     };
     let vault = vault.map_err(|error| wrong(format!("[tokens] key: {error}")))?;
+    let calls_max = |app: &AppConfig| (app.settings.app.clone(), app.calls_per_month);
     Ok(Some(Books {
         apps,
         vault: Arc::new(vault),
+        calls_max: books.apps.iter().map(calls_max).collect(),
+        plan: Plan {
+            settle: books.settle,
+            polls: books.polls.clone(),
+            sweep_at: Some(books.sweep_at),
+            ..Plan::default()
+        },
     }))
+}
+
+fn accesses(
+    apps: BTreeMap<AppName, qbo::App>,
+    calls_max: &BTreeMap<AppName, Option<u64>>,
+) -> BTreeMap<AppName, Access<qbo::App>> {
+    let access = |(name, quickbooks): (AppName, qbo::App)| {
+        let calls_max = calls_max.get(&name).copied().flatten();
+        let access = Access {
+            quickbooks,
+            calls_max,
+        };
+        (name, access)
+    };
+    apps.into_iter().map(access).collect()
 }
 
 /// Fills bytes from the system's randomness.

@@ -18,6 +18,7 @@ use crate::sink::Sink;
 use crate::systemd::Inherited;
 use crate::tls;
 use crate::wire;
+use crate::worker::company::Roster;
 use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
 use crate::worker::{Worker, upkeep};
@@ -121,7 +122,9 @@ impl Relay {
         let started = watch::Sender::new(false);
         let (vitals, beats) = Vitals::new(&config, &journal, &clock);
         let certificate = Arc::clone(&resolver);
+        let roster = Roster::default();
         let pulse = Pulse {
+            books: roster.clone(),
             journal: journal.clone(),
             clock: Arc::clone(&clock),
             certificate_left: Box::new(move |now| parts::certificate_left(&certificate, now)),
@@ -164,6 +167,7 @@ impl Relay {
             clock: Arc::clone(&clock),
             tally: Arc::clone(&tally),
             device: vitals.device.subscribe(),
+            roster: roster.clone(),
         });
         let endpoints = sinks
             .iter()

@@ -22,7 +22,9 @@ use super::jitter::{Jitter, random};
 use super::lane::{PAUSE, pointless, rest, stopped};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{AppName, Company, HindranceKind, RealmId, Secret, Standing, Tally, Timestamp};
+use crate::model::{
+    AppName, Company, Device, HindranceKind, RealmId, Secret, Standing, Tally, Timestamp,
+};
 use crate::qbo::{App, Captured, Failure, Granted, Page, Question};
 use crate::rules::company::Plan;
 use crate::rules::pause::backoff;
@@ -107,8 +109,8 @@ pub struct Companies<Q> {
     pub plan: Plan,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// False while the clock cannot be right; nothing is called then.
-    pub clock_trusted: watch::Receiver<bool>,
+    /// The device, whose clock has to be right before anything is called.
+    pub device: watch::Receiver<Device>,
     /// Where calls are counted.
     pub tally: Arc<Tally>,
     /// Chance for waits; [`random`] but in tests.
@@ -135,7 +137,7 @@ struct Common<Q> {
     apps: BTreeMap<AppName, Arc<Contract<Q>>>,
     plan: Plan,
     clock: Arc<dyn Clock>,
-    clock_trusted: watch::Receiver<bool>,
+    device: watch::Receiver<Device>,
     tally: Arc<Tally>,
     jitter: Jitter,
     gate: Gate,
@@ -167,7 +169,7 @@ impl<Q: QuickBooks> Companies<Q> {
             apps,
             plan,
             clock,
-            clock_trusted: watch::Sender::new(true).subscribe(),
+            device: watch::Sender::new(Device::default()).subscribe(),
             tally,
             jitter: random,
             calls_max: 16,
@@ -219,7 +221,7 @@ impl<Q: QuickBooks> Companies<Q> {
                 apps: self.apps.into_iter().map(contract).collect(),
                 plan: self.plan,
                 clock: self.clock,
-                clock_trusted: self.clock_trusted,
+                device: self.device,
                 tally: self.tally,
                 jitter: self.jitter,
                 gate: Gate::new(self.calls_max),

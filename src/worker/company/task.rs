@@ -10,14 +10,15 @@ use super::renewal::{Kept, Renewal, Unrenewed};
 use super::report::Report;
 use super::{Common, Contract, QuickBooks};
 use crate::journal::Error;
-use crate::model::{CompanyView, Purpose, Reading, RealmId, Secret, Standing, Timestamp, TokenSet};
+use crate::model::{
+    ClockTrust, CompanyView, Purpose, Reading, RealmId, Secret, Standing, Timestamp, TokenSet,
+};
 use crate::qbo::{Captured, Failure, Page};
 use crate::rules::company::{Class, Course, Step, open, polled, step};
 use crate::rules::throttle::Throttle;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 /// A call that takes longer makes its company a slow one.
@@ -83,10 +84,11 @@ impl<Q: QuickBooks> Task<Q> {
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut wake = self.common.journal.subscribe(&self.realm);
         let mut bell = self.common.bell.subscribe();
-        let (mut trusted, mut stop) = (self.common.clock_trusted.clone(), self.common.stop.clone());
+        let (mut device, mut stop) = (self.common.device.clone(), self.common.stop.clone());
         while !*stop.borrow() {
             tokio::select! {
-                () = self::trusted(&mut trusted) => {}
+                // Nobody left to say so counts as trust.
+                _ = device.wait_for(|device| device.clock != ClockTrust::Waiting) => {}
                 () = stopped(&mut stop) => break,
             }
             // Marked as seen before the look, so that what happens after it wakes the task.
@@ -425,9 +427,4 @@ const fn is_answer(failure: &Failure) -> bool {
             | Failure::Unsupported { .. }
             | Failure::Refused { .. }
     )
-}
-
-/// Resolves when the clock is trusted, or nobody is left to say so.
-async fn trusted(trusted: &mut watch::Receiver<bool>) {
-    let _ = trusted.wait_for(|trusted| *trusted).await;
 }

@@ -10,6 +10,7 @@ use qbo_relay::rules::retry::Schedule;
 use qbo_relay::sink::http::HttpSink;
 use qbo_relay::sink::{Format, Sink};
 use qbo_relay::worker::liveness::Beat;
+use qbo_relay::worker::company::Roster;
 use qbo_relay::worker::pulse::Pulse;
 use qbo_relay::worker::{Ended, Endpoint, Worker};
 use std::path::Path;
@@ -60,6 +61,7 @@ impl House {
         worker.tick = Duration::from_millis(10);
         turn(&mut worker);
         let pulse = Pulse {
+            books: Roster::default(),
             device: watch::channel(Device::default()).1,
             beat: Beat::solo(),
             journal: journal.clone(),
