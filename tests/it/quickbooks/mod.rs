@@ -2,3 +2,6 @@
 
 mod configuring;
 mod connecting;
+mod model;
+mod picture;
+mod world;

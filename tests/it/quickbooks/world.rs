@@ -1,0 +1,415 @@
+//! Two companies at the simulated Intuit and a relay that reads them, all by one clock that the test
+//! moves.
+
+use crate::support::relay::{eventually, read_json_lines};
+use qbo_relay::clock::{Clock, Manual};
+use qbo_relay::journal::{Journal, Settings};
+use qbo_relay::model::{
+    AppName, Authenticity, Company, Encoding, Environment, Limits, Origin, RealmId, Receipt,
+    Secret, SinkName, Standing, Tally, Timestamp, TokenSet,
+};
+use qbo_relay::qbo::{self, App, Endpoints};
+use qbo_relay::rules::company::Plan;
+use qbo_relay::rules::retry::Schedule;
+use qbo_relay::simulate::books::Happening;
+use qbo_relay::simulate::company::{Chance, PayloadForm};
+use qbo_relay::simulate::intuit_company::faults::{Fault, Rule, Shape};
+use qbo_relay::simulate::intuit_company::notices::payload;
+use qbo_relay::simulate::intuit_company::{Call, CompanyFacts, FakeIntuit, Options, Rotation};
+use qbo_relay::sink::{FileSink, Format, Sink, file};
+use qbo_relay::vault::Vault;
+use qbo_relay::wire::quickbooks::{Means, kinds};
+use qbo_relay::worker::company::{Access, Companies};
+use qbo_relay::worker::{Endpoint, Worker, gaps};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// 2026-11-21T12:00:00Z.
+const NOON: Timestamp = Timestamp::from_ms(1_795_262_400_000);
+const REALMS: [&str; 2] = ["9341455841580195", "4620816365000001"];
+/// How long everything may take to come to rest, by a real clock.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a change is held back for its record.
+pub(super) const HOLD: Duration = Duration::from_secs(30);
+
+/// The test's world.
+pub(super) struct World {
+    folder: TempDir,
+    clock: Arc<Manual>,
+    pub(super) intuit: FakeIntuit,
+    vault: Arc<Vault>,
+    house: Option<House>,
+    /// On the way, or refused by a relay that was off: comes later.
+    delayed: Vec<Happening>,
+    /// Came to the relay.
+    pub(super) delivered: Vec<Happening>,
+}
+
+/// A relay that runs.
+struct House {
+    journal: Journal,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl World {
+    /// Companies with a few old records, connected at noon.
+    pub(super) async fn begin(seed: u64) -> Self {
+        let clock = Arc::new(Manual::new(NOON));
+        let company = |realm: &str| CompanyFacts {
+            realm: realm.to_owned(),
+            environment: Environment::Production,
+        };
+        let options = Options {
+            clock: clock.clone(),
+            seed,
+            companies: REALMS.map(company).to_vec(),
+            rotation: Rotation::EachTime,
+            pace: None,
+            ..Options::default()
+        };
+        let intuit = FakeIntuit::start(options).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Arc::new(Vault::open_or_make(&folder.path().join("key")).unwrap());
+        let mut world = Self {
+            folder,
+            clock,
+            intuit,
+            vault,
+            house: None,
+            delayed: Vec::new(),
+            delivered: Vec::new(),
+        };
+        world.start();
+        for realm in REALMS {
+            let books = world.intuit.books(realm).unwrap();
+            for kind in ["Customer", "Vendor", "Invoice", "TimeActivity", "TaxRate"] {
+                books.fill(kind, 4, NOON.minus(Duration::from_secs(40 * 86_400)));
+            }
+            world.connect(realm).await;
+        }
+        world
+    }
+
+    async fn connect(&self, realm: &str) {
+        let granted = self.intuit.authorize("client", realm).unwrap();
+        let tokens = TokenSet {
+            access: Secret::new(granted.access),
+            access_expires_at: NOON.plus(granted.access_for),
+            refresh: Secret::new(granted.refresh),
+            refresh_expires_at: NOON.plus(granted.refresh_for),
+            hard_expires_at: None,
+        };
+        let company = Company {
+            realm: RealmId::new(realm).unwrap(),
+            app: AppName::new("books").unwrap(),
+            environment: Environment::Production,
+            connected_at: NOON,
+            standing: Standing::Connected,
+            standing_since: NOON,
+            access_expires_at: Some(tokens.access_expires_at),
+            refresh_expires_at: Some(tokens.refresh_expires_at),
+            hard_expires_at: None,
+        };
+        let sealed = self.vault.seal(realm, &tokens).unwrap();
+        let journal = self.journal();
+        journal
+            .connect_company(company, sealed, NOON)
+            .await
+            .unwrap();
+    }
+
+    /// Something happens in a company; its notification comes, comes later, or never.
+    pub(super) async fn happen(&mut self, chance: &mut Chance) {
+        self.set(
+            self.clock
+                .now()
+                .plus(Duration::from_millis(chance.below(2500))),
+        );
+        let realm = REALMS[usize::try_from(chance.below(2)).unwrap()];
+        let books = self.intuit.books(realm).unwrap();
+        let happening = books.random(chance).unwrap();
+        match chance.below(100) {
+            0..50 => self.deliver(&happening).await,
+            50..75 => self.delayed.push(happening),
+            // Lost.
+            _ => {}
+        }
+    }
+
+    /// One of those that are late comes, by chance and so in disorder.
+    pub(super) async fn deliver_delayed(&mut self, chance: &mut Chance) {
+        if !self.delayed.is_empty() {
+            let at = chance.below(u64::try_from(self.delayed.len()).unwrap());
+            let happening = self.delayed.remove(usize::try_from(at).unwrap());
+            self.deliver(&happening).await;
+        }
+    }
+
+    /// One that came before comes again.
+    pub(super) async fn repeat(&mut self, chance: &mut Chance) {
+        if !self.delivered.is_empty() {
+            let at = chance.below(u64::try_from(self.delivered.len()).unwrap());
+            let happening = self.delivered[usize::try_from(at).unwrap()].clone();
+            self.deliver(&happening).await;
+        }
+    }
+
+    async fn deliver(&mut self, happening: &Happening) {
+        let body = payload(PayloadForm::Cloudevents, std::slice::from_ref(happening));
+        let decoded = qbo_relay::wire::decode(&body, 100);
+        let receipt = Receipt {
+            received_at: self.clock.now(),
+            source: "test".into(),
+            authenticity: Authenticity::Signed,
+            origin: Origin::Webhook,
+            encoding: Encoding::Json,
+            form: decoded.form,
+            headers: Vec::new(),
+            body: body.into(),
+            items: decoded.items,
+        };
+        self.journal().append(receipt).await.unwrap();
+        self.delivered.push(happening.clone());
+    }
+
+    /// Time goes by, and everybody gets to work.
+    pub(super) async fn pass(&self, span: Duration) {
+        self.set(self.clock.now().plus(span));
+        sleep(Duration::from_millis(20)).await;
+    }
+
+    fn set(&self, at: Timestamp) {
+        self.clock.set(at);
+    }
+
+    /// Something of QuickBooks's goes wrong a few times.
+    pub(super) fn fault(&self, chance: &mut Chance) {
+        let fault = match chance.below(9) {
+            0 => Fault::Throttled {
+                shape: Shape::Xml429,
+            },
+            1 => Fault::Throttled {
+                shape: Shape::Json429,
+            },
+            2 => Fault::Status { status: 503 },
+            3 => Fault::Cut,
+            4 => Fault::Unauthorized,
+            5 => Fault::FaultInside {
+                kind: Some("Invoice".into()),
+            },
+            6 => Fault::TooOld,
+            _ => Fault::Status { status: 500 },
+        };
+        let times = u32::try_from(1 + chance.below(3)).unwrap();
+        let call = if chance.below(2) == 0 {
+            Call::Capture
+        } else {
+            Call::Query
+        };
+        self.intuit
+            .faults()
+            .add(Rule::new(fault).on(call).times(times));
+    }
+
+    /// The access token of a company is dead all at once.
+    pub(super) fn expire_access(&self, chance: &mut Chance) {
+        let realm = REALMS[usize::try_from(chance.below(2)).unwrap()];
+        self.intuit.expire_access(realm);
+    }
+
+    /// The relay ends in order or at once, is away for so long, and starts again.
+    pub(super) async fn restart(&mut self, away: Duration, chance: &mut Chance) {
+        let house = self.house.take().unwrap();
+        house.end(chance.below(2) == 0).await;
+        let until = self.clock.now().plus(away);
+        while self.clock.now() < until {
+            let step = Duration::from_secs(1 + chance.below(600));
+            self.set(until.min(self.clock.now().plus(step)));
+            let realm = REALMS[usize::try_from(chance.below(2)).unwrap()];
+            let happening = self.intuit.books(realm).unwrap().random(chance).unwrap();
+            // Refused, and so it comes again, or not.
+            if chance.below(2) == 0 {
+                self.delayed.push(happening);
+            }
+        }
+        self.start();
+    }
+
+    /// What is late comes, nothing goes wrong any more, and time goes by until a whole day has
+    /// brought nothing new.
+    pub(super) async fn settle(&mut self) {
+        self.intuit.faults().clear();
+        for happening in std::mem::take(&mut self.delayed) {
+            self.deliver(&happening).await;
+        }
+        let began = Instant::now();
+        let (mut told, mut quiet_since) = (0, self.clock.now());
+        while self.clock.now().since(quiet_since) < Duration::from_secs(30 * 3_600) {
+            assert!(began.elapsed() < PATIENCE, "no rest within {PATIENCE:?}");
+            // No faster than the tasks can follow.
+            let calls = self.intuit.calls().log.len();
+            self.pass(Duration::from_secs(300)).await;
+            let lines = self.events("at-once").len() + self.events("reconciled").len();
+            if lines != told || self.intuit.calls().log.len() != calls && lines == 0 {
+                (told, quiet_since) = (lines, self.clock.now());
+            }
+        }
+    }
+
+    /// What a sink has got so far.
+    pub(super) fn events(&self, sink: &str) -> Vec<Value> {
+        read_json_lines(&self.folder.path().join(format!("{sink}.jsonl")))
+    }
+
+    pub(super) fn realms(&self) -> [&'static str; 2] {
+        REALMS
+    }
+
+    pub(super) fn began_at(&self) -> Timestamp {
+        NOON
+    }
+
+    pub(super) async fn end(mut self) {
+        self.house.take().unwrap().end(true).await;
+        self.intuit.shutdown().await;
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.house.as_ref().unwrap().journal
+    }
+
+    fn start(&mut self) {
+        let settings = Settings {
+            path: self.folder.path().join("journal.db"),
+            bytes_max: 64 << 20,
+            keep: Duration::from_secs(30 * 86_400),
+            sinks: ["at-once", "reconciled"]
+                .map(|name| SinkName::new(name).unwrap())
+                .to_vec(),
+            keep_records: true,
+            limits: Limits::default(),
+        };
+        // The one before may take a moment to let go of its files.
+        let journal = eventually("the journal opens", || {
+            Journal::open(settings.clone(), self.clock.now()).ok()
+        });
+        let stop = watch::Sender::new(false);
+        let mut tasks = JoinSet::new();
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let tally = Arc::new(Tally::default());
+
+        let endpoints = vec![
+            self.sink("at-once", None),
+            self.sink("reconciled", Some(HOLD)),
+        ];
+        let mut worker = Worker::new(
+            journal.clone(),
+            endpoints,
+            Arc::clone(&clock),
+            Arc::clone(&tally),
+        );
+        worker.tick = Duration::from_millis(10);
+        let stopped = stop.subscribe();
+        tasks.spawn(async move { worker.run(stopped).await.unwrap() });
+
+        let mut companies = Companies::new(
+            journal.clone(),
+            Arc::clone(&self.vault),
+            self.apps(),
+            plan(),
+            Arc::clone(&clock),
+            Arc::clone(&tally),
+        );
+        companies.tick = Duration::from_millis(10);
+        let stopped = stop.subscribe();
+        tasks.spawn(async move { companies.run(stopped).await.unwrap() });
+
+        let (device, gap_journal, stopped) = (
+            watch::Sender::default().subscribe(),
+            journal.clone(),
+            stop.subscribe(),
+        );
+        tasks.spawn(async move {
+            gaps::run(gap_journal, clock, tally, device, stopped)
+                .await
+                .unwrap();
+        });
+        self.house = Some(House {
+            journal,
+            stop,
+            tasks,
+        });
+    }
+
+    fn sink(&self, name: &str, hold: Option<Duration>) -> Endpoint {
+        let sink = Sink::File(FileSink::new(file::Settings {
+            name: SinkName::new(name).unwrap(),
+            path: self.folder.path().join(format!("{name}.jsonl")),
+            format: Format::CloudEvents,
+            rotate_bytes: 1 << 30,
+            keep: NonZeroU32::MIN,
+            total: Duration::from_secs(20),
+        }));
+        Endpoint {
+            record: hold.is_some(),
+            hold,
+            ..Endpoint::new(Arc::new(sink), Schedule::default())
+        }
+    }
+
+    fn apps(&self) -> BTreeMap<AppName, Access<App>> {
+        let name = AppName::new("books").unwrap();
+        let trust = qbo_relay::tls::client::Trust::nobody();
+        let tls = qbo_relay::tls::client::client_config(trust, None).unwrap();
+        let mut settings = qbo::Settings::new(
+            name.clone(),
+            Environment::Production,
+            "client",
+            Secret::new("secret"),
+            "https://gw.example/oauth/callback",
+            tls,
+        );
+        settings.endpoints = Endpoints {
+            token: self.intuit.token_url(),
+            api_production: self.intuit.api_url(Environment::Production),
+            ..Endpoints::default()
+        };
+        let access = Access {
+            quickbooks: App::new(settings).unwrap(),
+            calls_max: None,
+        };
+        [(name, access)].into()
+    }
+}
+
+/// Everything that Capture lacks is polled.
+fn plan() -> Plan {
+    let polled = kinds().iter().filter(|facts| facts.means != Means::Capture);
+    Plan {
+        polls: polled
+            .map(|facts| (facts.kind.to_owned(), Duration::from_secs(900)))
+            .collect(),
+        ..Plan::default()
+    }
+}
+
+impl House {
+    /// In order, or as a crash does: whatever is under way is dropped.
+    async fn end(mut self, in_order: bool) {
+        if in_order {
+            self.stop.send_replace(true);
+            while self.tasks.join_next().await.is_some() {}
+        } else {
+            self.tasks.shutdown().await;
+        }
+        let _ = self.journal.close().await;
+    }
+}
