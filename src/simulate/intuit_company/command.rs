@@ -279,7 +279,7 @@ fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String]) {
         .map_or_else(String::new, |file| {
             format!("ca_file = {:?}\n", file.display().to_string())
         });
-    let (curl, body) = (format!("curl {base}/simulate"), "-d");
+    let curl = format!("curl {base}/simulate");
     say(format_args!(
         r#"Simulated Intuit at {base}
 companies: {companies}
@@ -299,8 +299,8 @@ api_url = "{api}"
 {trust}
 To change something, to break something, to see what was asked:
 
-  {curl}/changes {body} '{{"changes": [{{"kind": "Invoice", "operation": "create"}}]}}'
-  {curl}/faults {body} '{{"rules": [{{"fault": "throttled", "shape": "xml-429", "times": 1}}]}}'
+  {curl}/changes -d '{{"changes": [{{"kind": "Invoice", "operation": "create"}}]}}'
+  {curl}/faults -d '{{"rules": [{{"fault": "throttled", "shape": "xml-429", "times": 1}}]}}'
   {curl}/calls
 
 It goes on until Ctrl-C.
