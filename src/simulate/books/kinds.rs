@@ -136,12 +136,12 @@ pub fn kinds() -> &'static [KindFacts] {
     &KINDS
 }
 
-/// The kind of exactly this name, as Query wants it.
+/// The kind of exactly this name.
 pub fn find(kind: &str) -> Option<&'static KindFacts> {
     KINDS.iter().find(|facts| facts.kind == kind)
 }
 
-/// The kind of this name in any case, as Capture and paths take it.
+/// The kind of this name in any case, as Capture, Query and paths take it.
 pub fn find_loosely(kind: &str) -> Option<&'static KindFacts> {
     KINDS
         .iter()

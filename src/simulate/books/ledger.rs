@@ -99,12 +99,16 @@ impl Ledger {
 
     /// Something possible, by chance: mostly updates, of kinds that are notified.
     pub fn possible(&self, chance: &mut Chance) -> Change {
-        let notified: Vec<&KindFacts> = kinds().iter().filter(|facts| facts.notified).collect();
-        let facts = pick(chance, &notified).unwrap_or(&kinds()[0]);
-        let create = Change::new(facts.kind, Deed::Create, None);
-        let Some(shelf) = self.shelves.get(facts.kind) else {
-            return create;
+        let notified: Vec<&Shelf> = self
+            .shelves
+            .values()
+            .filter(|shelf| shelf.facts.notified)
+            .collect();
+        let Some(shelf) = pick(chance, &notified) else {
+            return Change::new("Invoice", Deed::Create, None);
         };
+        let facts = shelf.facts;
+        let create = Change::new(facts.kind, Deed::Create, None);
         if shelf.live.len() < FEW && facts.allows(Deed::Create) {
             return create;
         }

@@ -35,7 +35,7 @@ pub struct Row {
     /// What it is.
     pub state: State,
     /// Content that was set by name, as JSON text.
-    pub(super) fields: Option<Box<BTreeMap<String, String>>>,
+    pub(super) fields: Option<BTreeMap<String, String>>,
 }
 
 impl Row {

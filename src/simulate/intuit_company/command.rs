@@ -240,12 +240,23 @@ fn call_line(asked: &Asked) -> String {
     let status = asked
         .status
         .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    let mut target = asked.target.clone();
+    let mut target = readable(&asked.target);
     if let Some((cut, _)) = target.char_indices().nth(WIDTH) {
         target.truncate(cut);
         target.push('…');
     }
     format!("  {}  ← {target}  {status}", clock_time())
+}
+
+/// The address with its parameters as a person reads them.
+fn readable(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else {
+        return target.to_owned();
+    };
+    let parameters: Vec<String> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    format!("{path}  {}", parameters.join("  "))
 }
 
 /// The time of day in UTC.
@@ -279,7 +290,7 @@ fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String]) {
         .map_or_else(String::new, |file| {
             format!("ca_file = {:?}\n", file.display().to_string())
         });
-    let (curl, body) = (format!("curl {base}/simulate"), "-d");
+    let curl = format!("curl {base}/simulate");
     say(format_args!(
         r#"Simulated Intuit at {base}
 companies: {companies}
@@ -299,8 +310,8 @@ api_url = "{api}"
 {trust}
 To change something, to break something, to see what was asked:
 
-  {curl}/changes {body} '{{"changes": [{{"kind": "Invoice", "operation": "create"}}]}}'
-  {curl}/faults {body} '{{"rules": [{{"fault": "throttled", "shape": "xml-429", "times": 1}}]}}'
+  {curl}/changes -d '{{"changes": [{{"kind": "Invoice", "operation": "create"}}]}}'
+  {curl}/faults -d '{{"rules": [{{"fault": "throttled", "shape": "xml-429", "times": 1}}]}}'
   {curl}/calls
 
 It goes on until Ctrl-C.

@@ -249,8 +249,8 @@ fn legacy(happenings: &[Happening]) -> Value {
                 _ => pacific::without_colon(happening.at),
             },
         });
-        if let Some(deleted) = &happening.deleted_id {
-            entity["deletedId"] = json!(deleted);
+        if let (Some(deleted), Some(entity)) = (&happening.deleted_id, entity.as_object_mut()) {
+            entity.insert("deletedId".into(), json!(deleted));
         }
         companies.entry(&happening.realm).or_default().push(entity);
     }
@@ -286,7 +286,7 @@ mod tests {
         let decoded = wire::decode(&payload(form, happenings), 10_000);
         let notification = |item| match item {
             Item::Notification(notification) => notification,
-            other => panic!("{other:?}"),
+            other @ Item::Unreadable(_) => panic!("{other:?}"),
         };
         decoded.items.into_iter().map(notification).collect()
     }

@@ -237,8 +237,9 @@ fn written(granted: &Granted, tells_hard: bool) -> serde_json::Value {
         "token_type": "bearer",
         "expires_in": granted.access_for.as_secs(),
     });
-    if tells_hard {
-        body["x_refresh_token_hard_expires_in"] = json!(granted.hard_for.as_secs());
+    if let (true, Some(body)) = (tells_hard, body.as_object_mut()) {
+        let seconds = json!(granted.hard_for.as_secs());
+        body.insert("x_refresh_token_hard_expires_in".into(), seconds);
     }
     body
 }
