@@ -213,3 +213,231 @@ pub fn rides_along(record: &Record, operation: &Operation, happened: Option<Time
 pub fn is_after(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
     one.map(Timestamp::as_seconds) > other.map(Timestamp::as_seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EntityRef, EventTime};
+
+    const CONNECTED: i64 = 100;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_ms(second * 1000)
+    }
+
+    /// `live 3 @120`: state, token and time; `-` where there is none.
+    fn record(words: &str) -> Record {
+        let [state, token, time] = words.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{words}");
+        };
+        let seconds = time.trim_start_matches('@').parse().ok();
+        Record {
+            entity: EntityRef {
+                kind: "Invoice".into(),
+                id: "130".into(),
+            },
+            sync_token: (token != "-").then(|| token.to_owned()),
+            created_at: Some(at(50)),
+            updated: EventTime {
+                text: time.to_owned(),
+                at: seconds.map(at),
+            },
+            state: match state {
+                "live" => RecordState::Live,
+                "voided" => RecordState::Voided,
+                "deleted" => RecordState::Deleted,
+                _ => panic!("{state}"),
+            },
+            body: "{}".into(),
+        }
+    }
+
+    /// What is held: `3 @120`, with `gone@130`, `absent@130` or `voided` behind it; `` for nothing.
+    fn held(words: &str) -> Option<Held> {
+        let mut words = words.split(' ').filter(|word| !word.is_empty());
+        let token = words.next()?;
+        let time = words.next()?.trim_start_matches('@');
+        let mut held = Held {
+            sync_token: (token != "-").then(|| token.to_owned()),
+            updated_at: time.parse().ok().map(at),
+            ..Held::default()
+        };
+        for word in words {
+            match word.split_once('@') {
+                Some((how, second)) => {
+                    held.deletion = Some(Deletion {
+                        at: at(second.parse().unwrap()),
+                        is_absence: how == "absent",
+                    });
+                }
+                None => held.voided = word == "voided",
+            }
+        }
+        Some(held)
+    }
+
+    /// Told at a second with half a second more, as notifications have it; pending with a `?`.
+    fn past(held_words: &str, told: &str) -> Past {
+        let second: Option<i64> = told.trim_end_matches('?').parse().ok();
+        Past {
+            held: held(held_words),
+            newest_told: second.map(|second| Timestamp::from_ms(second * 1000 + 500)),
+            is_pending: told.ends_with('?'),
+        }
+    }
+
+    fn said(verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::News(operation) => operation.as_str().to_lowercase(),
+            Verdict::Known => "known".into(),
+            Verdict::Baseline => "baseline".into(),
+        }
+    }
+
+    #[test]
+    fn a_record_is_news_when_nobody_told_its_state() {
+        let table = [
+            // Held, told, read, verdict.
+            ("", "", "live 3 @120", "update"),
+            ("", "", "live 0 @120", "create"),
+            ("", "", "live 0 @99", "baseline"),
+            ("", "", "live 7 @-", "baseline"),
+            ("", "", "voided 1 @120", "void"),
+            ("", "", "deleted - @120", "delete"),
+            ("", "", "deleted - @99", "baseline"),
+            ("", "", "deleted - @-", "delete"),
+            ("", "110", "live 0 @120", "update"),
+            // What was notified is not news, as far as it goes.
+            ("", "120", "live 3 @120", "known"),
+            ("", "121", "live 3 @120", "known"),
+            ("", "119", "live 3 @120", "update"),
+            ("", "119?", "live 3 @120", "update"),
+            ("3 @120", "", "live 3 @120", "known"),
+            ("3 @120", "", "live 4 @121", "update"),
+            ("3 @120", "", "live 3 @121", "update"),
+            ("3 @120", "", "live 2 @119", "known"),
+            ("3 @120", "", "voided 4 @121", "void"),
+            ("3 @120 voided", "", "voided 4 @121", "update"),
+            // Two states of one second.
+            ("3 @120", "120", "live 4 @120", "update"),
+            ("3 @120", "120?", "live 4 @120", "known"),
+            ("3 @120", "120", "live 2 @120", "known"),
+            ("3 @120", "121", "live 4 @120", "known"),
+            ("3 @110", "120", "live 4 @120", "known"),
+            ("10 @120", "120", "live 9 @120", "known"),
+            ("9 @120", "120", "live 10 @120", "update"),
+            // A deletion is told once, whatever the times.
+            ("3 @120", "120", "deleted - @120", "delete"),
+            ("3 @120", "130", "deleted - @125", "delete"),
+            ("3 @120 gone@130", "130", "deleted - @131", "known"),
+            ("3 @120 absent@130", "130", "deleted - @125", "known"),
+            ("3 @120 gone@130", "140", "deleted - @150", "delete"),
+            ("3 @120 gone@130", "140", "deleted - @135", "known"),
+            // An inactive record of a name list was notified as deleted, and is read as it is.
+            ("3 @120 gone@130", "130", "live 4 @130", "known"),
+            ("3 @120 gone@130", "130", "live 3 @120", "known"),
+            ("3 @120 gone@130", "130", "live 5 @140", "update"),
+            // What only was missing and is there again is put right.
+            ("3 @120 absent@130", "130", "live 3 @120", "update"),
+            ("- @- absent@130", "130", "live - @-", "update"),
+            ("- @-", "", "live - @-", "known"),
+            ("3 @-", "", "live 4 @-", "update"),
+        ];
+        for (held, told, read, expected) in table {
+            let verdict = judge(&record(read), &past(held, told), at(CONNECTED));
+            assert_eq!(
+                said(&verdict),
+                expected,
+                "held {held:?}, told {told:?}, {read}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_created_a_moment_before_its_last_change_is_told_as_created() {
+        for (updated, token, expected) in [
+            (50, "1", "create"),
+            (52, "1", "create"),
+            (53, "1", "update"),
+        ] {
+            let read = record(&format!("live {token} @{updated}"));
+            assert_eq!(
+                said(&judge(&read, &Past::default(), at(40))),
+                expected,
+                "{updated}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_held_and_nothing_older_takes_its_place() {
+        let table = [
+            ("", "live 3 @120", "3 @120"),
+            ("", "live 3 @90", "3 @90"),
+            ("", "live - @-", "- @-"),
+            ("", "voided 3 @120", "3 @120 voided"),
+            ("", "deleted - @120", "- @- gone@120"),
+            ("", "deleted - @-", "- @- gone@999"),
+            ("3 @120", "live 4 @121", "4 @121"),
+            ("3 @120", "live 2 @119", "3 @120"),
+            ("3 @120", "live 2 @120", "3 @120"),
+            ("3 @120", "live 4 @120", "4 @120"),
+            ("3 @120", "live - @-", "3 @120"),
+            ("3 @120 voided", "live 4 @121", "4 @121"),
+            ("3 @120", "deleted - @130", "3 @120 gone@130"),
+            ("3 @120 gone@130", "deleted - @131", "3 @120 gone@130"),
+            ("3 @120 absent@130", "deleted - @125", "3 @120 gone@125"),
+            ("3 @120 gone@130", "live 4 @130", "4 @130 gone@130"),
+            ("3 @120 gone@130", "live 4 @131", "4 @131"),
+            ("3 @120 absent@130", "live 3 @120", "3 @120"),
+        ];
+        for (before, read, expected) in table {
+            let (read, past) = (record(read), past(before, "130"));
+            let verdict = judge(&read, &past, at(CONNECTED));
+            let after = hold(&read, &past, &verdict, at(999));
+            assert_eq!(Some(after), held(expected), "{before:?} {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_notified_deletion_was_told_unless_something_newer_was() {
+        for (before, told, expected) in [
+            ("", "", false),
+            ("3 @120", "120", false),
+            ("3 @120 gone@130", "130", true),
+            ("3 @120 absent@130", "130", true),
+            ("3 @120 gone@130", "131", false),
+        ] {
+            let past = past(before, told);
+            let is_told = is_deletion_told(past.held.as_ref(), past.newest_told);
+            assert_eq!(is_told, expected, "{before:?} {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_rides_along_with_what_it_is_not_older_than() {
+        let table = [
+            ("live 3 @120", Operation::Update, 120, true),
+            ("live 3 @118", Operation::Update, 120, true),
+            ("live 3 @117", Operation::Update, 120, false),
+            ("live 3 @130", Operation::Emailed, 120, true),
+            ("live 3 @120", Operation::Delete, 120, true),
+            ("deleted - @120", Operation::Delete, 120, true),
+            ("deleted - @130", Operation::Update, 120, false),
+        ];
+        for (read, operation, happened, expected) in table {
+            let rides = rides_along(&record(read), &operation, Some(at(happened)));
+            assert_eq!(rides, expected, "{read} {operation:?}");
+        }
+        assert!(rides_along(
+            &record("live 3 @120"),
+            &Operation::Update,
+            None
+        ));
+        let only_an_id = Record {
+            body: String::new(),
+            ..record("live - @-")
+        };
+        assert!(!rides_along(&only_an_id, &Operation::Update, Some(at(1))));
+    }
+}

@@ -110,6 +110,27 @@ mod tests {
     use super::*;
     use crate::model::{EntityRef, EventTime, Operation, RealmId};
 
+    fn said() -> Notification {
+        Notification {
+            realm: RealmId::new("310687").unwrap(),
+            entity: EntityRef {
+                kind: "Bill".into(),
+                id: "9".into(),
+            },
+            operation: Operation::Merge,
+            happened: EventTime {
+                text: "then".into(),
+                at: None,
+            },
+            deleted_id: None,
+            event_type: "qbo.bill.merged.v1".into(),
+            sender_id: None,
+            data: None,
+            identity: of_unreadable(b"x"),
+            content: 0,
+        }
+    }
+
     #[test]
     fn the_values_that_journals_hold_do_not_change() {
         let legacy = [
@@ -136,25 +157,72 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_was_said_is_in_the_content() {
-        let said = Notification {
-            realm: RealmId::new("310687").unwrap(),
-            entity: EntityRef {
-                kind: "Bill".into(),
-                id: "9".into(),
-            },
-            operation: Operation::Merge,
-            happened: EventTime {
-                text: "then".into(),
-                at: None,
-            },
-            deleted_id: None,
-            event_type: "qbo.bill.merged.v1".into(),
-            sender_id: None,
-            data: None,
-            identity: of_unreadable(b"x"),
-            content: 0,
+    fn a_change_that_was_read_is_known_by_record_class_and_second() {
+        let realm = RealmId::new("310687").unwrap();
+        let entity = |kind: &str| EntityRef {
+            kind: kind.into(),
+            id: "130".into(),
         };
+        let of = |operation, second, nth| {
+            of_captured(&realm, &entity("Invoice"), &operation, second, nth).to_hex()
+        };
+        let second = Some(1_795_237_475);
+        let values = [
+            of(Operation::Update, second, 0),
+            of(Operation::Void, second, 0),
+            of(Operation::Delete, second, 0),
+            of(Operation::Create, second, 1),
+            of(Operation::Update, None, 0),
+        ];
+        // Computed independently with Python's hashlib.
+        let expected = [
+            "6bb312df57031d38d25913e85c14f0f3",
+            "bb42f70ad9123a971c61a715dde5282e",
+            "51f44fa0259603c9c477e246af5f7905",
+            "bcb58d1131d2ec76fe008be8e7379e37",
+            "4b659f948afa31c5e4e3e8d2ce801677",
+        ];
+        assert_eq!(values, expected);
+        let squashed = of_captured(&realm, &entity("invoice"), &Operation::Update, second, 0);
+        assert_eq!(squashed.to_hex(), expected[0]);
+    }
+
+    #[test]
+    fn a_notification_has_twins_where_a_reading_can_say_the_same() {
+        let at = Some(crate::model::Timestamp::from_ms(1_795_237_475_999));
+        for (operation, at, expected) in [
+            (
+                Operation::Create,
+                at,
+                vec![Operation::Update, Operation::Void],
+            ),
+            (
+                Operation::Update,
+                at,
+                vec![Operation::Update, Operation::Void],
+            ),
+            (Operation::Void, at, vec![Operation::Void]),
+            (Operation::Update, None, vec![]),
+            (Operation::Delete, at, vec![]),
+            (Operation::Merge, at, vec![]),
+            (Operation::Emailed, at, vec![]),
+            (Operation::Other("approved".into()), at, vec![]),
+        ] {
+            let mut said = said();
+            said.operation = operation;
+            said.happened.at = at;
+            let (realm, entity) = (&said.realm, &said.entity);
+            let expected: Vec<Identity> = expected
+                .iter()
+                .map(|class| of_captured(realm, entity, class, Some(1_795_237_475), 0))
+                .collect();
+            assert_eq!(captured_twins(&said), expected, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn everything_that_was_said_is_in_the_content() {
+        let said = said();
         let edits: [fn(&mut Notification); 9] = [
             |n| n.realm = RealmId::new("310688").unwrap(),
             |n| n.entity.kind = "Vendor".into(),

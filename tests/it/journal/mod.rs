@@ -8,6 +8,8 @@ mod keeping;
 mod log_cut;
 mod opening;
 mod reading;
+mod readings;
+mod reconciling;
 mod replaying;
 mod retaining;
 mod room;
