@@ -98,8 +98,11 @@ impl Client {
             let answer = answer.map_err(|error| unavailable(explain(&error)))?;
             let (head, body) = answer.into_parts();
             let status = head.status.as_u16();
-            // Intuit's support asks for it.
-            let trace = text(&head.headers, "intuit_tid");
+            // Intuit's support asks for it; documented with `_`, recorded with `-`.
+            let trace = ["intuit_tid", "intuit-tid"]
+                .into_iter()
+                .find_map(|name| text(&head.headers, name));
+            let trace = trace.unwrap_or("-");
             tracing::debug!(
                 call = what,
                 status,
@@ -140,9 +143,9 @@ impl Client {
 }
 
 /// A header field for the log, without what a log line must not hold.
-fn text<'h>(fields: &'h HeaderMap, name: &str) -> &'h str {
-    let value = fields.get(name).and_then(|value| value.to_str().ok());
-    value.filter(|text| text.len() <= 128).unwrap_or("-")
+fn text<'h>(fields: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let value = fields.get(name)?.to_str().ok();
+    value.filter(|text| text.len() <= 128)
 }
 
 /// Intuit's documentation knows no such field; what stands before the API may send it.

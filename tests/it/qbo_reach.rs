@@ -168,6 +168,7 @@ async fn the_log_has_intuits_trace_and_no_secret() {
     let api = PlainApi::start(Reply::With(401, trace, quoted.to_vec())).await;
     assert_eq!(capture(api.settings()).await, Failure::Unauthorized);
     let granted = include_bytes!("../data/quickbooks/tokens.json");
+    let trace = "Intuit-Tid: 1-5f72f8bc-0ab3\r\n";
     let api = PlainApi::start(Reply::With(200, trace, granted.to_vec())).await;
     let app = api.app();
     let tokens = app.refresh(&Secret::new("RT1-old")).await.unwrap();
