@@ -82,14 +82,17 @@ Examples:
   qbo-relay demo --stay    keep it running, with the addresses to try it yourself")]
     Demo(demo::Options),
 
-    /// Act as Intuit: sign and post payloads to a relay.
-    #[command(after_help = "Exit status: 0 when every answer was the expected one.
+    /// Act as Intuit: sign and post payloads to a relay; or, with --company, be an Intuit to try it with.
+    #[command(
+        after_help = "Exit status: 0 when every answer was the expected one; with --company when it was ended.
 
 Examples:
   qbo-relay simulate https://localhost:8443/qbowebhook --token-file verifier --insecure
   qbo-relay simulate https://gw.example/webhooks --token-file verifier --count 1000 --rate 50 --realms 3
-  qbo-relay simulate https://gw.example/webhooks --token-file verifier --format mixed --repeat 10 --forge 5")]
-    Simulate(simulate::Options),
+  qbo-relay simulate https://gw.example/webhooks --token-file verifier --format mixed --repeat 10 --forge 5
+  qbo-relay simulate --company --realms 3 --notify https://localhost:8443/qbowebhook --token-file verifier --insecure"
+    )]
+    Simulate(Box<simulate::Options>),
 
     /// Ask the running relay how it is.
     #[command(after_help = "Exit status: 0 healthy, 1 degraded, 3 not running.

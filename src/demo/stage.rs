@@ -42,7 +42,7 @@ impl Stage {
             .tempdir()?;
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let resolver = tls::Resolver::from_self_signed(&names)?;
-        let certificate = pem(&resolver)?;
+        let certificate = resolver.current().leaf_pem();
         let token = random_base64(27)?;
         let secret = format!("whsec_{}", random_base64(32)?);
         let keys = vec![SigningKey::parse(&secret)?];
@@ -193,16 +193,6 @@ listen = "127.0.0.1:0"
 level = "error"
 "#
     )
-}
-
-/// The certificate as a file that clients can trust.
-fn pem(resolver: &tls::Resolver) -> Result<String, Mishap> {
-    let loaded = resolver.current();
-    let leaf = loaded.key.cert.first().ok_or("no certificate was made")?;
-    Ok(format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        STANDARD.encode(leaf)
-    ))
 }
 
 fn random_base64(length: usize) -> Result<String, Mishap> {

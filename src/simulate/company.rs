@@ -59,7 +59,7 @@ const OPERATIONS: [(&str, &str); 5] = [
 ];
 
 /// Realm ids begin here: 16 digits, as production companies have.
-const FIRST_REALM: u64 = 9_341_455_841_580_195;
+pub(super) const FIRST_REALM: u64 = 9_341_455_841_580_195;
 
 impl Companies {
     /// So many companies, whose changes happen from `start` on.
@@ -190,7 +190,8 @@ impl Chance {
         self.next_u64() % bound.max(1)
     }
 
-    fn uuid(&mut self) -> String {
+    /// Text in the shape of a random UUID.
+    pub fn uuid(&mut self) -> String {
         let (high, low) = (self.next_u64(), self.next_u64());
         format!(
             "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",

@@ -1,8 +1,11 @@
-//! `simulate`: acts as Intuit towards a relay, good manners and bad ones included.
+//! `simulate`: acts as Intuit towards a relay, good manners and bad ones included: it posts
+//! notifications, or (`--company`) it is a whole Intuit with companies that can be read.
 
+pub mod books;
 pub mod company;
 mod insecure;
 mod intuit;
+pub mod intuit_company;
 mod report;
 pub mod sender;
 
@@ -17,6 +20,7 @@ pub use insecure::client_config as insecure_client;
 use company::{Chance, Companies, PayloadForm};
 use http::StatusCode;
 use intuit::Intuit;
+use intuit_company::command::{Common, CompanyOptions};
 use report::Report;
 use sender::Sender;
 use std::collections::VecDeque;
@@ -31,10 +35,11 @@ use tokio::task::JoinSet;
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Address that takes notifications, such as <https://gw.example/qbowebhook>.
-    url: http::Uri,
+    #[arg(required_unless_present = "company")]
+    url: Option<http::Uri>,
     /// File with the verifier token that signs the payloads.
-    #[arg(long, value_name = "FILE")]
-    token_file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "company")]
+    token_file: Option<PathBuf>,
     /// PEM file with the roots to trust instead of the system's.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -44,7 +49,8 @@ pub struct Options {
     /// Posts to send.
     #[arg(long, default_value_t = 10)]
     count: u64,
-    /// Posts a second; as fast as the answers come when not given.
+    /// Posts a second, as fast as the answers come when not given; with `--company`, changes a
+    /// second, one in five seconds when not given.
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
     /// Connections that send at the same time.
@@ -71,9 +77,9 @@ pub struct Options {
     /// Send every second payload before the one that happened earlier.
     #[arg(long)]
     disorder: bool,
-    /// Try again what was not acknowledged, on Intuit's schedule (10 s, 20 s, 30 s, 5 min, ...), so many times.
-    #[arg(long, value_name = "TIMES", default_value_t = 0)]
-    retries: u16,
+    /// Try again what was not acknowledged, on Intuit's schedule (10 s, 20 s, 30 s, 5 min, ...), so many times; with `--company` 100 times when not given.
+    #[arg(long, value_name = "TIMES")]
+    retries: Option<u16>,
     /// Divide the pauses of that schedule by this.
     #[arg(long, value_name = "FACTOR", default_value_t = 1)]
     hurry: u32,
@@ -83,6 +89,8 @@ pub struct Options {
     /// The same seed sends the same payloads (their times aside).
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    company: CompanyOptions,
 }
 
 /// What is wrong about a post, if anything.
@@ -103,48 +111,78 @@ struct Post {
 
 /// Runs the command.
 pub fn command(options: &Options) -> Exit {
-    let intuit = match prepare(options) {
-        Ok(intuit) => intuit,
-        Err(message) => {
-            complain(message);
-            return Exit::Configuration;
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build()
-    {
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(format_args!("no threads to work with: {error}"));
             return Exit::Failure;
         }
     };
-    let report = runtime.block_on(send_all(options, &intuit));
-    say(&report);
-    if report.is_as_expected() {
-        Exit::Success
+    let outcome = if options.company.company {
+        be_companies(options).map(|running| runtime.block_on(running))
     } else {
-        Exit::Failure
+        prepare(options).map(|intuit| {
+            let report = runtime.block_on(send_all(options, &intuit));
+            say(&report);
+            if report.is_as_expected() {
+                Exit::Success
+            } else {
+                Exit::Failure
+            }
+        })
+    };
+    outcome.unwrap_or_else(|message| {
+        complain(message);
+        Exit::Configuration
+    })
+}
+
+fn be_companies(options: &Options) -> Result<impl Future<Output = Exit>, String> {
+    let trust = trust(options.insecure, options.ca_file.as_deref())?;
+    let token = options.token_file.as_deref().map(token).transpose()?;
+    let mut notify = intuit_company::command::notify(&options.company, token, trust);
+    if let Some(notify) = &mut notify {
+        notify.form = options.format;
+        notify.repeat = options.repeat;
+        notify.disorder = if options.disorder { 50 } else { 0 };
+        notify.retries = options.retries.unwrap_or(100);
+        notify.hurry = options.hurry;
     }
+    let common = Common {
+        realms: options.realms,
+        seed: options.seed,
+        rate: options.rate,
+    };
+    Ok(intuit_company::command::run(
+        &options.company,
+        common,
+        notify,
+    ))
+}
+
+fn token(file: &Path) -> Result<Secret, String> {
+    let token =
+        std::fs::read(file).map_err(|error| format!("--token-file {}: {error}", file.display()))?;
+    let token = Secret::new(token.trim_ascii());
+    if token.expose().is_empty() {
+        return Err(format!("--token-file {} is empty", file.display()));
+    }
+    Ok(token)
 }
 
 fn prepare(options: &Options) -> Result<Intuit, String> {
-    let token = std::fs::read(&options.token_file)
-        .map_err(|error| format!("--token-file {}: {error}", options.token_file.display()))?;
-    let token = Secret::new(token.trim_ascii());
-    if token.expose().is_empty() {
+    let (Some(url), Some(file)) = (&options.url, &options.token_file) else {
+        return Err("an address and --token-file are needed".into());
+    };
+    let token = token(file)?;
+    let is_http = matches!(url.scheme_str(), Some("https" | "http"));
+    if !is_http || url.authority().is_none() {
         return Err(format!(
-            "--token-file {} is empty",
-            options.token_file.display()
-        ));
-    }
-    let is_http = matches!(options.url.scheme_str(), Some("https" | "http"));
-    if !is_http || options.url.authority().is_none() {
-        return Err(format!(
-            "{} is not an address like https://host/qbowebhook",
-            options.url
+            "{url} is not an address like https://host/qbowebhook"
         ));
     }
     let ledger = options.ledger.as_ref().map(|path| {
@@ -153,11 +191,11 @@ fn prepare(options: &Options) -> Result<Intuit, String> {
     });
     Ok(Intuit {
         sender: Sender::new(
-            options.url.clone(),
+            url.clone(),
             trust(options.insecure, options.ca_file.as_deref())?,
         ),
         token: Arc::new(token),
-        retries: options.retries,
+        retries: options.retries.unwrap_or(0),
         hurry: options.hurry.max(1),
         ledger: ledger.transpose()?.map(Arc::new),
     })

@@ -5,6 +5,8 @@
 use super::facts::Facts;
 use super::files::{Error, Loaded};
 use super::provider;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
@@ -29,4 +31,22 @@ pub fn self_signed(names: &[String]) -> Result<Loaded, Error> {
         facts,
         remarks: Vec::new(),
     })
+}
+
+impl Loaded {
+    /// The server's own certificate as a PEM file (RFC 7468), for clients that are to trust it.
+    pub fn leaf_pem(&self) -> String {
+        let leaf = self.key.cert.first().map_or(&[][..], |leaf| leaf);
+        let encoded = STANDARD.encode(leaf);
+        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+        let mut rest = encoded.as_str();
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = after;
+        }
+        pem.push_str("-----END CERTIFICATE-----\n");
+        pem
+    }
 }

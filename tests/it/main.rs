@@ -8,6 +8,9 @@
 
 mod admin;
 mod configuration;
+mod fake_intuit;
+mod fake_intuit_faults;
+mod fake_intuit_oauth;
 mod gateway;
 mod journal;
 mod lanes;
