@@ -407,3 +407,6 @@ fn captures(kinds: Vec<(Timestamp, String)>) -> Vec<Job> {
 fn needs_record(notified: &Notified) -> bool {
     notified.operation != Operation::Delete && facts(&notified.entity.kind).is_some()
 }
+
+#[cfg(test)]
+mod tests;
