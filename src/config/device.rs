@@ -33,7 +33,7 @@ pub fn lamp_of(path: &Path) -> Choice {
     let led = table.get("led").and_then(toml::Value::as_table);
     let led = led.and_then(|led| {
         let mut led = led.clone();
-        led.retain(|key, _| ["board", "led_class", "line", "active_low"].contains(&key.as_str()));
+        led.retain(|key, _| ["board", "led_class", "line", "active_low"].contains(&key));
         // Through text, because the places in it are part of what is read.
         toml::from_str::<file::Led>(&toml::to_string(&led).ok()?).ok()
     });
