@@ -46,6 +46,9 @@ _qbo__relay() {
             qbo__relay,status)
                 cmd="qbo__relay__subcmd__status"
                 ;;
+            qbo__relay__subcmd__journal,events)
+                cmd="qbo__relay__subcmd__journal__subcmd__events"
+                ;;
             qbo__relay__subcmd__journal,export)
                 cmd="qbo__relay__subcmd__journal__subcmd__export"
                 ;;
@@ -146,12 +149,34 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__journal)
-            opts="-h --help list show verify export"
+            opts="-h --help list show events verify export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__journal__subcmd__events)
+            opts="-h --config --limit --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -65,11 +65,12 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -s h -l he
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l json -d 'The whole answer as JSON'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -s h -l help -d 'Print help'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show verify export" -s h -l help -d 'Print help'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show verify export" -f -a "list" -d 'List receipts, newest last'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show verify export" -f -a "show" -d 'Show one receipt: what arrived, what was understood, what became of it'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show verify export" -f -a "verify" -d 'Check the journal: the database, every digest, every company\'s sequence'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show verify export" -f -a "export" -d 'Write every receipt as JSON lines to stdout'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "list" -d 'List receipts, newest last'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "show" -d 'Show one receipt: what arrived, what was understood, what became of it'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "events" -d 'List what happened to the relay, newest last: starts and ends, reloads, certificates, the clock'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "verify" -d 'Check the journal: the database, every digest, every company\'s sequence'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "export" -d 'Write every receipt as JSON lines to stdout'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l realm -d 'Only those with a change of this company' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l entity -d 'Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
@@ -85,6 +86,10 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l json -d 'All of it as one JSON object'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l limit -d 'The newest so many; a thousand are kept' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l json -d 'One JSON object a line'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -l json -d 'The result as JSON'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'

@@ -85,11 +85,8 @@ fn faketime() -> Option<PathBuf> {
     found
 }
 
-#[test]
-fn a_relay_that_starts_in_1970_receives_at_once_and_delivers_when_the_clock_is_set() {
-    let Some(library) = faketime() else { return };
-    let mut gateway = Gateway::new(
-        r#"
+/// A file sink, which needs no clock, and one over the network (to a port that nobody serves).
+const TABLES: &str = r#"
 [clock]
 wait = "1 h"
 synchronized_file = "timesync/synchronized"
@@ -103,8 +100,28 @@ kind = "http"
 url = "http://127.0.0.1:9/hook"
 retry_delays = ["100 ms"]
 retry_every = "100 ms"
-"#,
-    );
+"#;
+
+fn send(gateway: &Gateway, seed: &str) {
+    let sent = gateway.simulate(&["--count", "2", "--seed", seed]);
+    assert!(sent.status.success(), "{sent:?}");
+}
+
+fn status(gateway: &Gateway) -> Value {
+    let output = gateway.command(&["status", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn in_file(gateway: &Gateway, count: usize) {
+    eventually("the file has them", || {
+        (gateway.json_lines("out.jsonl").len() == count).then_some(())
+    });
+}
+
+#[test]
+fn a_relay_that_starts_in_1970_receives_at_once_and_delivers_when_the_clock_is_set() {
+    let Some(library) = faketime() else { return };
+    let mut gateway = Gateway::new(TABLES);
     fs::create_dir(gateway.path("timesync")).unwrap();
     let set_clock = |offset: &str| gateway.write("offset", offset);
     // 2026 less 55 years and a half.
@@ -121,19 +138,6 @@ retry_every = "100 ms"
     ];
     gateway.start_under(&words.each_ref().map(String::as_str));
     assert!(gateway.https.is_some(), "{:?}", gateway.lines);
-    let send = |gateway: &Gateway, seed: &str| {
-        let sent = gateway.simulate(&["--count", "2", "--seed", seed]);
-        assert!(sent.status.success(), "{sent:?}");
-    };
-    let status = |gateway: &Gateway| -> Value {
-        let output = gateway.command(&["status", "--json"]);
-        serde_json::from_slice(&output.stdout).unwrap()
-    };
-    let in_file = |gateway: &Gateway, count: usize| {
-        eventually("the file has them", || {
-            (gateway.json_lines("out.jsonl").len() == count).then_some(())
-        });
-    };
     send(&gateway, "1");
     in_file(&gateway, 2);
     let seen = status(&gateway);
@@ -143,7 +147,7 @@ retry_every = "100 ms"
     assert!(seen["certificate_seconds_left"].is_null());
     assert_eq!(seen["sinks_in_trouble"].as_array().unwrap().len(), 0);
 
-    // The network is up: the clock is set, and what waited goes out (to a port that nobody serves).
+    // The network is up: the clock is set, and what waited goes out.
     gateway.write("offset", "+0d");
     gateway.write("timesync/synchronized", "");
     eventually("the sink is tried", || {

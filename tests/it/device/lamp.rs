@@ -18,7 +18,7 @@ retry_every = "1 s"
 "#;
 
 /// A folder with the files of a kernel lamp, and the table that names it.
-fn lamp_in(folder: &Path) -> (PathBuf, String) {
+pub(super) fn lamp_in(folder: &Path) -> (PathBuf, String) {
     let led = folder.join("ACT");
     fs::create_dir(&led).unwrap();
     for (name, text) in [
@@ -48,7 +48,7 @@ fn is_lit(led: &Path) -> bool {
 }
 
 /// When the lamp went on, in milliseconds, while somebody looked for this long.
-fn flashes(led: &Path, span: Duration) -> Vec<u128> {
+pub(super) fn flashes(led: &Path, span: Duration) -> Vec<u128> {
     let (began, mut was, mut starts) = (Instant::now(), is_lit(led), Vec::new());
     while began.elapsed() < span {
         let lit = is_lit(led);
@@ -62,7 +62,7 @@ fn flashes(led: &Path, span: Duration) -> Vec<u128> {
 }
 
 /// Waits until the lamp shows so many flashes in each group, the groups that far apart.
-fn wait_for_pattern(led: &Path, count: usize, period_ms: u128) {
+pub(super) fn wait_for_pattern(led: &Path, count: usize, period_ms: u128) {
     eventually(&format!("{count} flashes every {period_ms} ms"), || {
         let starts = flashes(
             led,

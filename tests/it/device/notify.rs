@@ -1,5 +1,6 @@
 //! What systemd is told, heard by a socket that the test holds.
 
+use super::lamp::{flashes, lamp_in, wait_for_pattern};
 use crate::support::relay::{Gateway, PATIENCE, eventually, has_strace};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -96,14 +97,17 @@ fn systemd_hears_ready_the_sentence_the_watchdog_reloads_and_the_end() {
 }
 
 #[test]
-fn a_writer_that_hangs_in_a_sync_stops_the_watchdogs_word_and_is_named() {
+fn a_writer_that_hangs_in_a_sync_stops_the_watchdogs_word_and_the_lamp_and_is_named() {
     if !has_strace() {
         return;
     }
     let mut gateway = Gateway::new("");
+    let (led, table) = lamp_in(gateway.folder.path());
+    gateway.configure(&table);
     let (mut manager, words) = Manager::at(&gateway, 30);
     gateway.start_under(&words.each_ref().map(String::as_str));
     manager.wait_for("READY=1");
+    wait_for_pattern(&led, 1, 2_000);
     // Every sync from now on takes an hour.
     let pid = gateway.pid().to_string();
     let inject = "inject=fdatasync,fsync:delay_enter=3600s";
@@ -136,6 +140,7 @@ fn a_writer_that_hangs_in_a_sync_stops_the_watchdogs_word_and_is_named() {
     assert!(line.contains("the journal's writer"), "{line}");
     manager.wait_for("STATUS=stalled: no progress of the journal's writer");
     assert_eq!(manager.count("WATCHDOG=1", Duration::from_secs(11)), 0);
+    assert_eq!(flashes(&led, Duration::from_secs(5)), [] as [u128; 0]);
     gateway.signal("KILL");
     tracer.kill().unwrap();
     tracer.wait().unwrap();
@@ -152,18 +157,19 @@ fn starts_and_ends_are_remembered_with_how_the_last_run_ended() {
     assert_eq!(gateway.end_by("KILL"), None);
     gateway.start();
     assert_eq!(gateway.end_by("TERM"), Some(0));
-    let journal = gateway.path("state/journal.db");
-    let events = qbo_relay::journal::Inspection::open(&journal).unwrap();
-    let events = events.events(50).unwrap();
-    let told: Vec<(&str, &str)> = events
-        .iter()
-        .rev()
-        .filter(|event| ["start", "stop", "reload"].contains(&event.kind.as_str()))
+    let output = gateway.command(&["journal", "events", "--json"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let told: Vec<(String, String)> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .map(|event| {
-            let text = event.text.split("; ").last().unwrap();
-            (event.kind.as_str(), text)
+            let word = |name: &str| event[name].as_str().unwrap().to_owned();
+            (word("kind"), word("text"))
         })
+        .filter(|(kind, _)| ["start", "stop", "reload"].contains(&kind.as_str()))
+        .map(|(kind, text)| (kind, text.split("; ").last().unwrap().to_owned()))
         .collect();
+    let told: Vec<(&str, &str)> = told.iter().map(|(k, t)| (k.as_str(), t.as_str())).collect();
     assert_eq!(
         told,
         [
