@@ -118,6 +118,14 @@ Examples:
     )]
     Replay(command::replay::Options),
 
+    /// Drive the lamp by hand.
+    #[command(subcommand)]
+    Led(LedCommand),
+
+    /// Take in the configuration that lies on the boot partition.
+    #[command(hide = true)]
+    BootImport(command::boot_import::Options),
+
     /// Switch a sink on again that answered 410.
     #[command(subcommand)]
     Sink(SinkCommand),
@@ -150,6 +158,21 @@ enum CompanyCommand {
     #[command(after_help = "Example:
   qbo-relay company disconnect 9341455841580195")]
     Disconnect(command::company::DisconnectOptions),
+}
+
+#[derive(Subcommand, Debug)]
+enum LedCommand {
+    /// Show every pattern in turn, and what it means.
+    #[command(
+        after_help = "Exit status: 0 shown, 1 the lamp cannot be driven, 2 bad configuration.
+
+Example:
+  systemctl stop qbo-relay && qbo-relay led test; systemctl start qbo-relay"
+    )]
+    Test(command::led::TestOptions),
+    /// Make the lamp say that no relay runs; for ExecStopPost=, never fails.
+    #[command(hide = true)]
+    Stopped(ConfigArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -188,6 +211,10 @@ enum JournalCommand {
     #[command(after_help = "Example:
   qbo-relay journal show 1207")]
     Show(command::journal::ShowOptions),
+    /// List what happened to the relay, newest last: starts and ends, reloads, certificates, the clock.
+    #[command(after_help = "Example:
+  qbo-relay journal events --limit 20")]
+    Events(command::journal::EventsOptions),
     /// Check the journal: the database, every digest, every company's sequence.
     #[command(after_help = "Exit status: 0 sound, 1 findings, 3 cannot be read.
 
@@ -211,9 +238,13 @@ pub fn main() -> Exit {
         Command::Status(args) => command::status::command(&args.config, args.json),
         Command::Journal(JournalCommand::List(options)) => command::journal::list(&options),
         Command::Journal(JournalCommand::Show(options)) => command::journal::show(&options),
+        Command::Journal(JournalCommand::Events(options)) => command::journal::events(&options),
         Command::Journal(JournalCommand::Verify(options)) => command::journal::verify(&options),
         Command::Journal(JournalCommand::Export(options)) => command::journal::export(&options),
         Command::Replay(options) => command::replay::command(&options),
+        Command::Led(LedCommand::Test(options)) => command::led::test(&options),
+        Command::Led(LedCommand::Stopped(args)) => command::led::stopped(&args.config),
+        Command::BootImport(options) => command::boot_import::command(&options),
         Command::Sink(SinkCommand::Enable(options)) => command::sink::enable(&options),
         Command::Connect(options) => command::connect::command(&options),
         Command::Company(CompanyCommand::List(options)) => command::company::list(&options),

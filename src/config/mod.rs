@@ -11,7 +11,7 @@ mod reader;
 mod sink;
 mod unit;
 
-pub use device::ClockConfig;
+pub use device::{ClockConfig, lamp_of};
 pub use listen::{AdminAddress, HttpsAddress};
 pub use quickbooks::{AppConfig, QuickBooks, TokenKey};
 pub use reader::{Finding, Severity};
@@ -317,3 +317,6 @@ fn bytes_max(journal: &file::Journal, reader: &mut Reader<'_>) -> u64 {
     }
     bytes_max.get_ref().0
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,11 +109,7 @@ impl Relay {
         let resolver = Arc::new(parts::resolver(&config, clock.now())?);
         let public = parts::public(config.https, &mut inherited).await?;
         let admin = parts::admin(&config.admin, &mut inherited).await?;
-        for name in inherited.unused() {
-            tracing::warn!(
-                "systemd passed a socket named {name}, which the configuration does not use"
-            );
-        }
+        parts::warn_of_unused(&inherited);
         let own: Vec<_> = public.local_addr().into_iter().collect();
         let sinks = parts::sinks(&config, &own)?;
         let journal = parts::journal(&config, clock.now())?;

@@ -8,6 +8,7 @@
 
 mod admin;
 mod configuration;
+mod device;
 mod fake_intuit;
 mod fake_intuit_faults;
 mod fake_intuit_oauth;
