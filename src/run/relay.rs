@@ -101,6 +101,7 @@ impl Relay {
                 paths: config.paths,
                 verifiers: ArcSwap::from_pointee(config.verifiers),
                 keep: journal.clone(),
+                face: parts::face(config.face, config.sources),
                 decode: wire::decode,
                 clock: Arc::clone(&clock),
                 tally: Arc::clone(&tally),
