@@ -63,13 +63,17 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
     })
 }
 
-pub(super) fn face(config: FaceConfig, sources: Vec<Source>) -> Face {
+pub(super) fn face(config: FaceConfig, paths: &[String], sources: Vec<Source>) -> Face {
+    let metadata = Metadata {
+        paths: paths.to_vec(),
+        numbers: config.numbers.clone(),
+    };
     Face {
         enabled: config.enabled,
         raw_strings: config.raw_strings,
         publish_metadata: config.publish_metadata,
         numbers: config.numbers,
-        metadata: Metadata::default(),
+        metadata,
         sources: ArcSwap::from_pointee(sources),
     }
 }

@@ -80,7 +80,7 @@ impl Reading<'_> {
         };
         let is_array = body.trim_ascii_start().starts_with(b"[");
         if encoding == Encoding::Json && self.arity == Arity::One && is_array {
-            return Ok(self.intuit(body));
+            return understood(self.intuit(body));
         }
         match self.guarded(&body, || self.original(&body, encoding, &numbers)) {
             Some(understood) => Ok(read(body, encoding, understood?)),
@@ -135,6 +135,18 @@ fn read(body: Bytes, encoding: Encoding, Understood { requests, items }: Underst
         items,
         requests,
         panicked: false,
+    }
+}
+
+/// Refuses an array in which nothing could be understood.
+fn understood(read: Read) -> Result<Read, Malformed> {
+    let is_fault = |item: &Item| matches!(item, Item::Unreadable(_));
+    match read.items.first() {
+        Some(Item::Unreadable(first)) if !read.panicked && read.items.iter().all(is_fault) => {
+            let Unreadable { at, why, .. } = first.clone();
+            Err(Malformed { at, why })
+        }
+        _ => Ok(read),
     }
 }
 

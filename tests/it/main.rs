@@ -14,6 +14,8 @@ mod lanes;
 mod lanes_life;
 mod lanes_replay;
 mod listener;
+mod servicestack;
+mod servicestack_sources;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;

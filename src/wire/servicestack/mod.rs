@@ -132,4 +132,6 @@ pub fn decode(
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

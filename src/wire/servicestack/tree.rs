@@ -6,6 +6,9 @@
 use super::Malformed;
 use std::borrow::Cow;
 
+/// Characters of a complaint.
+const WHY_MAX: usize = 200;
+
 /// A value of any encoding. All scalars are text, as none of the encodings but JSON tells them apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value<'a> {
@@ -117,10 +120,11 @@ pub(super) fn place(text: &str, at: usize) -> String {
     format!("line {line} column {}", before.len() - begin + 1)
 }
 
-/// Something wrong at a byte of the text.
-pub(super) fn wrong(text: &str, at: usize, why: impl Into<String>) -> Malformed {
+/// Something wrong at a byte of the text. What a library says may repeat what was sent, so it is cut.
+pub(super) fn wrong(text: &str, at: usize, why: impl AsRef<str>) -> Malformed {
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
     Malformed {
         at: place(text, at),
-        why: why.into(),
+        why: why.as_ref().chars().take(WHY_MAX).map(plain).collect(),
     }
 }

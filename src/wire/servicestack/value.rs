@@ -183,7 +183,8 @@ fn without_zone(text: &str) -> Option<Timestamp> {
         None => return None,
     };
     let instant = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    Some(Timestamp::from_ms(instant.as_millisecond()))
+    // .NET has no year 0.
+    (civil.year() >= 1).then(|| Timestamp::from_ms(instant.as_millisecond()))
 }
 
 fn day_first(date: &str, time: &str) -> Option<DateTime> {
