@@ -322,20 +322,19 @@ fn page(shown: &Shown) {
         "receipt {}, received {}",
         listed.seq, listed.received_at
     ));
-    let speaks = match listed.authenticity {
-        Authenticity::Signed => "signed for",
-        Authenticity::Credential => "credential of",
-        Authenticity::Address => "address of",
-        Authenticity::Fetched => "read through",
-    };
-    say(format_args!("  {speaks:<12} {}", listed.source));
     say(format_args!(
         "  came by      {}",
         provenance(listed).trim_end()
     ));
     say(format_args!(
-        "  form         {}",
-        listed.form.map_or("not recognized", Form::as_str)
+        "  {}{}",
+        spoken_for(listed.authenticity),
+        listed.source
+    ));
+    say(format_args!(
+        "  form         {}, {}",
+        listed.form.map_or("not recognized", Form::as_str),
+        listed.encoding.as_str()
     ));
     for (name, value) in &shown.headers {
         say(format_args!("  {name}: {value}"));
@@ -364,6 +363,16 @@ fn page(shown: &Shown) {
     say(String::from_utf8_lossy(&shown.body));
 }
 
+/// What stands before the name that a receipt came by.
+fn spoken_for(authenticity: Authenticity) -> &'static str {
+    match authenticity {
+        Authenticity::Signed => "verified by  ",
+        Authenticity::Credential => "not signed; showed the credential of source ",
+        Authenticity::Address => "not signed; came from an address of source ",
+        Authenticity::Fetched => "read from QuickBooks by app ",
+    }
+}
+
 fn change(listed: &ListedChange) {
     let change = &listed.change;
     let notification = &change.notification;
@@ -384,6 +393,10 @@ fn change(listed: &ListedChange) {
         notification.realm,
         change.sequence
     ));
+    let is_number = notification.entity.kind.parse::<i32>().is_ok();
+    if let Some(data) = notification.data.as_ref().filter(|_| is_number) {
+        say(format_args!("      not decided which kind it is: {data}"));
+    }
     for (sink, fate) in &listed.fates {
         say(match fate {
             Fate::Waiting(state) => {

@@ -115,19 +115,24 @@ pub(super) fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<Strin
         reader.missing("[listen] paths is empty; name at least one, such as \"/qbowebhook\"");
     }
     for path in paths {
-        let text = path.get_ref();
-        let plain = text.starts_with('/')
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
-        if !plain {
-            reader.error(
-                &path.span(),
-                format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
-            );
-        }
+        check_path(path, reader);
     }
     paths.iter().map(|path| path.get_ref().clone()).collect()
+}
+
+/// Says what is wrong with a path of the public listener.
+pub(super) fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) {
+    let text = path.get_ref();
+    let plain = text.starts_with('/')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
+    if !plain {
+        reader.error(
+            &path.span(),
+            format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
+        );
+    }
 }
 
 pub(super) fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<AdminAddress> {

@@ -3,7 +3,9 @@
 //! Everything that is wrong is reported at once, each finding with its line or key and what to do.
 //! The adapters do not know this module; the roof hands them their own settings.
 
+mod credential;
 mod device;
+mod face;
 mod file;
 mod listen;
 mod quickbooks;
@@ -12,6 +14,7 @@ mod sink;
 mod unit;
 
 pub use device::{ClockConfig, lamp_of};
+pub use face::FaceConfig;
 pub use listen::{AdminAddress, HttpsAddress};
 pub use quickbooks::{AppConfig, QuickBooks, TokenKey};
 pub use reader::{Finding, Severity};
@@ -19,6 +22,7 @@ pub use sink::{Relay, SinkConfig, Target};
 
 use crate::board;
 use crate::model::{Limits, Secret, SinkName};
+use crate::server::source::Source;
 use crate::wire::signature::Verifier;
 use reader::{Reader, SecretKeys};
 use std::collections::BTreeSet;
@@ -45,6 +49,10 @@ pub struct Config {
     pub certificate: Certificate,
     /// The verifier tokens; at least one.
     pub verifiers: Vec<Verifier>,
+    /// The original listener's face.
+    pub face: FaceConfig,
+    /// Clients that do not sign.
+    pub sources: Vec<Source>,
     /// The journal's database file.
     pub journal: PathBuf,
     /// Bytes that the journal may take.
@@ -139,6 +147,8 @@ impl Config {
         let paths = listen::paths(&file.listen, reader);
         let certificate = certificate(&file.tls, reader);
         let verifiers = verifiers(&file.verifier, reader);
+        let face = face::face(&file.servicestack, reader);
+        let sources = face::sources(&file.source, &face, &paths, reader);
         let sinks = sinks(&file.sink, reader);
         let admin = listen::admin(&file.admin, reader);
         let lamp = device::lamp(&file.led, reader);
@@ -169,6 +179,8 @@ impl Config {
             paths,
             certificate: certificate?,
             verifiers,
+            face,
+            sources,
             journal,
             journal_bytes_max: bytes_max(&file.journal, reader),
             journal_keep: file

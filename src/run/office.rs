@@ -8,6 +8,7 @@ use crate::journal::Journal;
 use crate::model::{AppName, Company, Health, SinkName};
 use crate::rules;
 use crate::server::admin::{Control, Observe, Order, Refused, Register, Report};
+use crate::wire::servicestack::metadata::Metadata;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(super) struct Office {
     pub(super) journal: Journal,
     /// Where companies are connected, when an app is configured.
     pub(super) desk: Option<Arc<Desk>>,
+    /// `None` where the original listener's face is switched off.
+    pub(super) metadata: Option<Metadata>,
 }
 
 impl Observe for Office {
@@ -34,6 +37,10 @@ impl Observe for Office {
             sentence: rules::health::sentence(&health, at),
             health,
         }
+    }
+
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
     }
 }
 

@@ -2,16 +2,22 @@
 
 use super::Failure;
 use super::relay::Admin;
-use crate::config::{AdminAddress, Certificate, Config, HttpsAddress, Relay, SinkConfig, Target};
+use crate::config::{
+    AdminAddress, Certificate, Config, FaceConfig, HttpsAddress, Relay, SinkConfig, Target,
+};
 use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
+use crate::server::face::Face;
+use crate::server::source::Source;
 use crate::sink::{FileSink, HttpSink, Sink};
 use crate::systemd::Inherited;
 use crate::systemd::sockets::Listener;
 use crate::tls::{self, Resolver};
+use crate::wire::servicestack::metadata::Metadata;
 use crate::worker::Endpoint;
+use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -109,6 +115,24 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
         address: path.display().to_string(),
         error,
     })
+}
+
+/// The original listener's face. Its pages name the paths as they are now, until the next start.
+pub(super) fn face(config: FaceConfig, paths: &[String], sources: Vec<Source>) -> Face {
+    let own = sources.iter().filter_map(|source| source.path.clone());
+    let own = own.filter(|path| !paths.contains(path));
+    let metadata = Metadata {
+        paths: paths.iter().cloned().chain(own).collect(),
+        numbers: config.numbers.clone(),
+    };
+    Face {
+        enabled: config.enabled,
+        raw_strings: config.raw_strings,
+        publish_metadata: config.publish_metadata,
+        numbers: config.numbers,
+        metadata,
+        sources: ArcSwap::from_pointee(sources),
+    }
 }
 
 /// Blocks for as long as it takes, on the thread that starts everything: a helper thread would be one

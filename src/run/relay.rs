@@ -131,6 +131,8 @@ impl Relay {
         };
         let health = pulse.begin().await;
         let desk = books.as_ref().map(|books| books.desk(&journal, &clock));
+        let face = parts::face(config.face, &config.paths, config.sources);
+        let metadata = face.enabled.then(|| face.metadata.clone());
         let fronts = Fronts {
             consent: desk.clone(),
             public,
@@ -139,6 +141,7 @@ impl Relay {
                 paths: config.paths,
                 verifiers: ArcSwap::from_pointee(config.verifiers),
                 keep: journal.clone(),
+                face,
                 decode: wire::decode,
                 clock: Arc::clone(&clock),
                 tally: Arc::clone(&tally),
@@ -150,6 +153,7 @@ impl Relay {
                 clock: Arc::clone(&clock),
                 journal: journal.clone(),
                 desk,
+                metadata,
             }),
             tally: Arc::clone(&tally),
             limits: config.limits,

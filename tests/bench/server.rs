@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use qbo_relay::clock::System;
 use qbo_relay::model::{Kept, Limits, Receipt, Secret, Seq, Tally};
 use qbo_relay::server::consent::Nobody;
+use qbo_relay::server::face::Face;
 use qbo_relay::server::public;
 use qbo_relay::server::webhook::{Door, Keep, Unkept};
 use qbo_relay::tls;
@@ -60,6 +61,7 @@ async fn until_closed<K: Keep>(keep: K) -> Result<(), Mishap> {
             token: Secret::new(TOKEN),
         }]),
         keep,
+        face: Face::default(),
         decode: wire::decode,
         clock: Arc::new(System),
         tally: Arc::new(Tally::default()),

@@ -23,6 +23,8 @@ mod qbo_books;
 mod qbo_oauth;
 mod qbo_reach;
 mod quickbooks;
+mod servicestack;
+mod servicestack_sources;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;
