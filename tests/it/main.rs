@@ -13,6 +13,7 @@ mod journal;
 mod lanes;
 mod lanes_life;
 mod lanes_replay;
+mod linear;
 mod listener;
 mod sinks;
 mod sinks_file;
