@@ -6,8 +6,10 @@ use crate::clock::{Clock, System};
 use crate::config::{AdminAddress, Certificate, Config, Finding, Severity, SinkConfig, Target};
 use crate::journal;
 use crate::rules::health::CERTIFICATE_NEAR;
+use crate::server::source::Source;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
+use crate::wire::credential::Credential;
 use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -23,6 +25,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.extend(listening(config));
         findings.extend(certificate(&config.certificate));
         findings.extend(verifiers(config));
+        findings.extend(original(config));
         findings.extend(store(config));
         findings.extend(config.sinks.iter().map(sink));
         findings.push(note(&"[led]", &format_args!("board \"{}\"", config.board)));
@@ -101,6 +104,54 @@ fn verifiers(config: &Config) -> Vec<Finding> {
         .iter()
         .map(|verifier| named(&verifier.name))
         .collect()
+}
+
+/// The original listener's face, and who need not sign.
+fn original(config: &Config) -> Vec<Finding> {
+    let face = &config.face;
+    if !face.enabled {
+        let text = "off: only the paths of [listen] take notifications, in JSON, signed";
+        return vec![note(&"[servicestack]", &text)];
+    }
+    let mut text = "on: suffixes and predefined routes".to_owned();
+    if face.raw_strings {
+        text.push_str("; strings without quotes");
+    }
+    if face.publish_metadata {
+        text.push_str("; metadata on the public listener");
+    }
+    let mut findings = vec![note(&"[servicestack]", &text)];
+    for source in &config.sources {
+        let place = format!("[[source]] {}", source.name);
+        let text = format!("{} may come unsigned to {}", who(source), ways(source));
+        findings.push(note(&place, &text));
+    }
+    findings
+}
+
+fn who(source: &Source) -> String {
+    let shown = source
+        .credential
+        .as_ref()
+        .map(|credential| match credential {
+            Credential::Bearer(_) => "whoever shows its bearer token".to_owned(),
+            Credential::Basic { user, .. } => format!("whoever shows the password of \"{user}\""),
+        });
+    let addresses: Vec<String> = source.addresses.iter().map(ToString::to_string).collect();
+    let addresses = addresses.join(", ");
+    match (shown, addresses.as_str()) {
+        (Some(shown), "") => shown,
+        (Some(shown), addresses) => format!("{shown} from {addresses}"),
+        (None, addresses) => format!("whoever is at {addresses}"),
+    }
+}
+
+fn ways(source: &Source) -> String {
+    let mut ways: Vec<&str> = source.path.as_deref().into_iter().collect();
+    if source.predefined_routes {
+        ways.push("the predefined routes");
+    }
+    ways.join(" and ")
 }
 
 fn store(config: &Config) -> Vec<Finding> {

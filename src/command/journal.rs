@@ -4,7 +4,7 @@ use super::configuration;
 use super::replay::form::{entity, realm, time};
 use crate::cli::{ConfigArgs, Exit};
 use crate::journal::inspect::{Fate, Filter, Inspection, Listed, ListedChange, Shown, State};
-use crate::model::{ChangeId, Form, Seq};
+use crate::model::{Authenticity, ChangeId, Form, Seq};
 use crate::terminal::{Tint, complain, say, tinted};
 use clap::{Args, ValueEnum};
 use std::fmt::Display;
@@ -250,8 +250,15 @@ fn line(listed: &Listed) {
         0 => String::new(),
         count => format!(", came {count} times more"),
     };
+    let unsigned = match listed.authenticity {
+        Authenticity::Signed => String::new(),
+        Authenticity::Credential | Authenticity::Address => {
+            format!(", unsigned, from {}", listed.source)
+        }
+        Authenticity::Fetched => ", read from QuickBooks".to_owned(),
+    };
     say(format_args!(
-        "{:>7}  {}  {:>7} B  {}  {what}{repeats}",
+        "{:>7}  {}  {:>7} B  {}  {what}{repeats}{unsigned}",
         listed.seq,
         listed.received_at,
         listed.body_bytes,
@@ -278,10 +285,15 @@ fn page(shown: &Shown) {
         "receipt {}, received {}",
         listed.seq, listed.received_at
     ));
-    say(format_args!("  verified by  {}", listed.source));
     say(format_args!(
-        "  form         {}",
-        listed.form.map_or("not recognized", Form::as_str)
+        "  {}{}",
+        spoken_for(listed.authenticity),
+        listed.source
+    ));
+    say(format_args!(
+        "  form         {}, {}",
+        listed.form.map_or("not recognized", Form::as_str),
+        listed.encoding.as_str()
     ));
     for (name, value) in &shown.headers {
         say(format_args!("  {name}: {value}"));
@@ -310,6 +322,16 @@ fn page(shown: &Shown) {
     say(String::from_utf8_lossy(&shown.body));
 }
 
+/// What stands before the name that a receipt came by.
+fn spoken_for(authenticity: Authenticity) -> &'static str {
+    match authenticity {
+        Authenticity::Signed => "verified by  ",
+        Authenticity::Credential => "not signed; showed the credential of source ",
+        Authenticity::Address => "not signed; came from an address of source ",
+        Authenticity::Fetched => "read from QuickBooks by app ",
+    }
+}
+
 fn change(listed: &ListedChange) {
     let change = &listed.change;
     let notification = &change.notification;
@@ -330,6 +352,10 @@ fn change(listed: &ListedChange) {
         notification.realm,
         change.sequence
     ));
+    let is_number = notification.entity.kind.parse::<i32>().is_ok();
+    if let Some(data) = notification.data.as_ref().filter(|_| is_number) {
+        say(format_args!("      not decided which kind it is: {data}"));
+    }
     for (sink, fate) in &listed.fates {
         say(match fate {
             Fate::Waiting(state) => {

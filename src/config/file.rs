@@ -15,6 +15,8 @@ pub(super) struct File {
     pub(super) listen: Listen,
     pub(super) tls: Tls,
     pub(super) verifier: Vec<Verifier>,
+    pub(super) source: Vec<Source>,
+    pub(super) servicestack: ServiceStack,
     pub(super) journal: Journal,
     pub(super) sink: Vec<Sink>,
     pub(super) admin: Admin,
@@ -47,6 +49,31 @@ pub(super) struct Verifier {
     pub(super) token: Option<Spanned<String>>,
     pub(super) token_file: Option<Spanned<PathBuf>>,
     pub(super) token_credential: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) name: Spanned<String>,
+    pub(super) path: Option<Spanned<String>>,
+    pub(super) predefined_routes: Option<Spanned<bool>>,
+    pub(super) bearer_token: Option<Spanned<String>>,
+    pub(super) bearer_token_file: Option<Spanned<PathBuf>>,
+    pub(super) bearer_token_credential: Option<Spanned<String>>,
+    pub(super) basic_username: Option<Spanned<String>>,
+    pub(super) basic_password: Option<Spanned<String>>,
+    pub(super) basic_password_file: Option<Spanned<PathBuf>>,
+    pub(super) basic_password_credential: Option<Spanned<String>>,
+    pub(super) addresses: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ServiceStack {
+    pub(super) enabled: Option<Spanned<bool>>,
+    pub(super) raw_strings: Option<Spanned<bool>>,
+    pub(super) publish_metadata: Option<Spanned<bool>>,
+    pub(super) entity_numbers: Option<Spanned<BTreeMap<String, i32>>>,
 }
 
 #[derive(Deserialize, Debug, Default)]

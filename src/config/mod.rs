@@ -3,15 +3,19 @@
 //! Everything that is wrong is reported at once, each finding with its line or key and what to do.
 //! The adapters do not know this module; the roof hands them their own settings.
 
+mod credential;
+mod face;
 mod file;
 mod reader;
 mod sink;
 mod unit;
 
+pub use face::FaceConfig;
 pub use reader::{Finding, Severity};
 pub use sink::{SinkConfig, Target};
 
 use crate::model::{Limits, Secret, SinkName};
+use crate::server::source::Source;
 use crate::wire::signature::Verifier;
 use reader::{Reader, SecretKeys};
 use std::collections::BTreeSet;
@@ -41,6 +45,10 @@ pub struct Config {
     pub certificate: Certificate,
     /// The verifier tokens; at least one.
     pub verifiers: Vec<Verifier>,
+    /// The original listener's face.
+    pub face: FaceConfig,
+    /// Clients that do not sign.
+    pub sources: Vec<Source>,
     /// The journal's database file.
     pub journal: PathBuf,
     /// Bytes that the journal may take.
@@ -140,6 +148,8 @@ impl Config {
         let paths = paths(&file.listen, reader);
         let certificate = certificate(&file.tls, reader);
         let verifiers = verifiers(&file.verifier, reader);
+        let face = face::face(&file.servicestack, reader);
+        let sources = face::sources(&file.source, &face, &paths, reader);
         let sinks = sinks(&file.sink, reader);
         let admin = admin(&file.admin, reader);
         let board = board(&file.led, reader);
@@ -172,6 +182,8 @@ impl Config {
             paths,
             certificate: certificate?,
             verifiers,
+            face,
+            sources,
             journal: reader.resolve(journal),
             journal_bytes_max: bytes_max(&file.journal, reader),
             journal_keep: file
@@ -239,19 +251,23 @@ fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<String> {
         reader.missing("[listen] paths is empty; name at least one, such as \"/qbowebhook\"");
     }
     for path in paths {
-        let text = path.get_ref();
-        let plain = text.starts_with('/')
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
-        if !plain {
-            reader.error(
-                &path.span(),
-                format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
-            );
-        }
+        check_path(path, reader);
     }
     paths.iter().map(|path| path.get_ref().clone()).collect()
+}
+
+fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) {
+    let text = path.get_ref();
+    let plain = text.starts_with('/')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
+    if !plain {
+        reader.error(
+            &path.span(),
+            format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
+        );
+    }
 }
 
 fn certificate(tls: &file::Tls, reader: &mut Reader<'_>) -> Option<Certificate> {

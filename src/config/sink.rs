@@ -1,11 +1,13 @@
 //! One `[[sink]]` table: where changes go, in which form, signed with what, and tried how often.
 
+use super::credential::{self, CredentialKeys};
 use super::file as table;
 use super::reader::{Reader, SecretKeys};
 use crate::model::{Secret, SinkName};
 use crate::rules::retry::Schedule;
 use crate::sink::{Authorization, Format, Signing, file, http};
 use crate::tls::client;
+use crate::wire::credential::Credential;
 use crate::wire::outgoing::open_connectors::OpenConnectors;
 use crate::wire::outgoing::standard_webhooks::SigningKey;
 use rustls::ClientConfig;
@@ -205,41 +207,20 @@ fn signing(table: &table::Sink, format: &Format, reader: &mut Reader<'_>) -> Sig
 }
 
 fn authorization(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Authorization> {
-    let bearer = reader.secret(&SecretKeys {
-        key: "bearer_token",
-        inline: &table.bearer_token,
-        file: &table.bearer_token_file,
-        credential: &table.bearer_token_credential,
-    });
-    let password = reader.secret(&SecretKeys {
-        key: "basic_password",
-        inline: &table.basic_password,
-        file: &table.basic_password_file,
-        credential: &table.basic_password_credential,
-    });
-    match (bearer, &table.basic_username, password) {
-        (None, None, None) => None,
-        (Some(bearer), None, None) => Some(Authorization::Bearer(bearer)),
-        (None, Some(user), Some(password)) => Some(Authorization::Basic {
-            user: user.get_ref().clone(),
-            password,
-        }),
-        (None, Some(user), None) => {
-            reader.error(&user.span(), "basic_username needs basic_password");
-            None
-        }
-        (None, None, Some(_)) => {
-            reader.error(&table.name.span(), "basic_password needs basic_username");
-            None
-        }
-        (Some(_), _, _) => {
-            reader.error(
-                &table.name.span(),
-                "a bearer token and basic_username or basic_password exclude each other; keep one",
-            );
-            None
-        }
-    }
+    let keys = CredentialKeys {
+        span: table.name.span(),
+        token: &table.bearer_token,
+        token_file: &table.bearer_token_file,
+        token_credential: &table.bearer_token_credential,
+        username: &table.basic_username,
+        password: &table.basic_password,
+        password_file: &table.basic_password_file,
+        password_credential: &table.basic_password_credential,
+    };
+    credential::read(&keys, reader).map(|credential| match credential {
+        Credential::Bearer(token) => Authorization::Bearer(token),
+        Credential::Basic { user, password } => Authorization::Basic { user, password },
+    })
 }
 
 fn headers(table: &table::Sink) -> Vec<(String, Secret)> {

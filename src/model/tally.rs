@@ -57,6 +57,12 @@ tally! {
     deliveries_repeated,
     /// Deliveries refused for a missing, malformed or wrong signature.
     deliveries_forged,
+    /// Deliveries of clients that do not sign, taken from a configured source.
+    deliveries_unsigned,
+    /// Deliveries without a signature refused for their credential or their address.
+    deliveries_unauthorized,
+    /// Deliveries of clients that do not sign refused because they could not be read.
+    deliveries_malformed,
     /// Deliveries refused as too large.
     deliveries_oversized,
     /// Deliveries whose body did not arrive in time or whole.

@@ -6,6 +6,7 @@ use crate::journal::Journal;
 use crate::model::{Health, SinkName};
 use crate::rules;
 use crate::server::admin::{Control, Observe, Refused, Report};
+use crate::wire::servicestack::metadata::Metadata;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(super) struct Office {
     pub(super) health: watch::Receiver<Health>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) journal: Journal,
+    /// `None` where the original listener's face is switched off.
+    pub(super) metadata: Option<Metadata>,
 }
 
 impl Observe for Office {
@@ -30,6 +33,10 @@ impl Observe for Office {
             sentence: rules::health::sentence(&health, at),
             health,
         }
+    }
+
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
     }
 }
 

@@ -1,13 +1,17 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use crate::config::{Certificate, Config, SinkConfig, Target};
+use crate::config::{Certificate, Config, FaceConfig, SinkConfig, Target};
 use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
+use crate::server::face::Face;
+use crate::server::source::Source;
 use crate::sink::{FileSink, HttpSink, Sink};
 use crate::tls::{self, Resolver};
+use crate::wire::servicestack::metadata::Metadata;
+use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -57,6 +61,21 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
         address: path.display().to_string(),
         error,
     })
+}
+
+pub(super) fn face(config: FaceConfig, paths: &[String], sources: Vec<Source>) -> Face {
+    let metadata = Metadata {
+        paths: paths.to_vec(),
+        numbers: config.numbers.clone(),
+    };
+    Face {
+        enabled: config.enabled,
+        raw_strings: config.raw_strings,
+        publish_metadata: config.publish_metadata,
+        numbers: config.numbers,
+        metadata,
+        sources: ArcSwap::from_pointee(sources),
+    }
 }
 
 /// Blocks for as long as it takes, on the thread that starts everything: a helper thread would be one

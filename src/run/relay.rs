@@ -94,6 +94,8 @@ impl Relay {
             news: Arc::default(),
         };
         let health = pulse.begin().await;
+        let face = parts::face(config.face, &config.paths, config.sources);
+        let metadata = face.enabled.then(|| face.metadata.clone());
         let fronts = Fronts {
             public,
             tls: parts::server_config(&resolver)?,
@@ -101,6 +103,7 @@ impl Relay {
                 paths: config.paths,
                 verifiers: ArcSwap::from_pointee(config.verifiers),
                 keep: journal.clone(),
+                face,
                 decode: wire::decode,
                 clock: Arc::clone(&clock),
                 tally: Arc::clone(&tally),
@@ -114,6 +117,7 @@ impl Relay {
                 health: health.subscribe(),
                 clock: Arc::clone(&clock),
                 journal: journal.clone(),
+                metadata,
             }),
             tally: Arc::clone(&tally),
             limits: config.limits,

@@ -1,4 +1,5 @@
-//! What a hangup renews: certificates, verifier tokens, the secrets of the sinks, the log level.
+//! What a hangup renews: certificates, verifier tokens, the clients that need not sign, the secrets of
+//! the sinks, the log level.
 //!
 //! Everything else needs a restart, which loses nothing and refuses nobody for long.
 
@@ -22,8 +23,8 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// Reads the configuration again and takes over certificates, verifier tokens, the secrets of
-    /// the sinks and the log level. When anything in it is wrong, everything stays as it was.
+    /// Reads the configuration again and takes over certificates, verifier tokens, sources,
+    /// the secrets of the sinks and the log level. When anything in it is wrong, everything stays as it was.
     pub(crate) fn reload(&self, level: &LogLevel) {
         let config = match Config::read(&self.file, credentials().as_deref()) {
             Ok((config, _)) => config,
@@ -46,6 +47,7 @@ impl Reloads {
             parts::renew(sink, &config.sinks);
         }
         self.door.verifiers.store(Arc::new(config.verifiers));
+        self.door.face.sources.store(Arc::new(config.sources));
         level.set(config.log);
         tracing::info!(
             "reloaded certificates, secrets and log level; other changes need a restart"

@@ -1,7 +1,7 @@
 //! Answers: short, never cached, without a word about what made them.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
 
@@ -69,13 +69,6 @@ impl From<Refusal> for Answer {
             ),
         }
     }
-}
-
-/// 503: try again after this many seconds.
-pub(super) fn later(seconds: u32, sentence: &str) -> Answer {
-    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
-    answer.headers_mut().insert(RETRY_AFTER, seconds.into());
-    answer
 }
 
 /// Sets one header.

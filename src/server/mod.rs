@@ -9,18 +9,24 @@
 //! In reading order: `listener` (accept, for ever), `registry` (who is here, who has to make
 //! room), `connection` (TLS, HTTP/1.1 or HTTP/2, deadlines), `stall` (peers that do not read),
 //! `amended` (what hyper answers by itself),
-//! `router` (which request goes where), `body` (bytes in flight), [`webhook`] (a delivery),
-//! [`public`] and [`admin`] (the listeners as the roof starts them).
+//! `router` (which request goes where), `body` (bytes in flight), [`webhook`] (a delivery), [`face`]
+//! (what of a request is the original listener's), [`source`] (who need not sign), `manner` (how it is
+//! answered), `reading` (what was in it), [`public`] and [`admin`] (the listeners as the roof starts
+//! them).
 
 mod amended;
 mod answer;
 mod body;
 mod connection;
 mod listener;
+mod manner;
+mod reading;
 mod registry;
 mod router;
 mod stall;
 
 pub mod admin;
+pub mod face;
 pub mod public;
+pub mod source;
 pub mod webhook;

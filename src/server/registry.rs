@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
-/// Whose connection it is, as far as the bound for each peer goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Whose connection it is. Two are the same peer as far as the bound for each peer goes: an IPv6
+/// network of 64 bits is one, because its owner has all its addresses.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Peer {
-    /// An IPv4 address, or an IPv6 network of 64 bits: its owner has all its addresses.
+    /// An address; never an IPv4 one in IPv6's clothes.
     Address(IpAddr),
     /// A process on this machine, over a Unix socket.
     Local,
@@ -231,7 +232,20 @@ impl<const DELIVERY: bool> Drop for InHand<'_, DELIVERY> {
 impl Peer {
     /// The peer that an address belongs to.
     pub(super) fn of(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
+        Self::Address(address.to_canonical())
+    }
+
+    /// The address, where it has one.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Local => None,
+        }
+    }
+
+    /// What the bound goes by.
+    fn network(self) -> Option<IpAddr> {
+        self.address().map(|address| match address {
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> 64 << 64;
                 IpAddr::V6(Ipv6Addr::from_bits(network))
@@ -241,12 +255,20 @@ impl Peer {
     }
 }
 
+impl PartialEq for Peer {
+    fn eq(&self, other: &Self) -> bool {
+        self.network() == other.network()
+    }
+}
+
+impl Eq for Peer {}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(IpAddr::V6(network)) => write!(f, "{network}/64"),
-            Self::Address(address) => address.fmt(f),
-            Self::Local => f.write_str("local"),
+        match self.network() {
+            Some(IpAddr::V6(network)) => write!(f, "{network}/64"),
+            Some(address) => address.fmt(f),
+            None => f.write_str("local"),
         }
     }
 }

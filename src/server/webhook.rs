@@ -1,30 +1,31 @@
 //! A delivery: checked, verified, decoded, kept, and only then acknowledged (I1).
 //!
 //! Not here: the connection it came on, and what becomes of it. Called by [`super::public`].
-//! Promises: nothing is parsed or stored before the signature over the raw bytes is right; a
-//! delivery that is authentic is kept even when its decoder panics; no body, signature or token is
-//! ever logged.
+//! Promises: nothing is parsed or stored before the signature over the raw bytes is right, or the
+//! client is one that the configuration lets in without; a delivery that is authentic is kept even when
+//! its decoder panics; no body, signature, credential or token is ever logged.
 
-use super::answer::{Answer, JSON, answer, later, text};
+use super::answer::Answer;
 use super::body::{Bounds, Budget, Unread, announced};
 use super::connection::Service;
+use super::face::{Entry, Face, content_type};
+use super::manner::{Manner, Wrong};
+use super::reading::{Read, Reading};
 use super::registry::Visit;
-use super::router;
+use super::source::{Denied, admit};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{
-    Authenticity, Encoding, Item, Kept, Limits, Origin, Receipt, Tally, Unreadable,
-};
+use crate::model::{Authenticity, Item, Kept, Limits, Origin, Receipt, Tally, Timestamp};
+use crate::wire::Decoded;
 use crate::wire::signature::{BadSignature, Verifier, verify};
-use crate::wire::{Decoded, identity};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request};
 use hyper::body::{Body, Incoming};
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::timeout;
@@ -73,6 +74,8 @@ pub struct Door<K> {
     pub paths: Vec<String>,
     /// The tokens that sign authentic deliveries; exchanged on reload.
     pub verifiers: ArcSwap<Vec<Verifier>>,
+    /// The original listener's face, and who may come without a signature.
+    pub face: Face,
     /// Where receipts go.
     pub keep: K,
     /// What reads a body: [`crate::wire::decode`].
@@ -98,21 +101,40 @@ pub(super) struct Webhook<K> {
     pub(super) budget: Budget,
 }
 
+/// Whose delivery it is, before its body is read.
+enum Bearer {
+    /// Whoever made this signature.
+    Signer(Vec<u8>),
+    /// A client that does not sign: the source's name, and what speaks for it.
+    Client(String, Authenticity),
+}
+
+/// A delivery whose last byte is here.
+struct Arrived<'a> {
+    at: Timestamp,
+    head: &'a Parts,
+    body: Bytes,
+    entry: &'a Entry,
+}
+
 impl<K: Keep> Service for Webhook<K> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
         let tally = &self.door.tally;
         tally.requests.add_one();
-        if let Err(refusal) = router::check(&request, &self.door.paths) {
-            return refuse(refusal.into(), request.body(), visit);
-        }
+        let is_signed = request.headers().contains_key(SIGNATURE);
+        let entry = match self.door.face.enter(&request, &self.door.paths, is_signed) {
+            Ok(entry) => entry,
+            Err(answer) => return refuse(answer, request.body(), visit),
+        };
         let (head, body) = request.into_parts();
+        let manner = &entry.manner;
         if announced_too_large(&body, &self.limits) {
             tally.deliveries_oversized.add_one();
-            return refuse(too_large(), &body, visit);
+            return refuse(manner.failure(&Wrong::TooLarge), &body, visit);
         }
-        let header = match signature(&head.headers) {
-            Ok(header) => header,
-            Err(reason) => return refuse(self.forged(reason, visit), &body, visit),
+        let bearer = match self.bearer(&head, &entry, visit) {
+            Ok(bearer) => bearer,
+            Err(wrong) => return refuse(manner.failure(&wrong), &body, visit),
         };
         let bounds = Bounds {
             bytes_max: self.limits.body_bytes_max,
@@ -122,15 +144,28 @@ impl<K: Keep> Service for Webhook<K> {
             Ok(held) => held,
             Err(unread) => {
                 visit.unread.store(true, Ordering::Relaxed);
-                return self.unread(unread, visit);
+                return manner.failure(&self.unread(unread, visit));
             }
         };
-        let receipt = match self.authenticate(header, &head.headers, held.bytes.clone()) {
+        let arrived = Arrived {
+            at: self.door.clock.now(),
+            head: &head,
+            body: held.bytes.clone(),
+            entry: &entry,
+        };
+        let receipt = match bearer {
+            Bearer::Signer(header) => self.signed(&header, &arrived),
+            Bearer::Client(source, by) => self.unsigned(source, by, &arrived),
+        };
+        let (receipt, requests) = match receipt {
             Ok(receipt) => receipt,
-            Err(reason) => return self.forged(reason, visit),
+            Err(wrong) => {
+                self.note(&wrong, visit);
+                return manner.failure(&wrong);
+            }
         };
         let _in_hand = visit.begin_delivery();
-        let answer = self.keep(receipt, visit).await;
+        let answer = self.keep(receipt, requests, manner, visit).await;
         // Until here: the journal has the bytes on disk, or has refused them.
         drop(held);
         answer
@@ -138,56 +173,104 @@ impl<K: Keep> Service for Webhook<K> {
 }
 
 impl<K: Keep> Webhook<K> {
-    fn authenticate(
-        &self,
-        header: &[u8],
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Receipt, BadSignature> {
-        let received_at = self.door.clock.now();
-        let verifiers = self.door.verifiers.load();
-        let verifier = verify(&verifiers, &body, Some(header))?.to_owned();
-        let Decoded { form, items } = self.decode(&body);
-        Ok(Receipt {
-            received_at,
-            source: verifier,
-            authenticity: Authenticity::Signed,
-            origin: Origin::Webhook,
-            encoding: Encoding::Json,
-            form,
-            headers: kept_headers(headers),
-            body,
-            items,
-        })
-    }
-
-    /// Decodes on the spot, however large: the largest body that is allowed (4 MiB, 10,000 events)
-    /// takes one worker 50 ms on x86-64 (measured; several times that is to be expected on a board),
-    /// only holders of a token can send it, and another thread would be one more thing that can fail
-    /// to start.
-    fn decode(&self, body: &[u8]) -> Decoded {
-        let decode = || (self.door.decode)(body, self.limits.items_max);
-        catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-            self.door.tally.decoder_panics.add_one();
-            tracing::error!(
-                bytes = body.len(),
-                "the decoder failed; the delivery is kept as it is"
-            );
-            Decoded {
-                form: None,
-                items: vec![Item::Unreadable(Unreadable {
-                    at: "body".into(),
-                    why: "the decoder failed".into(),
-                    identity: identity::of_unreadable(body),
-                })],
+    /// Whose delivery it is to be: by its signature, which is verified when the body is there, or by
+    /// its credential and its address.
+    fn bearer(&self, head: &Parts, entry: &Entry, visit: &Visit) -> Result<Bearer, Wrong> {
+        let outcome = match signature(&head.headers) {
+            Ok(header) => return Ok(Bearer::Signer(header.to_vec())),
+            Err(BadSignature::Missing) => {
+                let mut shown = head.headers.get_all(AUTHORIZATION).iter();
+                // Twice is none: which of them somebody else looked at is unknown.
+                let shown = shown.next().filter(|_| shown.next().is_none());
+                let shown = shown.map(http::HeaderValue::as_bytes);
+                admit(&entry.sources, &entry.gate, visit.peer, shown)
             }
-        })
+            Err(bad) => {
+                let wrong = Wrong::Signature(bad);
+                self.note(&wrong, visit);
+                return Err(wrong);
+            }
+        };
+        let wrong = match outcome {
+            Ok((name, by)) => return Ok(Bearer::Client(name.to_owned(), by)),
+            Err(Denied::Unsigned) => Wrong::Signature(BadSignature::Missing),
+            Err(Denied::Address) => Wrong::Address,
+            Err(Denied::Credential(challenge)) => Wrong::Credential(challenge),
+        };
+        self.note(&wrong, visit);
+        Err(wrong)
     }
 
-    async fn keep(&self, receipt: Receipt, visit: &Visit) -> Answer {
+    fn signed(&self, signature: &[u8], arrived: &Arrived<'_>) -> Result<(Receipt, usize), Wrong> {
+        let verifiers = self.door.verifiers.load();
+        let verifier = verify(&verifiers, &arrived.body, Some(signature));
+        let verifier = verifier.map_err(Wrong::Signature)?.to_owned();
+        let read = self.reading(arrived).signed(arrived.body.clone());
+        Ok(self.receipt(verifier, Authenticity::Signed, arrived, read))
+    }
+
+    fn unsigned(
+        &self,
+        source: String,
+        by: Authenticity,
+        arrived: &Arrived<'_>,
+    ) -> Result<(Receipt, usize), Wrong> {
+        let Arrived { head, body, .. } = arrived;
+        let query = head.uri.query().unwrap_or_default();
+        let read = self.reading(arrived).unsigned(body.clone(), query);
+        let read = read.map_err(|malformed| {
+            let named = content_type(&head.headers).unwrap_or("application/json");
+            Wrong::Malformed(named.to_owned(), malformed)
+        })?;
+        Ok(self.receipt(source, by, arrived, read))
+    }
+
+    fn reading<'a>(&'a self, arrived: &Arrived<'a>) -> Reading<'a> {
+        let face = &self.door.face;
+        Reading {
+            decode: self.door.decode,
+            numbers: face.enabled.then_some(&face.numbers),
+            items_max: self.limits.items_max,
+            arity: arrived.entry.manner.arity,
+            content_type: content_type(&arrived.head.headers),
+        }
+    }
+
+    fn receipt(
+        &self,
+        source: String,
+        authenticity: Authenticity,
+        arrived: &Arrived<'_>,
+        read: Read,
+    ) -> (Receipt, usize) {
+        if read.panicked {
+            self.door.tally.decoder_panics.add_one();
+        }
+        let receipt = Receipt {
+            received_at: arrived.at,
+            source,
+            authenticity,
+            origin: Origin::Webhook,
+            encoding: read.encoding,
+            form: read.form,
+            headers: kept_headers(&arrived.head.headers),
+            body: read.body,
+            items: read.items,
+        };
+        (receipt, read.requests)
+    }
+
+    async fn keep(
+        &self,
+        receipt: Receipt,
+        requests: usize,
+        manner: &Manner,
+        visit: &Visit,
+    ) -> Answer {
         let tally = &self.door.tally;
         let is_unreadable = |item: &&Item| matches!(item, Item::Unreadable(_));
         let unreadable = receipt.items.iter().filter(is_unreadable).count();
+        let is_signed = receipt.authenticity == Authenticity::Signed;
         let kept = timeout(self.limits.answer, self.door.keep.keep(receipt)).await;
         let (seconds, reason) = match kept {
             Ok(Ok(kept)) => {
@@ -200,8 +283,11 @@ impl<K: Keep> Webhook<K> {
                     }
                     Kept::Repeat { .. } => tally.deliveries_repeated.add_one(),
                 }
+                if !is_signed {
+                    tally.deliveries_unsigned.add_one();
+                }
                 visit.note_delivery();
-                return answer(StatusCode::OK, JSON, &b"\"OK\""[..]);
+                return manner.success(requests);
             }
             Ok(Err(unkept @ Unkept::Full)) => (30, unkept.to_string()),
             Ok(Err(unkept)) => (5, unkept.to_string()),
@@ -214,37 +300,47 @@ impl<K: Keep> Webhook<K> {
             let so_far = unkept.value();
             tracing::warn!(peer = %visit.peer, reason, so_far, "delivery not kept");
         }
-        later(seconds, "cannot keep it now")
+        manner.failure(&Wrong::Later(seconds, "cannot keep it now"))
     }
 
-    fn forged(&self, reason: BadSignature, visit: &Visit) -> Answer {
-        let forged = &self.door.tally.deliveries_forged;
-        forged.add_one();
-        // Anybody can cause these lines: after the first few, one for each hundred.
-        if forged.value() <= 10 || forged.value().is_multiple_of(100) {
-            let so_far = forged.value();
-            tracing::warn!(peer = %visit.peer, %reason, so_far, "delivery refused");
-        }
-        text(StatusCode::FORBIDDEN, "signature missing or wrong")
-    }
-
-    fn unread(&self, unread: Unread, visit: &Visit) -> Answer {
+    /// Counts a delivery that is refused for whose it is or for what is in it.
+    fn note(&self, wrong: &Wrong, visit: &Visit) {
         let tally = &self.door.tally;
-        let (counter, answer) = match unread {
-            Unread::TooLarge => (&tally.deliveries_oversized, too_large()),
-            Unread::TooLate => (
-                &tally.deliveries_broken_off,
-                text(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        let (counter, reason) = match wrong {
+            Wrong::Address => (&tally.deliveries_unauthorized, "address not allowed".into()),
+            Wrong::Credential(_) => (
+                &tally.deliveries_unauthorized,
+                "credential missing or wrong".into(),
             ),
-            Unread::BrokenOff => (
-                &tally.deliveries_broken_off,
-                text(StatusCode::BAD_REQUEST, "the body broke off"),
+            Wrong::Malformed(_, malformed) => {
+                let why = format!("cannot be read at {}", malformed.at);
+                (&tally.deliveries_malformed, why)
+            }
+            Wrong::Signature(bad) => (&tally.deliveries_forged, bad.to_string()),
+            Wrong::TooLarge | Wrong::TooLate | Wrong::BrokenOff | Wrong::Later(..) => return,
+        };
+        counter.add_one();
+        // Anybody can cause these lines: after the first few, one for each hundred.
+        if counter.value() <= 10 || counter.value().is_multiple_of(100) {
+            let so_far = counter.value();
+            tracing::warn!(peer = %visit.peer, reason, so_far, "delivery refused");
+        }
+    }
+
+    fn unread(&self, unread: Unread, visit: &Visit) -> Wrong {
+        let tally = &self.door.tally;
+        let (counter, wrong) = match unread {
+            Unread::TooLarge => (&tally.deliveries_oversized, Wrong::TooLarge),
+            Unread::TooLate => (&tally.deliveries_broken_off, Wrong::TooLate),
+            Unread::BrokenOff => (&tally.deliveries_broken_off, Wrong::BrokenOff),
+            Unread::NoRoom => (
+                &tally.deliveries_unkept,
+                Wrong::Later(5, "too much at once"),
             ),
-            Unread::NoRoom => (&tally.deliveries_unkept, later(5, "too much at once")),
         };
         counter.add_one();
         tracing::debug!(peer = %visit.peer, reason = ?unread, "body not read");
-        answer
+        wrong
     }
 }
 
@@ -259,10 +355,6 @@ fn refuse(refusal: Answer, body: &Incoming, visit: &Visit) -> Answer {
 fn announced_too_large(body: &Incoming, limits: &Limits) -> bool {
     let announced = announced(body);
     announced != usize::MAX && announced > limits.body_bytes_max
-}
-
-fn too_large() -> Answer {
-    text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
 }
 
 /// The one signature header. Twice is malformed: which of them somebody else looked at is unknown.

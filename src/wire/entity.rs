@@ -41,10 +41,14 @@ const KINDS: [&str; 31] = [
 /// The kind that an entity segment of a CloudEvents `type` stands for: `salesreceipt` is
 /// `SalesReceipt`; an unknown segment stands for itself.
 pub fn kind(segment: &str) -> &str {
+    known(segment).unwrap_or(segment)
+}
+
+/// The kind of this name in any case, where QuickBooks has it.
+pub fn known(name: &str) -> Option<&'static str> {
     KINDS
         .into_iter()
-        .find(|kind| kind.eq_ignore_ascii_case(segment))
-        .unwrap_or(segment)
+        .find(|kind| kind.eq_ignore_ascii_case(name))
 }
 
 /// The Open Connectors resource of a kind: a hyphenated plural such as `sales-receipts`, or the
@@ -56,6 +60,8 @@ pub fn resource(kind: &str) -> String {
         "Item" => "products".into(),
         "Preferences" => "preferences".into(),
         "Term" => "credit-terms".into(),
+        // A number that stands for several kinds.
+        number if number.parse::<i32>().is_ok() => number.to_owned(),
         _ => plural(kebab(kind)),
     }
 }
@@ -133,6 +139,7 @@ mod tests {
             ("JournalCode", "journal-codes"),
             ("ChangeOrder", "change-orders"),
             ("mystery", "mysteries"),
+            ("25", "25"),
         ];
         for (kind, expected) in table {
             assert_eq!(resource(kind), expected, "{kind}");

@@ -2,8 +2,10 @@
 //!
 //! Pure: no I/O, no clock, no entropy, nothing async (invariant I3). Serialized forms are private
 //! to this module (I7): others see `model` and byte strings. The server calls [`signature::verify`]
-//! and then [`decode`]; the sinks call [`outgoing`].
+//! and then [`decode`], or for a client that does not sign [`credential::check`] and then
+//! [`servicestack::decode`]; the sinks call [`outgoing`].
 
+pub mod credential;
 mod digest;
 pub mod entity;
 pub mod identity;
@@ -11,6 +13,7 @@ mod incoming;
 pub mod instant;
 mod json;
 pub mod outgoing;
+pub mod servicestack;
 pub mod signature;
 
 pub use incoming::{Decoded, decode};

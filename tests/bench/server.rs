@@ -5,6 +5,7 @@ use crate::{Mishap, raw};
 use arc_swap::ArcSwap;
 use qbo_relay::clock::System;
 use qbo_relay::model::{Kept, Limits, Receipt, Secret, Seq, Tally};
+use qbo_relay::server::face::Face;
 use qbo_relay::server::public;
 use qbo_relay::server::webhook::{Door, Keep, Unkept};
 use qbo_relay::tls;
@@ -59,6 +60,7 @@ async fn until_closed<K: Keep>(keep: K) -> Result<(), Mishap> {
             token: Secret::new(TOKEN),
         }]),
         keep,
+        face: Face::default(),
         decode: wire::decode,
         clock: Arc::new(System),
         tally: Arc::new(Tally::default()),

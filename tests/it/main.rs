@@ -15,6 +15,8 @@ mod lanes_life;
 mod lanes_replay;
 mod linear;
 mod listener;
+mod servicestack;
+mod servicestack_sources;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;

@@ -1,7 +1,7 @@
 //! The listeners for people and programs of the house: how the relay is, and a few commands.
 //!
 //! Two faces. The admin listener (loopback TCP, or a Unix socket) only tells: `/healthz`, `/readyz`,
-//! `/metrics`, `/status` and a page. The control socket, a Unix socket in the state directory that
+//! `/metrics`, `/status`, a page, and the metadata of the original listener. The control socket, a Unix socket in the state directory that
 //! only the relay's own user and root can open, also takes commands. Not here: how the facts are
 //! gathered and what a command does; the roof says so through [`Observe`] and [`Control`]. Promises:
 //! the same deadlines and bounds as on the public listener; a web page of a foreign name cannot read
@@ -19,6 +19,7 @@ pub use socket::bind;
 
 use super::answer::{Answer, HTML, JSON, Refusal, answer, put, text};
 use super::connection::{Service, Site};
+use super::face;
 use super::listener::{self, Accept};
 use super::registry::{Peer, Visit};
 use super::router;
@@ -127,6 +128,13 @@ impl<O: Observe> Pages<O> {
         Ok(answer(StatusCode::OK, JSON, json))
     }
 
+    /// What integrators ask the original listener about itself.
+    fn metadata(&self, path: &str, query: Option<&str>) -> Result<Answer, Refusal> {
+        let metadata = self.observer.metadata().ok_or(Refusal::NotFound)?;
+        let page = metadata.page(path, query.unwrap_or_default());
+        page.map(face::page).ok_or(Refusal::NotFound)
+    }
+
     async fn page(&self) -> Result<Answer, Refusal> {
         let page = page::render(&self.report().await?);
         let mut answer = answer(StatusCode::OK, HTML, page);
@@ -152,7 +160,8 @@ impl<O: Observe> Service for Pages<O> {
                 ("/healthz" | "/readyz" | "/metrics" | "/status" | "/", false) => {
                     Err(Refusal::NotAllowed("GET, HEAD"))
                 }
-                _ => Err(Refusal::NotFound),
+                (path, true) => self.metadata(path, request.uri().query()),
+                (_, false) => Err(Refusal::NotFound),
             },
         };
         guarded(outcome.unwrap_or_else(Answer::from))

@@ -1,6 +1,7 @@
 //! The facts that all pages are made of, and their JSON form.
 
 use crate::model::{Condition, Health, JournalHealth, Tally, Timestamp, Trouble};
+use crate::wire::servicestack::metadata::Metadata;
 use serde_json::{Map, Value, json};
 use std::future::Future;
 
@@ -23,6 +24,12 @@ pub struct Report {
 pub trait Observe: Send + Sync + 'static {
     /// How it is now.
     fn observe(&self) -> impl Future<Output = Report> + Send;
+
+    /// What is told of the original listener's operation and its types; `None` where that face is
+    /// switched off.
+    fn metadata(&self) -> Option<&Metadata> {
+        None
+    }
 }
 
 /// The body of `/status`.

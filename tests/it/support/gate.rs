@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use qbo_relay::clock;
 use qbo_relay::model::{Kept, Limits, Receipt, Secret, Seq, Tally, Timestamp};
+use qbo_relay::server::face::Face;
 use qbo_relay::server::public;
 use qbo_relay::server::webhook::{Decoder, Door, Keep, Unkept};
 use qbo_relay::tls::{self, Resolver};
@@ -108,6 +109,30 @@ impl Gate {
         shelf: Shelf,
         decode: Decoder,
     ) -> Self {
+        Self::open_full(resolver, limits, shelf, decode, Face::default()).await
+    }
+
+    /// A gate with this face of the original listener.
+    pub(crate) async fn with_face(face: Face) -> Self {
+        let resolver = Resolver::from_self_signed(&["localhost".into()]).unwrap();
+        let (limits, shelf) = (Limits::default(), Shelf::default());
+        Self::open_full(
+            Arc::new(resolver),
+            &limits,
+            shelf,
+            qbo_relay::wire::decode,
+            face,
+        )
+        .await
+    }
+
+    async fn open_full(
+        resolver: Arc<Resolver>,
+        limits: &Limits,
+        shelf: Shelf,
+        decode: Decoder,
+        face: Face,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let tally = Arc::new(Tally::default());
@@ -123,6 +148,7 @@ impl Gate {
         let door = Door {
             paths: vec!["/qbowebhook".into(), "/webhooks".into()],
             verifiers: Arc::new(verifiers).into(),
+            face,
             keep: OnShelf(Arc::clone(&shelf)),
             decode,
             clock: Arc::new(clock::Manual::new(NOW)),

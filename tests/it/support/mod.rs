@@ -7,6 +7,7 @@ pub(crate) mod changes;
 pub(crate) mod client;
 pub(crate) mod gate;
 pub(crate) mod house;
+pub(crate) mod original;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod relay;

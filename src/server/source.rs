@@ -1,0 +1,246 @@
+//! Who may deliver without a signature: the clients that the configuration names, and nobody else.
+//!
+//! Called by `webhook` for a request that has no signature. Promises: without a source for the path
+//! nobody is let in; a source that asks for a credential and an address asks for both; what a request
+//! says about where it comes from (`X-Forwarded-For`) is not looked at.
+
+use super::registry::Peer;
+use crate::model::Authenticity;
+use crate::wire::credential::{self, Credential};
+use ipnet::IpNet;
+
+/// A client that does not sign.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, for the journal.
+    pub name: String,
+    /// The path on which it delivers.
+    pub path: Option<String>,
+    /// Whether it delivers on the predefined routes of the original listener, too.
+    pub predefined_routes: bool,
+    /// What it has to show.
+    pub credential: Option<Credential>,
+    /// Where it has to come from; from anywhere where this is empty.
+    pub addresses: Vec<IpNet>,
+}
+
+/// Where a request came in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Gate {
+    /// On a configured path.
+    Path(String),
+    /// On a predefined route.
+    Predefined,
+}
+
+/// Why a request without a signature is not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Denied {
+    /// Nobody may come here without a signature.
+    Unsigned,
+    /// The address is in no range.
+    Address,
+    /// The credential is missing or wrong; what is to be shown.
+    Credential(&'static str),
+}
+
+/// The source that a request comes from, and what speaks for it.
+pub(super) fn admit<'s>(
+    sources: &'s [Source],
+    gate: &Gate,
+    peer: Peer,
+    authorization: Option<&[u8]>,
+) -> Result<(&'s str, Authenticity), Denied> {
+    let mut denied = Denied::Unsigned;
+    for source in sources.iter().filter(|source| source.is_at(gate)) {
+        if !source.is_from(peer) {
+            if denied == Denied::Unsigned {
+                denied = Denied::Address;
+            }
+            continue;
+        }
+        match &source.credential {
+            // A source without either lets nobody in; the configuration does not make one.
+            None if source.addresses.is_empty() => {}
+            None => return Ok((&source.name, Authenticity::Address)),
+            Some(credential) => {
+                if authorization.is_some_and(|shown| credential::check(credential, shown)) {
+                    return Ok((&source.name, Authenticity::Credential));
+                }
+                denied = Denied::Credential(credential.challenge());
+            }
+        }
+    }
+    Err(denied)
+}
+
+impl Source {
+    fn is_at(&self, gate: &Gate) -> bool {
+        match gate {
+            Gate::Path(path) => self.path.as_ref() == Some(path),
+            Gate::Predefined => self.predefined_routes,
+        }
+    }
+
+    fn is_from(&self, peer: Peer) -> bool {
+        let Some(address) = peer.address() else {
+            return false;
+        };
+        self.addresses.is_empty() || self.addresses.iter().any(|range| range.contains(&address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Secret;
+
+    fn source(name: &str, credential: Option<&str>, addresses: &[&str]) -> Source {
+        Source {
+            name: name.into(),
+            path: Some("/in".into()),
+            predefined_routes: false,
+            credential: credential.map(|token| Credential::Bearer(Secret::new(token))),
+            addresses: addresses
+                .iter()
+                .map(|range| range.parse().unwrap())
+                .collect(),
+        }
+    }
+
+    fn judge(
+        sources: &[Source],
+        path: &str,
+        address: &str,
+        authorization: &str,
+    ) -> Result<(String, Authenticity), Denied> {
+        let shown = Some(authorization.as_bytes()).filter(|shown| !shown.is_empty());
+        let gate = Gate::Path(path.into());
+        let peer = Peer::of(address.parse().unwrap());
+        admit(sources, &gate, peer, shown).map(|(name, by)| (name.to_owned(), by))
+    }
+
+    #[test]
+    fn who_is_let_in_by_what() {
+        let bearer = source("token", Some("a"), &[]);
+        let range = source("range", None, &["192.168.1.0/24", "2001:db8:0:1::5/128"]);
+        let both = source("both", Some("b"), &["10.0.0.7/32"]);
+        let nobody = source("nobody", None, &[]);
+        let challenge = Denied::Credential("Bearer realm=\"qbo-relay\"");
+        let by_token = |name: &str| Ok((name.to_owned(), Authenticity::Credential));
+        let by_address = |name: &str| Ok((name.to_owned(), Authenticity::Address));
+        let table = [
+            (&[][..], "10.0.0.1", "Bearer a", Err(Denied::Unsigned)),
+            (
+                std::slice::from_ref(&bearer),
+                "10.0.0.1",
+                "Bearer a",
+                by_token("token"),
+            ),
+            (
+                std::slice::from_ref(&bearer),
+                "10.0.0.1",
+                "Bearer b",
+                Err(challenge),
+            ),
+            (
+                std::slice::from_ref(&bearer),
+                "10.0.0.1",
+                "",
+                Err(challenge),
+            ),
+            (
+                std::slice::from_ref(&range),
+                "192.168.1.77",
+                "",
+                by_address("range"),
+            ),
+            (
+                std::slice::from_ref(&range),
+                "::ffff:192.168.1.77",
+                "",
+                by_address("range"),
+            ),
+            (
+                std::slice::from_ref(&range),
+                "192.168.2.1",
+                "Bearer a",
+                Err(Denied::Address),
+            ),
+            (
+                std::slice::from_ref(&range),
+                "2001:db8:0:1::5",
+                "",
+                by_address("range"),
+            ),
+            (
+                std::slice::from_ref(&range),
+                "2001:db8:0:1::6",
+                "",
+                Err(Denied::Address),
+            ),
+            (
+                std::slice::from_ref(&both),
+                "10.0.0.7",
+                "Bearer b",
+                by_token("both"),
+            ),
+            (
+                std::slice::from_ref(&both),
+                "10.0.0.7",
+                "Bearer a",
+                Err(challenge),
+            ),
+            (
+                std::slice::from_ref(&both),
+                "10.0.0.8",
+                "Bearer b",
+                Err(Denied::Address),
+            ),
+            (
+                std::slice::from_ref(&nobody),
+                "10.0.0.8",
+                "Bearer b",
+                Err(Denied::Unsigned),
+            ),
+            (
+                &[range.clone(), bearer.clone(), both.clone()],
+                "10.0.0.7",
+                "Bearer b",
+                by_token("both"),
+            ),
+            (
+                &[bearer.clone(), range.clone()],
+                "192.168.1.1",
+                "",
+                by_address("range"),
+            ),
+            (
+                &[bearer.clone(), range.clone()],
+                "10.0.0.1",
+                "",
+                Err(challenge),
+            ),
+        ];
+        for (sources, address, authorization, expected) in table {
+            let found = judge(sources, "/in", address, authorization);
+            assert_eq!(found, expected, "{address} {authorization}");
+            let elsewhere = judge(sources, "/qbowebhook", address, authorization);
+            assert_eq!(elsewhere, Err(Denied::Unsigned));
+        }
+    }
+
+    #[test]
+    fn the_predefined_routes_are_for_those_who_are_named_for_them() {
+        let mut sources = [source("token", Some("a"), &[])];
+        let peer = Peer::of("10.0.0.1".parse().unwrap());
+        let shown = Some(&b"Bearer a"[..]);
+        let judge =
+            |sources: &[Source]| admit(sources, &Gate::Predefined, peer, shown).map(|(_, by)| by);
+        assert_eq!(judge(&sources), Err(Denied::Unsigned));
+        sources[0].predefined_routes = true;
+        assert_eq!(judge(&sources), Ok(Authenticity::Credential));
+        let local = admit(&sources, &Gate::Predefined, Peer::Local, shown);
+        assert_eq!(local, Err(Denied::Address));
+    }
+}

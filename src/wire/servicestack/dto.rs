@@ -1,0 +1,147 @@
+//! The request as its clients know it, whatever it was written in.
+//!
+//! The neutral form between the readers of the encodings and [`notices`](super::notices): names and
+//! shape are checked, values are still as they were written. Names count in any case, unknown ones are
+//! passed over, what is missing or nothing is left out: so does the framework.
+
+use super::Malformed;
+use super::tree::Value;
+
+/// `QboWebhooksRequest`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Request {
+    /// `eventNotifications`: one for each company.
+    pub event_notifications: Vec<EventNotification>,
+}
+
+/// `QBOEventNotification`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EventNotification {
+    /// `realmId`.
+    pub realm_id: Option<String>,
+    /// `dataChangeEvent.entities`.
+    pub entities: Vec<Entity>,
+}
+
+/// `QBOEntity`, every field as it was written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Entity {
+    /// `name`: a name or a number of the enumeration.
+    pub name: Option<String>,
+    /// `id`.
+    pub id: Option<String>,
+    /// `operation`: a name or a number of the enumeration.
+    pub operation: Option<String>,
+    /// `lastUpdated`.
+    pub last_updated: Option<String>,
+    /// `deletedId`.
+    pub deleted_id: Option<String>,
+}
+
+impl Request {
+    /// One request.
+    ///
+    /// # Errors
+    /// Something of another shape than expected, by its path.
+    pub fn one(value: &Value<'_>) -> Result<Self, Malformed> {
+        Self::read(value, "")
+    }
+
+    /// Several requests in a list; a single one counts as a list of one.
+    ///
+    /// # Errors
+    /// As for [`Self::one`].
+    pub fn batch(value: &Value<'_>) -> Result<Vec<Self>, Malformed> {
+        match value {
+            Value::List(values) => {
+                let each = values.iter().enumerate();
+                each.map(|(at, value)| Self::read(value, &format!("[{at}]")))
+                    .collect()
+            }
+            value => Ok(vec![Self::one(value)?]),
+        }
+    }
+
+    fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
+        object(value, if place.is_empty() { "body" } else { place })?;
+        let place = join(place, "eventNotifications");
+        let event_notifications = list(value.field("eventNotifications"), &place)?
+            .iter()
+            .enumerate()
+            .map(|(at, value)| EventNotification::read(value, &format!("{place}[{at}]")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            event_notifications,
+        })
+    }
+}
+
+impl EventNotification {
+    fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
+        object(value, place)?;
+        let event = value.field("dataChangeEvent").unwrap_or(&Value::Null);
+        let at_event = join(place, "dataChangeEvent");
+        object(event, &at_event)?;
+        let at_entities = join(&at_event, "entities");
+        let entities = list(event.field("entities"), &at_entities)?
+            .iter()
+            .enumerate()
+            .map(|(at, value)| Entity::read(value, &format!("{at_entities}[{at}]")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            realm_id: text(value, place, "realmId")?,
+            entities,
+        })
+    }
+}
+
+impl Entity {
+    fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
+        object(value, place)?;
+        Ok(Self {
+            name: text(value, place, "name")?,
+            id: text(value, place, "id")?,
+            operation: text(value, place, "operation")?,
+            last_updated: text(value, place, "lastUpdated")?,
+            deleted_id: text(value, place, "deletedId")?,
+        })
+    }
+}
+
+/// A path one step further.
+pub(super) fn join(place: &str, name: &str) -> String {
+    let dot = if place.is_empty() { "" } else { "." };
+    format!("{place}{dot}{name}")
+}
+
+fn object(value: &Value<'_>, place: &str) -> Result<(), Malformed> {
+    match value {
+        Value::Null | Value::Map(_) => Ok(()),
+        Value::Text(text) if text.trim_ascii().is_empty() => Ok(()),
+        other => Err(unexpected("an object", other, place)),
+    }
+}
+
+fn list<'v, 'a>(value: Option<&'v Value<'a>>, place: &str) -> Result<&'v [Value<'a>], Malformed> {
+    match value {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Text(text)) if text.trim_ascii().is_empty() => Ok(&[]),
+        Some(Value::List(values)) => Ok(values),
+        Some(other) => Err(unexpected("a list", other, place)),
+    }
+}
+
+fn text(value: &Value<'_>, place: &str, name: &str) -> Result<Option<String>, Malformed> {
+    match value.field(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text.clone().into_owned())),
+        Some(other) => Err(unexpected("text", other, &join(place, name))),
+    }
+}
+
+fn unexpected(expected: &str, found: &Value<'_>, place: &str) -> Malformed {
+    Malformed {
+        at: place.to_owned(),
+        why: format!("expected {expected}, found {}", found.describe()),
+    }
+}

@@ -1,0 +1,151 @@
+//! The pages, against what the original showed.
+
+use super::*;
+
+const PYTHON: &str = include_str!("../../../../tests/data/servicestack/types.py");
+const JAVASCRIPT: &str = include_str!("../../../../tests/data/servicestack/types.mjs");
+const SAMPLE_JSON: &str = include_str!("../../../../tests/data/servicestack/sample.json");
+const SAMPLE_XML: &str = include_str!("../../../../tests/data/servicestack/sample.xml");
+const SAMPLE_JSV: &str = include_str!("../../../../tests/data/servicestack/sample.jsv");
+
+fn page(path: &str) -> Option<Page> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Metadata::default().page(path, query)
+}
+
+fn text(path: &str) -> String {
+    page(path).unwrap_or_else(|| panic!("{path}")).text
+}
+
+/// The original's text was saved from a browser, without its indentation.
+fn without_indentation(text: &str) -> Vec<&str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_types_are_those_of_the_original() {
+    assert_eq!(text("/types/python"), PYTHON);
+    for path in ["/types/mjs", "/types/js"] {
+        let types = text(path);
+        assert_eq!(without_indentation(&types), without_indentation(JAVASCRIPT));
+    }
+}
+
+#[test]
+fn the_samples_are_those_of_the_original() {
+    let metadata = Metadata::default();
+    let body = |format| sample::body(&metadata, format);
+    assert_eq!(body(Format::Json), SAMPLE_JSON);
+    assert_eq!(body(Format::Csv), SAMPLE_JSON);
+    assert_eq!(body(Format::Jsv), SAMPLE_JSV);
+    let xml = body(Format::Xml);
+    assert_eq!(without_indentation(&xml), without_indentation(SAMPLE_XML));
+}
+
+#[test]
+fn every_page_is_there_in_its_type() {
+    let table = [
+        ("/metadata", HTML, "QboWebhooksRequest"),
+        ("/METADATA", HTML, "QboWebhooksRequest"),
+        ("/metadata?xsd=1", XML, "<xs:schema "),
+        ("/json/metadata", HTML, "QBO Webhooks Listener"),
+        (
+            "/json/metadata?op=QboWebhooksRequest",
+            HTML,
+            "\\/Date(-62135596800000-0000)\\/",
+        ),
+        (
+            "/xml/metadata?op=qbowebhooksrequest",
+            HTML,
+            "&lt;QBOEntity&gt;",
+        ),
+        (
+            "/jsv/metadata?op=QboWebhooksRequest",
+            HTML,
+            "{eventNotifications:[{realmId:String",
+        ),
+        (
+            "/csv/metadata?op=QboWebhooksRequest",
+            HTML,
+            "Content-Type: text/csv",
+        ),
+        (
+            "/json/metadata?op=QboWebhooksRequest&lang=python",
+            HTML,
+            "CLASS_ = 38",
+        ),
+        (
+            "/json/metadata?op=QboWebhooksRequest&lang=mjs",
+            HTML,
+            "JavaScript QboWebhooksRequest DTOs",
+        ),
+        ("/operations/metadata", JSON, "\"QboWebhooksRequest\""),
+        ("/types", HTML, "/types/python"),
+        (
+            "/types/metadata",
+            JSON,
+            "\"enumValues\":[\"20\",\"21\",\"21\"",
+        ),
+        ("/types/typescript", TEXT, "    PurchaseOrder = 25,\n"),
+        (
+            "/types/typescript.d",
+            TEXT,
+            "// @Route(\"/qbowebhook\", \"POST\")",
+        ),
+        (
+            "/types/csharp",
+            TEXT,
+            "[DataMember(Name=\"eventNotifications\")]",
+        ),
+        (
+            "/types/python?IncludeTypes=QboWebhooksRequest.*",
+            TEXT,
+            "class QboWebhooksRequest",
+        ),
+        ("/types/xsd", XML, "<xs:enumeration value=\"Emailed\"/>"),
+    ];
+    for (path, content_type, part) in table {
+        let page = page(path).unwrap_or_else(|| panic!("{path}"));
+        assert_eq!(page.content_type, content_type, "{path}");
+        let shown = page.text.replace("&quot;", "\"");
+        assert!(shown.contains(part), "no {part:?} in {path}: {shown}");
+    }
+    for path in [
+        "/",
+        "/metadata/",
+        "/metadata/x",
+        "/json",
+        "/json/metadata?op=Nope",
+        "/html/metadata",
+        "/types/cobol",
+        "/types/metadata/x",
+        "/qbowebhook",
+    ] {
+        assert_eq!(page(path), None, "{path}");
+    }
+}
+
+#[test]
+fn what_is_data_is_well_formed() {
+    for path in ["/types/metadata", "/operations/metadata"] {
+        serde_json::from_str::<serde_json::Value>(&text(path)).unwrap();
+    }
+    let xsd = text("/types/xsd");
+    let mut reader = quick_xml::Reader::from_str(&xsd);
+    while reader.read_event().unwrap() != quick_xml::events::Event::Eof {}
+}
+
+#[test]
+fn a_path_cannot_break_out_of_a_page() {
+    let metadata = Metadata {
+        paths: vec!["/<script>\"&".into()],
+        ..Metadata::default()
+    };
+    let page = metadata
+        .page("/json/metadata", "op=QboWebhooksRequest")
+        .unwrap();
+    assert!(!page.text.contains("<script>"), "{}", page.text);
+}

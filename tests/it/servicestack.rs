@@ -1,0 +1,428 @@
+//! The original listener's face: its routes, formats, encodings and errors, over TLS.
+
+use crate::support::client::read_to_close;
+use crate::support::gate::{BODY, Gate, sign};
+use crate::support::original::{ask, drop_in, dto, face, here, kept, request};
+use qbo_relay::model::{Authenticity, Encoding, Form, Item, Limits};
+use qbo_relay::server::face::Face;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+
+/// What the real clients sent, byte for byte.
+macro_rules! captured {
+    ($name:literal) => {
+        include_bytes!(concat!("../data/servicestack/", $name, ".http")).as_slice()
+    };
+}
+
+#[tokio::test]
+async fn every_captured_request_of_the_real_clients_is_taken() {
+    let python: &[&str] = &[
+        "Customer/1 qbo.customer.created.v1",
+        "21/2 qbo.21.merged.v1",
+        "Class/3 qbo.class.void.v1",
+    ];
+    let script: &[&str] = &[
+        "Customer/1 qbo.customer.created.v1",
+        "Vendor/2 qbo.vendor.merged.v1",
+        "Class/3 qbo.class.void.v1",
+    ];
+    let nothing: &[&str] = &["body: empty: nothing was notified"];
+    let table = [
+        (captured!("python-post"), 200, "\"OK\"", python),
+        (captured!("python-api"), 200, "\"OK\"", python),
+        (captured!("python-reply"), 200, "\"OK\"", python),
+        (captured!("python-batch"), 200, "[\"OK\"]", python),
+        (captured!("python-batch-api"), 200, "[\"OK\"]", python),
+        (captured!("python-batch-oneway"), 204, "", python),
+        (captured!("python-empty"), 200, "\"OK\"", nothing),
+        (captured!("js-post"), 200, "\"OK\"", script),
+        (captured!("js-post-body"), 200, "\"OK\"", script),
+        (captured!("js-post-to-url"), 200, "\"OK\"", script),
+        (captured!("js-reply"), 200, "\"OK\"", script),
+        (captured!("js-batch"), 200, "[\"OK\"]", script),
+    ];
+    for (bytes, status, body, items) in table {
+        let gate = drop_in().await;
+        let answer = gate.client().ask(bytes).await;
+        let line = String::from_utf8_lossy(bytes)
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
+        assert_eq!((answer.status, &*answer.body), (status, body), "{line}");
+        if status == 200 {
+            let json = Some("application/json; charset=utf-8");
+            assert_eq!(answer.header("content-type"), json, "{line}");
+        }
+        assert_eq!(kept(&gate), items, "{line}");
+        let receipts = gate.shelf.receipts();
+        let receipt = receipts.last().unwrap();
+        assert!(bytes.ends_with(&receipt.body), "{line}");
+        assert_eq!(receipt.source, "here");
+        assert_eq!(receipt.authenticity, Authenticity::Address);
+        assert_eq!(receipt.encoding, Encoding::Json);
+        assert_eq!(receipt.form, Some(Form::Legacy));
+        assert_eq!(gate.tally.deliveries_unsigned.value(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_says_nothing_is_told_so() {
+    let gate = drop_in().await;
+    let answer = gate.client().ask(captured!("js-get")).await;
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.body.contains("expected an object, found text"),
+        "{}",
+        answer.body
+    );
+    let query = format!(
+        "eventNotifications=[{{realmId:7,dataChangeEvent:{{entities:[{{name:Bill,id:9}}]}}}}]"
+    );
+    let query = query.replace('{', "%7B").replace('}', "%7D");
+    let answer = ask(
+        &gate,
+        &format!("GET /api/QboWebhooksRequest?{query}"),
+        "",
+        "",
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(kept(&gate), ["Bill/9 qbo.bill.updated.v1"]);
+    let receipts = gate.shelf.receipts();
+    assert_eq!(&*receipts[0].body, query.as_bytes());
+    assert_eq!(receipts[0].encoding, Encoding::Form);
+}
+
+#[tokio::test]
+async fn the_answer_comes_in_the_format_that_was_asked_for() {
+    let gate = drop_in().await;
+    let json = "application/json; charset=utf-8";
+    let xml = "application/xml; charset=utf-8";
+    let jsv = "text/jsv; charset=utf-8";
+    let csv = "text/csv; charset=utf-8";
+    let table = [
+        ("POST /qbowebhook", "", json, "\"OK\""),
+        (
+            "POST /qbowebhook.json",
+            "Accept: application/xml\r\n",
+            json,
+            "\"OK\"",
+        ),
+        (
+            "POST /qbowebhook.xml",
+            "Accept: application/json\r\n",
+            xml,
+            "OK",
+        ),
+        ("POST /qbowebhook.jsv", "", jsv, "OK"),
+        ("POST /qbowebhook.csv", "", csv, "OK"),
+        ("POST /QboWebhook.XML", "", xml, "OK"),
+        (
+            "POST /qbowebhook?format=xml",
+            "Accept: application/json\r\n",
+            xml,
+            "OK",
+        ),
+        ("POST /qbowebhook", "Accept: application/xml\r\n", xml, "OK"),
+        ("POST /qbowebhook", "Accept: text/csv\r\n", csv, "OK"),
+        (
+            "POST /qbowebhook",
+            "Accept: text/jsv\r\nAccept: image/png\r\n",
+            jsv,
+            "OK",
+        ),
+        (
+            "POST /qbowebhook",
+            "Accept: text/html,*/*;q=0.8\r\n",
+            "text/html; charset=utf-8",
+            "OK",
+        ),
+        (
+            "POST /qbowebhook",
+            "Accept: */*\r\nContent-Type: text/xml\r\n",
+            xml,
+            "OK",
+        ),
+        (
+            "POST /qbowebhook?callback=my.cb%28",
+            "",
+            "text/javascript; charset=utf-8",
+            "my.cb_(\"OK\")",
+        ),
+        (
+            "POST /xml/reply/QboWebhooksRequest",
+            "Accept: application/json\r\n",
+            xml,
+            "OK",
+        ),
+        ("POST /jsv/reply/qbowebhooksrequest", "", jsv, "OK"),
+        ("POST /csv/reply/QboWebhooksRequest", "", csv, "OK"),
+        ("POST /csv/reply/QboWebhooksRequest[]", "", csv, "OK"),
+        ("POST /jsv/reply/QboWebhooksRequest%5B%5D", "", jsv, "[OK]"),
+        (
+            "PUT /api/QboWebhooksRequest",
+            "Accept: application/xml\r\n",
+            json,
+            "\"OK\"",
+        ),
+        ("POST /api/QboWebhooksRequest.xml", "", xml, "OK"),
+    ];
+    for (line, head, content_type, body) in table {
+        let answer = ask(&gate, line, head, &dto()).await;
+        assert_eq!((answer.status, &*answer.body), (200, body), "{line} {head}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some(content_type),
+            "{line} {head}"
+        );
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{line}");
+    }
+    assert_eq!(gate.shelf.receipts().len(), 1);
+}
+
+#[tokio::test]
+async fn the_frameworks_raw_string_is_a_setting() {
+    let face = Face {
+        raw_strings: true,
+        ..face(vec![here()])
+    };
+    let gate = Gate::with_face(face).await;
+    let answer = ask(&gate, "POST /qbowebhook", "", &dto()).await;
+    assert_eq!((answer.status, &*answer.body), (200, "OK"));
+    let answer = ask(&gate, "POST /qbowebhook?callback=cb", "", &dto()).await;
+    assert_eq!(&*answer.body, "cb(\"OK\")");
+    let answer = ask(&gate, "POST /api/QboWebhooksRequest[]", "", &dto()).await;
+    assert_eq!(&*answer.body, "[\"OK\"]");
+}
+
+#[tokio::test]
+async fn every_encoding_is_taken_and_kept_as_it_came() {
+    let bill = "{name:Bill,id:9,operation:Delete,lastUpdated:2015-10-05T14:42:19-07:00}";
+    let xml = "<QboWebhooksRequest xmlns=\"http://schemas.datacontract.org/2004/07/ESI.Service.QBOWebhooksListener\"><eventNotifications><QBOEventNotification><DataChangeEvent><Entities><QBOEntity><Id>9</Id><LastUpdated>2015-10-05T14:42:19-07:00</LastUpdated><Name>Bill</Name><Operation>Delete</Operation></QBOEntity></Entities></DataChangeEvent><RealmId>7</RealmId></QBOEventNotification></eventNotifications></QboWebhooksRequest>";
+    let table = [
+        (Encoding::Json, "text/csv", dto()),
+        (Encoding::Xml, "application/xml", xml.to_owned()),
+        (
+            Encoding::Jsv,
+            "text/jsv",
+            format!("{{eventNotifications:[{{realmId:7,dataChangeEvent:{{entities:[{bill}]}}}}]}}"),
+        ),
+        (
+            Encoding::Csv,
+            "text/csv",
+            format!("realmId,dataChangeEvent\r\n7,\"{{entities:[{bill}]}}\"\r\n"),
+        ),
+        (
+            Encoding::Form,
+            "application/x-www-form-urlencoded",
+            format!("eventNotifications=[{{realmId:7,dataChangeEvent:{{entities:[{bill}]}}}}]"),
+        ),
+    ];
+    let mut identities = Vec::new();
+    for (encoding, content_type, body) in table {
+        for signed in [false, true] {
+            let gate = drop_in().await;
+            let signature = sign(body.as_bytes());
+            let signature = format!("intuit-signature: {signature}\r\n");
+            let head = format!(
+                "Content-Type: {content_type}\r\n{}",
+                if signed { &signature } else { "" }
+            );
+            let answer = ask(&gate, "POST /qbowebhook", &head, &body).await;
+            assert_eq!(answer.status, 200, "{encoding:?} {}", answer.body);
+            assert_eq!(kept(&gate), ["Bill/9 qbo.bill.deleted.v1"], "{encoding:?}");
+            let receipts = gate.shelf.receipts();
+            assert_eq!(&*receipts[0].body, body.as_bytes());
+            assert_eq!(receipts[0].encoding, encoding);
+            let is_signed = receipts[0].authenticity == Authenticity::Signed;
+            assert_eq!(is_signed, signed);
+            identities.push(receipts[0].items[0].identity());
+        }
+    }
+    identities.dedup();
+    assert_eq!(identities.len(), 1, "the same change, however it comes");
+}
+
+#[tokio::test]
+async fn an_error_has_the_shape_of_the_framework() {
+    let gate = drop_in().await;
+    let bad = r#"{"eventNotifications":[{"realmId":"7","dataChangeEvent":{"entities":[{"name":"Nope","id":"1"}]}}]}"#;
+    let answer = ask(
+        &gate,
+        "POST /qbowebhook",
+        "Content-Type: application/json\r\n",
+        bad,
+    )
+    .await;
+    assert_eq!(answer.status, 400);
+    let error: Value = serde_json::from_str(&answer.body).unwrap();
+    let status = &error["responseStatus"];
+    assert_eq!(status["errorCode"], "SerializationException");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.starts_with("Could not deserialize 'application/json' request using "));
+    assert!(message.contains("Requested value 'Nope' was not found."));
+    let field = "eventNotifications[0].dataChangeEvent.entities[0].name";
+    assert_eq!(status["errors"][0]["fieldName"], json!(field));
+
+    let unknown = "NotImplementedException";
+    let table = [
+        (
+            "POST /qbowebhook.xml",
+            "<",
+            400,
+            "<ErrorCode>SerializationException</ErrorCode>",
+        ),
+        (
+            "POST /qbowebhook.jsv",
+            "[",
+            400,
+            "{responseStatus:{errorCode:SerializationException,",
+        ),
+        (
+            "POST /qbowebhook.csv",
+            "{",
+            400,
+            "ErrorCode,Message\r\nSerializationException,",
+        ),
+        (
+            "POST /qbowebhook.html",
+            "{",
+            400,
+            "<h1>SerializationException</h1>",
+        ),
+        (
+            "POST /qbowebhook",
+            "not anything",
+            400,
+            "its content type is not known",
+        ),
+        (
+            "POST /qbowebhook?callback=cb",
+            "{",
+            200,
+            "cb({\"responseStatus\":{\"errorCode\":",
+        ),
+        ("POST /json/reply/Nope", "{}", 405, unknown),
+        (
+            "GET /xml/oneway/Nope",
+            "",
+            405,
+            "<ErrorCode>NotImplementedException</ErrorCode>",
+        ),
+        ("POST /api/Nope[]", "{}", 405, unknown),
+    ];
+    for (line, body, status, part) in table {
+        let answer = ask(&gate, line, "", body).await;
+        assert_eq!(answer.status, status, "{line} {}", answer.body);
+        assert!(answer.body.contains(part), "{line} {}", answer.body);
+    }
+    assert!(gate.shelf.receipts().is_empty());
+    assert_eq!(gate.tally.deliveries_malformed.value(), 7);
+
+    let mut stream = gate.client().connect().await;
+    let raw = request("POST /qbowebhook", "Connection: close\r\n", "{");
+    stream.write_all(&raw).await.unwrap();
+    let raw = read_to_close(&mut stream, Duration::from_secs(10)).await;
+    let raw = String::from_utf8(raw).unwrap();
+    assert!(
+        raw.starts_with("HTTP/1.1 400 SerializationException\r\n"),
+        "{raw}"
+    );
+}
+
+#[tokio::test]
+async fn who_signs_is_never_refused_for_what_is_in_it_and_always_reads_the_true_status() {
+    let gate = Gate::with_face(Face::default()).await;
+    let signed = |body: &str| format!("intuit-signature: {}\r\n", sign(body.as_bytes()));
+    let bodies = [
+        (
+            "POST /qbowebhook",
+            "Content-Type: application/xml\r\n",
+            "<DOCTYPE",
+        ),
+        ("POST /qbowebhook.xml", "Content-Type: text/jsv\r\n", "{a"),
+        ("POST /json/reply/QboWebhooksRequest[]", "", "[7]"),
+        ("POST /json/oneway/QboWebhooksRequest", "", "neither"),
+        ("POST /qbowebhook?callback=cb", "", "{\"a\":"),
+    ];
+    for (number, (line, head, body)) in bodies.into_iter().enumerate() {
+        let answer = ask(&gate, line, &format!("{head}{}", signed(body)), body).await;
+        assert_eq!(answer.status, 200, "{line} {}", answer.body);
+        let receipts = gate.shelf.receipts();
+        assert_eq!(receipts.len(), number + 1, "{line}");
+        assert!(
+            matches!(receipts[number].items[..], [Item::Unreadable(_)]),
+            "{line}"
+        );
+    }
+    let answer = ask(
+        &gate,
+        "POST /qbowebhook?callback=cb",
+        &signed("other"),
+        "{}",
+    )
+    .await;
+    assert_eq!(answer.status, 403);
+    assert!(
+        answer.body.starts_with("cb({\"responseStatus\""),
+        "{}",
+        answer.body
+    );
+}
+
+#[tokio::test]
+async fn a_client_may_also_pass_on_what_intuit_posts_today() {
+    let gate = drop_in().await;
+    let body = std::str::from_utf8(BODY).unwrap();
+    let answer = ask(&gate, "POST /qbowebhook", "", body).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(kept(&gate), ["Account/1234 qbo.account.created.v1"]);
+    assert_eq!(gate.shelf.receipts()[0].form, Some(Form::CloudEvents));
+}
+
+#[tokio::test]
+async fn other_verbs_are_answered_as_the_framework_does() {
+    let gate = drop_in().await;
+    let table = [
+        ("GET /qbowebhook", 405, "method not allowed\n"),
+        ("GET /qbowebhook.json", 404, "404"),
+        ("PUT /QboWebhook", 404, "404"),
+        ("OPTIONS /api/QboWebhooksRequest", 404, "404"),
+        ("POST /api", 404, "404"),
+        ("GET /metadata", 404, "not found\n"),
+        ("GET /types/python", 404, "not found\n"),
+        ("POST /qbowebhook/", 404, "not found\n"),
+    ];
+    for (line, status, body) in table {
+        let answer = ask(&gate, line, "", "").await;
+        assert_eq!((answer.status, &*answer.body), (status, body), "{line}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+    }
+    let answer = ask(&gate, "GET /api", "", "").await;
+    let index: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(index["operations"][0]["name"], "QboWebhooksRequest");
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_an_error_of_that_shape_too() {
+    let limits = Limits {
+        body_bytes_max: 1_000,
+        ..Limits::default()
+    };
+    let gate = Gate::open(&limits).await;
+    let large = "x".repeat(1_001);
+    let answer = ask(&gate, "POST /qbowebhook.xml", "", &large).await;
+    assert_eq!(answer.status, 413);
+    assert!(
+        answer
+            .body
+            .contains("<ErrorCode>RequestEntityTooLarge</ErrorCode>")
+    );
+    assert_eq!(answer.header("connection"), Some("close"));
+}
