@@ -121,7 +121,7 @@ impl Items<'_> {
         // With bad bytes replaced, two different texts may look alike.
         let identity = match self.damaged {
             Some(Identity(body)) => {
-                identity::of_unreadable(&[&body, b"\0", fault.at.as_bytes()].concat())
+                identity::of_unreadable(&[&body[..], b"\0", fault.at.as_bytes()].concat())
             }
             None => identity::of_unreadable(raw.as_bytes()),
         };

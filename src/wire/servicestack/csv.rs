@@ -21,12 +21,12 @@ pub fn read(text: &str, bounds: Bounds) -> Result<Value<'static>, Malformed> {
     let mut reader = ReaderBuilder::new()
         .flexible(true)
         .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| broken(&error))?.clone();
-    let shape = Shape::of(&header)?;
+    let columns = Columns::of(reader.headers().map_err(|error| broken(&error))?);
+    let shape = Shape::of(&columns)?;
     let mut notifications = Vec::new();
     for row in reader.into_records() {
         let row = Row {
-            header: &header,
+            columns: &columns,
             cells: row.map_err(|error| broken(&error))?,
         };
         if row.cells.iter().all(|cell| cell.trim_ascii().is_empty()) {
@@ -59,8 +59,8 @@ enum Shape {
 }
 
 impl Shape {
-    fn of(header: &StringRecord) -> Result<Self, Malformed> {
-        let has = |name| column(header, name).is_some();
+    fn of(columns: &Columns) -> Result<Self, Malformed> {
+        let has = |name| columns.find(name).is_some();
         if has("eventNotifications") {
             Ok(Self::Requests)
         } else if has("dataChangeEvent") {
@@ -76,14 +76,46 @@ impl Shape {
     }
 }
 
-struct Row<'h> {
-    header: &'h StringRecord,
+/// The names of the columns that are read.
+const NAMES: [&str; 8] = [
+    "eventNotifications",
+    "dataChangeEvent",
+    "realmId",
+    "name",
+    "id",
+    "operation",
+    "lastUpdated",
+    "deletedId",
+];
+
+/// Where they are; looked up once, because a header can be as long as the body.
+struct Columns([Option<usize>; NAMES.len()]);
+
+impl Columns {
+    fn of(header: &StringRecord) -> Self {
+        Self(NAMES.map(|name| {
+            let mut columns = header.iter();
+            columns.position(|column| column.trim_ascii().eq_ignore_ascii_case(name))
+        }))
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        let (_, at) = NAMES
+            .iter()
+            .zip(self.0)
+            .find(|(known, _)| **known == name)?;
+        at
+    }
+}
+
+struct Row<'c> {
+    columns: &'c Columns,
     cells: StringRecord,
 }
 
 impl Row<'_> {
     fn cell(&self, name: &str) -> Option<&str> {
-        self.cells.get(column(self.header, name)?)
+        self.cells.get(self.columns.find(name)?)
     }
 
     fn text(&self, name: &str) -> Value<'static> {
@@ -122,12 +154,6 @@ impl Row<'_> {
     fn line(&self) -> u64 {
         self.cells.position().map_or(0, ::csv::Position::line)
     }
-}
-
-fn column(header: &StringRecord, name: &str) -> Option<usize> {
-    header
-        .iter()
-        .position(|column| column.trim_ascii().eq_ignore_ascii_case(name))
 }
 
 fn broken(error: &::csv::Error) -> Malformed {
