@@ -15,7 +15,8 @@ pub struct SinkName(String);
 /// (leading zeros are significant).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct EntityRef {
-    /// Kind of record, CamelCase where it is known (`SalesReceipt`), verbatim where it is not.
+    /// Kind of record, CamelCase where it is known (`SalesReceipt`), verbatim where it is not; digits
+    /// where a client of the original listener sent a number that stands for several kinds.
     pub kind: String,
     /// Intuit's id of the record; never a number.
     pub id: String,

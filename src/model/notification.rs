@@ -19,7 +19,8 @@ pub struct Notification {
     pub event_type: String,
     /// The sender's own event id (CloudEvents `id`); the legacy form has none.
     pub sender_id: Option<String>,
-    /// CloudEvents `data` as JSON text, verbatim; `None` when missing, `null` or `{}`.
+    /// CloudEvents `data` as JSON text, verbatim; `None` when missing, `null` or `{}`. Of a record whose
+    /// kind came as a number that stands for several: that number and their names.
     pub data: Option<String>,
     /// What makes a repeat a repeat.
     pub identity: Identity,

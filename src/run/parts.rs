@@ -63,9 +63,12 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
     })
 }
 
+/// The original listener's face. Its pages name the paths as they are now, until the next start.
 pub(super) fn face(config: FaceConfig, paths: &[String], sources: Vec<Source>) -> Face {
+    let own = sources.iter().filter_map(|source| source.path.clone());
+    let own = own.filter(|path| !paths.contains(path));
     let metadata = Metadata {
-        paths: paths.to_vec(),
+        paths: paths.iter().cloned().chain(own).collect(),
         numbers: config.numbers.clone(),
     };
     Face {

@@ -67,28 +67,28 @@ impl Face {
         request: &Request<B>,
         paths: &[String],
         is_signed: bool,
-    ) -> Result<Entry, Answer> {
+    ) -> Result<Entry, Box<Answer>> {
         if !self.enabled {
-            router::check(request, paths)?;
+            router::check(request, paths).map_err(refused)?;
             return Ok(Entry {
                 gate: Gate::Path(request.uri().path().to_owned()),
                 manner: Manner::plain(),
                 sources: Arc::default(),
             });
         }
-        router::host(request)?;
+        router::host(request).map_err(refused)?;
         let sources = self.sources.load_full();
         let sources_paths = sources.iter().filter_map(|source| source.path.as_deref());
         let own = paths.iter().map(String::as_str).chain(sources_paths);
-        let Some(route) = route::find(request.uri().path(), own) else {
-            return Err(self.elsewhere(request));
+        let Some(route) = route::find(request.uri().path(), &own) else {
+            return Err(Box::new(self.elsewhere(request)));
         };
         let manner = self.manner(request, &route, is_signed);
         let gate = match route {
             Route::Own { path, exactly, .. } => {
                 if request.method() != Method::POST {
                     let not_allowed = Refusal::NotAllowed("POST").into();
-                    return Err(if exactly { not_allowed } else { no_handler() });
+                    return Err(Box::new(if exactly { not_allowed } else { no_handler() }));
                 }
                 Gate::Path(path.to_owned())
             }
@@ -101,16 +101,17 @@ impl Face {
                     Method::DELETE,
                 ];
                 if !verbs.contains(request.method()) {
-                    return Err(no_handler());
+                    return Err(Box::new(no_handler()));
                 }
                 Gate::Predefined
             }
             Route::Index if is_reading(request.method()) => {
-                return Err(page(self.metadata.index()));
+                return Err(Box::new(page(self.metadata.index())));
             }
-            Route::Index => return Err(no_handler()),
+            Route::Index => return Err(Box::new(no_handler())),
             Route::Unknown { operation, .. } => {
-                return Err(manner.refusal(&Fault::unknown_operation(&operation)));
+                let fault = Fault::unknown_operation(&operation);
+                return Err(Box::new(manner.refusal(&fault)));
             }
         };
         Ok(Entry {
@@ -181,6 +182,10 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
 
 fn is_reading(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
+}
+
+fn refused(refusal: Refusal) -> Box<Answer> {
+    Box::new(refusal.into())
 }
 
 /// What the framework answers where a route is not for this verb.

@@ -112,9 +112,10 @@ mod tests {
         sources: &[Source],
         path: &str,
         address: &str,
-        authorization: &str,
+        token: &str,
     ) -> Result<(String, Authenticity), Denied> {
-        let shown = Some(authorization.as_bytes()).filter(|shown| !shown.is_empty());
+        let shown = format!("Bearer {token}");
+        let shown = Some(shown.as_bytes()).filter(|_| !token.is_empty());
         let gate = Gate::Path(path.into());
         let peer = Peer::of(address.parse().unwrap());
         admit(sources, &gate, peer, shown).map(|(name, by)| (name.to_owned(), by))
@@ -129,104 +130,31 @@ mod tests {
         let challenge = Denied::Credential("Bearer realm=\"qbo-relay\"");
         let by_token = |name: &str| Ok((name.to_owned(), Authenticity::Credential));
         let by_address = |name: &str| Ok((name.to_owned(), Authenticity::Address));
-        let table = [
-            (&[][..], "10.0.0.1", "Bearer a", Err(Denied::Unsigned)),
-            (
-                std::slice::from_ref(&bearer),
-                "10.0.0.1",
-                "Bearer a",
-                by_token("token"),
-            ),
-            (
-                std::slice::from_ref(&bearer),
-                "10.0.0.1",
-                "Bearer b",
-                Err(challenge),
-            ),
-            (
-                std::slice::from_ref(&bearer),
-                "10.0.0.1",
-                "",
-                Err(challenge),
-            ),
-            (
-                std::slice::from_ref(&range),
-                "192.168.1.77",
-                "",
-                by_address("range"),
-            ),
-            (
-                std::slice::from_ref(&range),
-                "::ffff:192.168.1.77",
-                "",
-                by_address("range"),
-            ),
-            (
-                std::slice::from_ref(&range),
-                "192.168.2.1",
-                "Bearer a",
-                Err(Denied::Address),
-            ),
-            (
-                std::slice::from_ref(&range),
-                "2001:db8:0:1::5",
-                "",
-                by_address("range"),
-            ),
-            (
-                std::slice::from_ref(&range),
-                "2001:db8:0:1::6",
-                "",
-                Err(Denied::Address),
-            ),
-            (
-                std::slice::from_ref(&both),
-                "10.0.0.7",
-                "Bearer b",
-                by_token("both"),
-            ),
-            (
-                std::slice::from_ref(&both),
-                "10.0.0.7",
-                "Bearer a",
-                Err(challenge),
-            ),
-            (
-                std::slice::from_ref(&both),
-                "10.0.0.8",
-                "Bearer b",
-                Err(Denied::Address),
-            ),
-            (
-                std::slice::from_ref(&nobody),
-                "10.0.0.8",
-                "Bearer b",
-                Err(Denied::Unsigned),
-            ),
-            (
-                &[range.clone(), bearer.clone(), both.clone()],
-                "10.0.0.7",
-                "Bearer b",
-                by_token("both"),
-            ),
-            (
-                &[bearer.clone(), range.clone()],
-                "192.168.1.1",
-                "",
-                by_address("range"),
-            ),
-            (
-                &[bearer.clone(), range.clone()],
-                "10.0.0.1",
-                "",
-                Err(challenge),
-            ),
+        let (unsigned, elsewhere) = (Err(Denied::Unsigned), Err(Denied::Address));
+        let table: [(&[&Source], _, _, _); 16] = [
+            (&[], "10.0.0.1", "a", unsigned.clone()),
+            (&[&bearer], "10.0.0.1", "a", by_token("token")),
+            (&[&bearer], "10.0.0.1", "b", Err(challenge)),
+            (&[&bearer], "10.0.0.1", "", Err(challenge)),
+            (&[&range], "192.168.1.77", "", by_address("range")),
+            (&[&range], "::ffff:192.168.1.77", "", by_address("range")),
+            (&[&range], "192.168.2.1", "a", elsewhere.clone()),
+            (&[&range], "2001:db8:0:1::5", "", by_address("range")),
+            (&[&range], "2001:db8:0:1::6", "", elsewhere.clone()),
+            (&[&both], "10.0.0.7", "b", by_token("both")),
+            (&[&both], "10.0.0.7", "a", Err(challenge)),
+            (&[&both], "10.0.0.8", "b", elsewhere),
+            (&[&nobody], "10.0.0.8", "b", unsigned.clone()),
+            (&[&range, &bearer, &both], "10.0.0.7", "b", by_token("both")),
+            (&[&bearer, &range], "192.168.1.1", "", by_address("range")),
+            (&[&bearer, &range], "10.0.0.1", "", Err(challenge)),
         ];
-        for (sources, address, authorization, expected) in table {
-            let found = judge(sources, "/in", address, authorization);
-            assert_eq!(found, expected, "{address} {authorization}");
-            let elsewhere = judge(sources, "/qbowebhook", address, authorization);
-            assert_eq!(elsewhere, Err(Denied::Unsigned));
+        for (sources, address, token, expected) in table {
+            let sources: Vec<Source> = sources.iter().copied().cloned().collect();
+            let found = judge(&sources, "/in", address, token);
+            assert_eq!(found, expected, "{address} {token}");
+            let elsewhere = judge(&sources, "/qbowebhook", address, token);
+            assert_eq!(elsewhere, unsigned);
         }
     }
 

@@ -124,7 +124,7 @@ impl<K: Keep> Service for Webhook<K> {
         let is_signed = request.headers().contains_key(SIGNATURE);
         let entry = match self.door.face.enter(&request, &self.door.paths, is_signed) {
             Ok(entry) => entry,
-            Err(answer) => return refuse(answer, request.body(), visit),
+            Err(answer) => return refuse(*answer, request.body(), visit),
         };
         let (head, body) = request.into_parts();
         let manner = &entry.manner;

@@ -78,9 +78,7 @@ async fn a_query_that_says_nothing_is_told_so() {
         "{}",
         answer.body
     );
-    let query = format!(
-        "eventNotifications=[{{realmId:7,dataChangeEvent:{{entities:[{{name:Bill,id:9}}]}}}}]"
-    );
+    let query = "eventNotifications=[{realmId:7,dataChangeEvent:{entities:[{name:Bill,id:9}]}}]";
     let query = query.replace('{', "%7B").replace('}', "%7D");
     let answer = ask(
         &gate,
@@ -321,7 +319,11 @@ async fn an_error_has_the_shape_of_the_framework() {
     }
     assert!(gate.shelf.receipts().is_empty());
     assert_eq!(gate.tally.deliveries_malformed.value(), 7);
+}
 
+#[tokio::test]
+async fn the_reason_phrase_is_the_error_code() {
+    let gate = drop_in().await;
     let mut stream = gate.client().connect().await;
     let raw = request("POST /qbowebhook", "Connection: close\r\n", "{");
     stream.write_all(&raw).await.unwrap();

@@ -1,5 +1,6 @@
 //! Who may deliver to the original listener's face without a signature, and how it is switched off.
 
+use crate::support::client::{Answer, Client, read_answer};
 use crate::support::gate::{BODY, Gate, delivery, sign};
 use crate::support::original::{ask, dto, face, here, kept, request};
 use crate::support::relay::{Gateway, eventually};
@@ -7,6 +8,9 @@ use qbo_relay::model::{Authenticity, Encoding, Secret};
 use qbo_relay::server::face::Face;
 use qbo_relay::server::source::Source;
 use qbo_relay::wire::credential::Credential;
+use rustls::pki_types::CertificateDer;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn without_a_source_every_route_asks_for_a_signature() {
@@ -36,8 +40,8 @@ async fn without_a_source_every_route_asks_for_a_signature() {
     assert_eq!(gate.tally.deliveries_unsigned.value(), 0);
 }
 
-#[tokio::test]
-async fn a_source_shows_its_credential_and_comes_from_its_address() {
+/// One source with a token; one with a password that has to come from 127.0.0.9, too.
+fn two_sources() -> Vec<Source> {
     let tokened = Source {
         name: "tokened".into(),
         path: Some("/from-here".into()),
@@ -55,7 +59,12 @@ async fn a_source_shows_its_credential_and_comes_from_its_address() {
         addresses: vec!["127.0.0.9/32".parse().unwrap()],
         ..tokened.clone()
     };
-    let gate = Gate::with_face(face(vec![tokened, both])).await;
+    vec![tokened, both]
+}
+
+#[tokio::test]
+async fn a_source_shows_its_credential_and_comes_from_its_address() {
+    let gate = Gate::with_face(face(two_sources())).await;
     let (bearer, basic) = (
         "Authorization: Bearer tok\r\n",
         "Authorization: Basic dTpw\r\n",
@@ -191,4 +200,182 @@ async fn one_switch_turns_all_of_it_off() {
     assert_eq!(answer.status, 200);
     assert_eq!(gate.shelf.receipts()[1].encoding, Encoding::Json);
     assert_eq!(kept(&gate), ["body: neither an array nor an object"]);
+}
+
+const WAREHOUSE: &str = r#"
+[[source]]
+name = "warehouse"
+path = "/from-warehouse"
+predefined_routes = true
+bearer_token_file = "warehouse"
+addresses = ["127.0.0.0/8"]
+"#;
+
+const FILE_SINK: &str = "[[sink]]\nname = \"lines\"\nkind = \"file\"\npath = \"out.jsonl\"\n";
+
+/// A gateway whose certificate a client can trust, with these further tables.
+fn gateway(tables: &str) -> (Gateway, CertificateDer<'static>) {
+    let gateway = Gateway::new("");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    gateway.write("cert.pem", &made.cert.pem());
+    gateway.write("key.pem", &made.signing_key.serialize_pem());
+    gateway.write("warehouse", "tok\n");
+    let config = std::fs::read_to_string(gateway.path("qbo-relay.toml")).unwrap();
+    let files = "certificate = \"cert.pem\"\nkey = \"key.pem\"";
+    let config = config.replace("self_signed = true", files) + tables;
+    gateway.write("qbo-relay.toml", &config);
+    (gateway, made.cert.der().clone())
+}
+
+async fn post(gateway: &Gateway, trusted: &CertificateDer<'_>, line: &str, head: &str) -> Answer {
+    let client = Client::new(gateway.https.unwrap(), trusted);
+    let sample = include_str!("../data/servicestack/python-post.http");
+    let (_, body) = sample.split_once("\r\n\r\n").unwrap();
+    client.ask(&request(line, head, body)).await
+}
+
+#[tokio::test]
+async fn a_client_of_the_original_is_served_by_the_real_gateway() {
+    let (mut gateway, trusted) = gateway(&format!("{WAREHOUSE}{FILE_SINK}"));
+    let check = gateway.command(&["check"]);
+    let told = String::from_utf8_lossy(&check.stdout).into_owned();
+    for part in [
+        "[servicestack]: on: suffixes and predefined routes",
+        "[[source]] warehouse: whoever shows its bearer token from 127.0.0.0/8 may come unsigned to /from-warehouse and the predefined routes",
+    ] {
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
+    gateway.start();
+    let bearer = "Authorization: Bearer tok\r\n";
+    let refused = post(&gateway, &trusted, "POST /qbowebhook", bearer).await;
+    assert_eq!(refused.status, 403);
+    for line in ["POST /from-warehouse.json", "POST /api/QboWebhooksRequest"] {
+        let answer = post(&gateway, &trusted, line, bearer).await;
+        assert_eq!((answer.status, &*answer.body), (200, "\"OK\""), "{line}");
+    }
+    let events = eventually("three changes leave, once", || {
+        let events = gateway.json_lines("out.jsonl");
+        (events.len() >= 3).then_some(events)
+    });
+    assert_eq!(events.len(), 3);
+    assert!(
+        events
+            .iter()
+            .all(|event| event["authenticity"] == "credential")
+    );
+    assert_eq!(events[1]["type"], "qbo.21.merged.v1");
+    assert_eq!(events[1]["subject"], "21/2");
+    let notified = &events[1]["data"]["notified"];
+    assert_eq!(notified["entityNumber"], 21);
+    assert_eq!(notified["candidates"][1], "Vendor");
+    assert_eq!(events[2]["type"], "qbo.class.void.v1");
+    assert!(
+        events[2].get("time").is_none(),
+        "its date was left at its default"
+    );
+
+    let list = gateway.command(&["journal", "list"]);
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(
+        list.contains("came 1 times more, unsigned, from warehouse"),
+        "{list}"
+    );
+    let show = gateway.command(&["journal", "show", "1"]);
+    let show = String::from_utf8_lossy(&show.stdout).into_owned();
+    for part in [
+        "not signed; showed the credential of source warehouse",
+        "legacy, json",
+        "not decided which kind it is: {\"candidates\":[\"Department\",\"Vendor\"],\"entityNumber\":21}",
+    ] {
+        assert!(show.contains(part), "no {part:?} in: {show}");
+    }
+    assert!(!show.contains("Bearer"), "{show}");
+
+    gateway.write("warehouse", "tik\n");
+    gateway.signal("HUP");
+    gateway.wait_for_line("reloaded certificates");
+    let old = post(&gateway, &trusted, "POST /from-warehouse", bearer).await;
+    assert_eq!(old.status, 401);
+    let new = "Authorization: Bearer tik\r\n";
+    let new = post(&gateway, &trusted, "POST /from-warehouse", new).await;
+    assert_eq!(new.status, 200);
+
+    let mut stream = TcpStream::connect(gateway.admin.unwrap()).await.unwrap();
+    let page = b"GET /types/mjs HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(page).await.unwrap();
+    let page = read_answer(&mut stream).await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body.contains("QBOEntityName[\"Class\"] = 38"),
+        "{}",
+        page.body
+    );
+    assert_eq!(gateway.end_by("TERM"), Some(0));
+}
+
+#[test]
+fn a_source_that_cannot_be_meant_is_refused() {
+    let table = [
+        (
+            "path = \"/in\"",
+            "would let everybody in without a signature",
+        ),
+        ("bearer_token = \"t\"", "has no way in"),
+        ("path = \"/in\"\naddresses = []", "would let everybody in"),
+        (
+            "path = \"/in\"\naddresses = [\"10.0.0.0/33\"]",
+            "10.0.0.0/33",
+        ),
+        ("path = \"in\"\nbearer_token = \"t\"", "must begin with /"),
+        (
+            "path = \"/in\"\nbasic_username = \"u\"",
+            "basic_username needs basic_password",
+        ),
+        (
+            "path = \"/in\"\nbasic_password = \"p\"",
+            "basic_password needs basic_username",
+        ),
+        (
+            "path = \"/in\"\nbasic_username = \"a:b\"\nbasic_password = \"p\"",
+            "cannot have a colon",
+        ),
+        (
+            "path = \"/in\"\nbearer_token = \"t\"\n[[source]]\nname = \"s\"\npath = \"/b\"\nbearer_token = \"t\"",
+            "two sources are named \"s\"",
+        ),
+        (
+            "path = \"/in\"\nbearer_token = \"t\"\n[servicestack]\nenabled = false",
+            "switches the sources off",
+        ),
+        (
+            "path = \"/in\"\nbearer_token = \"t\"\n[servicestack]\nentity_numbers = { \"a b\" = 1 }",
+            "a b",
+        ),
+    ];
+    for (keys, part) in table {
+        let gateway = Gateway::new(&format!("[[source]]\nname = \"s\"\n{keys}\n"));
+        let check = gateway.command(&["check"]);
+        let told = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert_eq!(check.status.code(), Some(2), "{keys}: {told}");
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
+}
+
+#[test]
+fn what_makes_a_source_wide_open_is_said() {
+    let tables = "[servicestack]\nraw_strings = true\npublish_metadata = true\nentity_numbers = { Vendor = 21 }\n\
+                  [[source]]\nname = \"s\"\npath = \"/qbowebhook\"\naddresses = [\"0.0.0.0/0\", \"10.0.0.7/24\"]\n";
+    let gateway = Gateway::new(tables);
+    let check = gateway.command(&["check"]);
+    let told = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert_eq!(check.status.code(), Some(0), "{told}");
+    for part in [
+        "whoever comes as source \"s\" need not sign there",
+        "\"0.0.0.0/0\" is every address there is",
+        "it is taken as 10.0.0.0/24",
+        "strings without quotes; metadata on the public listener",
+        "whoever is at 0.0.0.0/0, 10.0.0.0/24 may come unsigned to /qbowebhook",
+    ] {
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
 }

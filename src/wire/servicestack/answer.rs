@@ -29,8 +29,8 @@ pub struct Fault {
     pub code: &'static str,
     /// One sentence.
     pub message: String,
-    /// The field that is at fault, where there is one.
-    pub field: Option<String>,
+    /// The field that is at fault, where there is one, and what is wrong with it.
+    pub field: Option<(String, String)>,
 }
 
 impl Fault {
@@ -54,7 +54,7 @@ impl Fault {
             message: format!(
                 "Could not deserialize '{content_type}' request using {OPERATION}'\nError: {at}: {why}"
             ),
-            field: is_field.then(|| at.clone()),
+            field: is_field.then(|| (at.clone(), why.clone())),
         }
     }
 
@@ -109,7 +109,7 @@ pub fn error(answering: &Answering, fault: &Fault) -> Body {
         Format::Json => {
             let errors: Vec<Value> = field
                 .iter()
-                .map(|field| json!({"errorCode": code, "fieldName": field, "message": message}))
+                .map(|(field, why)| json!({"errorCode": code, "fieldName": field, "message": why}))
                 .collect();
             // Written by hand so far as the order of the names goes.
             format!(
@@ -121,9 +121,9 @@ pub fn error(answering: &Answering, fault: &Fault) -> Body {
         }
         Format::Jsv => {
             let (code, message) = (jsv(code), jsv(message));
-            let errors = field.iter().map(|field| {
-                let field = jsv(field);
-                format!("{{errorCode:{code},fieldName:{field},message:{message}}}")
+            let errors = field.iter().map(|(field, why)| {
+                let (field, why) = (jsv(field), jsv(why));
+                format!("{{errorCode:{code},fieldName:{field},message:{why}}}")
             });
             let errors: Vec<String> = errors.collect();
             let errors = errors.join(",");
@@ -141,11 +141,11 @@ pub fn error(answering: &Answering, fault: &Fault) -> Body {
 
 fn xml(fault: &Fault) -> String {
     let (code, message) = (escape(fault.code), escape(&fault.message));
-    let errors = fault.field.iter().map(|field| {
-        let field = escape(field);
+    let errors = fault.field.iter().map(|(field, why)| {
+        let (field, why) = (escape(field), escape(why));
         format!(
             "<ResponseError><ErrorCode>{code}</ErrorCode><FieldName>{field}</FieldName>\
-             <Message>{message}</Message></ResponseError>"
+             <Message>{why}</Message></ResponseError>"
         )
     });
     let errors: String = errors.collect();
@@ -306,7 +306,7 @@ mod tests {
         };
         let fault = Fault::of_body("application/json", &malformed);
         assert_eq!(
-            fault.field.as_deref(),
+            fault.field.as_ref().map(|(field, _)| &**field),
             Some("eventNotifications[0].realmId")
         );
         assert!(fault.message.starts_with(

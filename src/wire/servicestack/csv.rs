@@ -21,8 +21,9 @@ pub fn read(text: &str, bounds: Bounds) -> Result<Value<'static>, Malformed> {
     let mut reader = ReaderBuilder::new()
         .flexible(true)
         .from_reader(text.as_bytes());
-    let columns = Columns::of(reader.headers().map_err(|error| broken(&error))?);
-    let shape = Shape::of(&columns)?;
+    let header = reader.headers().map_err(|error| broken(&error))?;
+    let columns = Columns::of(header);
+    let shape = columns.shape()?;
     let mut notifications = Vec::new();
     for row in reader.into_records() {
         let row = Row {
@@ -33,23 +34,25 @@ pub fn read(text: &str, bounds: Bounds) -> Result<Value<'static>, Malformed> {
             continue;
         }
         match shape {
-            Shape::Requests => match row.nested("eventNotifications", &mut budget)? {
+            Shape::Requests => match row.nested(REQUESTS, &mut budget)? {
                 Value::List(values) => notifications.extend(values),
                 value => notifications.push(value),
             },
-            Shape::Notifications => notifications.push(Value::Map(vec![
-                ("realmId".into(), row.text("realmId")),
-                (
-                    "dataChangeEvent".into(),
-                    row.nested("dataChangeEvent", &mut budget)?,
-                ),
-            ])),
+            Shape::Notifications => {
+                let event = row.nested(EVENT, &mut budget)?;
+                notifications.push(Value::Map(vec![row.field(REALM), (EVENT.into(), event)]));
+            }
             Shape::Entities => notifications.push(row.entity(&mut budget)?),
         }
     }
-    let notifications = ("eventNotifications".into(), Value::List(notifications));
+    let notifications = (REQUESTS.into(), Value::List(notifications));
     Ok(Value::Map(vec![notifications]))
 }
+
+const REQUESTS: &str = "eventNotifications";
+const EVENT: &str = "dataChangeEvent";
+const REALM: &str = "realmId";
+const ENTITY: [&str; 5] = ["name", "id", "operation", "lastUpdated", "deletedId"];
 
 #[derive(Clone, Copy)]
 enum Shape {
@@ -58,53 +61,39 @@ enum Shape {
     Entities,
 }
 
-impl Shape {
-    fn of(columns: &Columns) -> Result<Self, Malformed> {
-        let has = |name| columns.find(name).is_some();
-        if has("eventNotifications") {
-            Ok(Self::Requests)
-        } else if has("dataChangeEvent") {
-            Ok(Self::Notifications)
-        } else if has("realmId") && has("name") && has("id") {
-            Ok(Self::Entities)
+/// Where the columns are that count; looked up once, for there may be any number of others.
+struct Columns(Vec<(&'static str, usize)>);
+
+impl Columns {
+    fn of(header: &StringRecord) -> Self {
+        let known = [REQUESTS, EVENT, REALM].into_iter().chain(ENTITY);
+        let place = |name: &'static str| {
+            let mut columns = header.iter();
+            let at = columns.position(|column| column.trim_ascii().eq_ignore_ascii_case(name))?;
+            Some((name, at))
+        };
+        Self(known.filter_map(place).collect())
+    }
+
+    fn at(&self, name: &str) -> Option<usize> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, at)| *at)
+    }
+
+    fn shape(&self) -> Result<Shape, Malformed> {
+        let has = |name| self.at(name).is_some();
+        if has(REQUESTS) {
+            Ok(Shape::Requests)
+        } else if has(EVENT) {
+            Ok(Shape::Notifications)
+        } else if has(REALM) && has("name") && has("id") {
+            Ok(Shape::Entities)
         } else {
             Err(Malformed {
                 at: "line 1".into(),
                 why: "expected the column eventNotifications, or realmId and dataChangeEvent, or realmId, name, id, operation and lastUpdated".into(),
             })
         }
-    }
-}
-
-/// The names of the columns that are read.
-const NAMES: [&str; 8] = [
-    "eventNotifications",
-    "dataChangeEvent",
-    "realmId",
-    "name",
-    "id",
-    "operation",
-    "lastUpdated",
-    "deletedId",
-];
-
-/// Where they are; looked up once, because a header can be as long as the body.
-struct Columns([Option<usize>; NAMES.len()]);
-
-impl Columns {
-    fn of(header: &StringRecord) -> Self {
-        Self(NAMES.map(|name| {
-            let mut columns = header.iter();
-            columns.position(|column| column.trim_ascii().eq_ignore_ascii_case(name))
-        }))
-    }
-
-    fn find(&self, name: &str) -> Option<usize> {
-        let (_, at) = NAMES
-            .iter()
-            .zip(self.0)
-            .find(|(known, _)| **known == name)?;
-        at
     }
 }
 
@@ -115,14 +104,15 @@ struct Row<'c> {
 
 impl Row<'_> {
     fn cell(&self, name: &str) -> Option<&str> {
-        self.cells.get(self.columns.find(name)?)
+        self.cells.get(self.columns.at(name)?)
     }
 
-    fn text(&self, name: &str) -> Value<'static> {
-        match self.cell(name).map(str::trim_ascii) {
+    fn field(&self, name: &'static str) -> (Cow<'static, str>, Value<'static>) {
+        let value = match self.cell(name).map(str::trim_ascii) {
             Some("") | None => Value::Null,
             Some(text) => Value::Text(Cow::Owned(text.to_owned())),
-        }
+        };
+        (name.into(), value)
     }
 
     fn nested(&self, name: &str, budget: &mut Budget) -> Result<Value<'static>, Malformed> {
@@ -135,20 +125,16 @@ impl Row<'_> {
     }
 
     fn entity(&self, budget: &mut Budget) -> Result<Value<'static>, Malformed> {
-        let fields = ["name", "id", "operation", "lastUpdated", "deletedId"];
-        for _ in 0..fields.len() {
+        for _ in ENTITY {
             budget.take(0).map_err(|Exceeded(why)| Malformed {
                 at: format!("line {}", self.line()),
                 why: why.into(),
             })?;
         }
-        let fields = fields.map(|name| (name.into(), self.text(name))).to_vec();
+        let fields = ENTITY.map(|name| self.field(name)).to_vec();
         let entities = ("entities".into(), Value::List(vec![Value::Map(fields)]));
-        let event = Value::Map(vec![entities]);
-        Ok(Value::Map(vec![
-            ("realmId".into(), self.text("realmId")),
-            ("dataChangeEvent".into(), event),
-        ]))
+        let event = (EVENT.into(), Value::Map(vec![entities]));
+        Ok(Value::Map(vec![self.field(REALM), event]))
     }
 
     fn line(&self) -> u64 {

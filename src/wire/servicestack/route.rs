@@ -42,7 +42,7 @@ pub enum Route<'p> {
 }
 
 /// The route of a request path, where it is one. `own` are the configured paths.
-pub fn find<'p>(path: &str, own: impl Iterator<Item = &'p str> + Clone) -> Option<Route<'p>> {
+pub fn find<'p>(path: &str, own: &(impl Iterator<Item = &'p str> + Clone)) -> Option<Route<'p>> {
     if let Some(path) = own.clone().find(|own| *own == path) {
         return Some(Route::Own {
             path,
@@ -139,7 +139,7 @@ mod tests {
     const OWN: [&str; 3] = ["/qbowebhook", "/webhooks", "/in.xml"];
 
     fn found(path: &str) -> String {
-        match find(path, OWN.into_iter()) {
+        match find(path, &OWN.into_iter()) {
             None => "none".into(),
             Some(Route::Index) => "index".into(),
             Some(Route::Own {

@@ -362,3 +362,83 @@ fn the_content_tells_the_encoding_where_it_can() {
         assert_eq!(found, expected, "{body} {content_type:?}");
     }
 }
+
+/// Each would take minutes if its time grew with the square of its length.
+#[test]
+fn large_bodies_of_nothing_take_no_time() {
+    let mib = 1 << 20;
+    let ns = format!("xmlns=\"{}\"", xml::NAMESPACE);
+    let nodes = |node: &str| node.repeat(mib / node.len());
+    let table = [
+        (Encoding::Json, format!("{{{}\"z\":0}}", nodes("\"a\":0,"))),
+        (
+            Encoding::Json,
+            format!("{{\"a\":\"{}\"}}", nodes("\\u0041")),
+        ),
+        (Encoding::Jsv, format!("{{{}z:0}}", nodes("a:0,"))),
+        (Encoding::Jsv, format!("{{a:\"{}\"}}", nodes("\"\""))),
+        (Encoding::Jsv, format!("{{a:{}}}", nodes(" "))),
+        (
+            Encoding::Csv,
+            format!("eventNotifications,{}\n{}", nodes("a,"), nodes("\n,x")),
+        ),
+        (
+            Encoding::Csv,
+            format!("eventNotifications\n\"{}\"", nodes("\"\"")),
+        ),
+        (Encoding::Form, nodes("a=b&")),
+        (
+            Encoding::Form,
+            format!("eventNotifications={}", nodes("%20")),
+        ),
+        (
+            Encoding::Xml,
+            format!(
+                "<QboWebhooksRequest {ns}>{}</QboWebhooksRequest>",
+                nodes("&amp;")
+            ),
+        ),
+        (
+            Encoding::Xml,
+            format!(
+                "<QboWebhooksRequest {ns}><a>{}</a></QboWebhooksRequest>",
+                nodes("x&lt;")
+            ),
+        ),
+        (
+            Encoding::Xml,
+            format!("<QboWebhooksRequest {ns} {}/>", nodes("a='b' ")),
+        ),
+        (
+            Encoding::Xml,
+            format!(
+                "<QboWebhooksRequest {ns}>{}</QboWebhooksRequest>",
+                nodes("<!---->")
+            ),
+        ),
+        (
+            Encoding::Xml,
+            format!(
+                "<QboWebhooksRequest {ns}><a>{}</a></QboWebhooksRequest>",
+                nodes("<![CDATA[x]]>")
+            ),
+        ),
+    ];
+    for (encoding, body) in table {
+        let began = std::time::Instant::now();
+        let numbers = EntityNumbers::default();
+        drop(decode(
+            body.as_bytes(),
+            encoding,
+            Arity::One,
+            &numbers,
+            10_000,
+        ));
+        let took = began.elapsed();
+        assert!(
+            took.as_secs() < 10,
+            "{took:?} for {encoding:?} {:.70}",
+            body
+        );
+    }
+}
