@@ -308,7 +308,7 @@ fn what_surrounds_a_request_is_read_in_linear_time() {
             ..Asked::default()
         };
         black_box(format::negotiate(&asked));
-        black_box(route::find(text, ["/qbowebhook", "/webhooks"].into_iter()));
+        black_box(route::find(text, &["/qbowebhook", "/webhooks"].into_iter()));
         black_box(servicestack::encoding(Some(text), text.as_bytes()));
     };
     for part in [

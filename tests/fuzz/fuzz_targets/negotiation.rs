@@ -16,7 +16,7 @@ fuzz_target!(|input: &str| {
     let mut lines = input.splitn(5, '\n');
     let mut next = || lines.next().unwrap_or_default();
     let (path, query, accept, content_type, body) = (next(), next(), next(), next(), next());
-    let (suffix, of_path) = match route::find(path, OWN.into_iter()) {
+    let (suffix, of_path) = match route::find(path, &OWN.into_iter()) {
         Some(Route::Own { path, suffix, .. }) => {
             assert!(OWN.contains(&path));
             (suffix, None)
