@@ -17,6 +17,7 @@ mod journal;
 mod lanes;
 mod lanes_life;
 mod lanes_replay;
+mod linear;
 mod listener;
 mod qbo;
 mod qbo_books;

@@ -35,7 +35,7 @@ fn read_entities(notification: &str, place: &str, items: &mut Items<'_>) -> Resu
     .map_err(|why| Fault::new("", why))?;
     let realm = field::id(realm, "realmId")?;
     let realm = RealmId::new(realm).ok_or_else(|| no_realm("realmId"))?;
-    if items.damaged && realm.as_str().contains(char::REPLACEMENT_CHARACTER) {
+    if items.damaged.is_some() && realm.as_str().contains(char::REPLACEMENT_CHARACTER) {
         return Err(Fault::new("realmId", "not UTF-8"));
     }
     let event = event.ok_or_else(|| Fault::new("dataChangeEvent", "missing"))?;

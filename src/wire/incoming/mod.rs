@@ -14,7 +14,7 @@ mod tests;
 
 use super::json::{self, Key};
 use super::{entity, identity};
-use crate::model::{Form, Item, Unreadable};
+use crate::model::{Form, Identity, Item, Unreadable};
 use field::Fault;
 use std::borrow::Cow;
 
@@ -40,7 +40,7 @@ pub fn decode(body: &[u8], items_max: usize) -> Decoded {
     let json = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut items = Items {
         body,
-        damaged: matches!(text, Cow::Owned(_)),
+        damaged: matches!(text, Cow::Owned(_)).then(|| identity::of_unreadable(body)),
         left: items_max,
         items: Vec::new(),
         rest: None,
@@ -95,8 +95,8 @@ fn read_object(json: &str, items: &mut Items<'_>) -> Option<Form> {
 /// The items so far, and what is needed to make the next one.
 struct Items<'a> {
     body: &'a [u8],
-    /// The body was not UTF-8.
-    damaged: bool,
+    /// The whole body's identity, where it is not UTF-8.
+    damaged: Option<Identity>,
     /// How many more entries may be looked at.
     left: usize,
     items: Vec<Item>,
@@ -108,7 +108,7 @@ impl Items<'_> {
     /// One entry: its text, its place, and what was read from it.
     fn add(&mut self, raw: &str, place: &str, read: Result<crate::model::Notification, Fault>) {
         self.left = self.left.saturating_sub(1);
-        let intact = !(self.damaged && raw.contains(char::REPLACEMENT_CHARACTER));
+        let intact = !(self.damaged.is_some() && raw.contains(char::REPLACEMENT_CHARACTER));
         match read {
             Ok(notification) if intact => self.items.push(Item::Notification(notification)),
             Ok(_) => self.add_fault(raw, Fault::new("", "not UTF-8").within(place)),
@@ -119,11 +119,11 @@ impl Items<'_> {
     /// Something that is there and was not understood.
     fn add_fault(&mut self, raw: &str, fault: Fault) {
         // With bad bytes replaced, two different texts may look alike.
-        let identity = if self.damaged {
-            let place = fault.at.as_bytes();
-            identity::of_unreadable(&[self.body, b"\0", place].concat())
-        } else {
-            identity::of_unreadable(raw.as_bytes())
+        let identity = match self.damaged {
+            Some(Identity(body)) => {
+                identity::of_unreadable(&[&body[..], b"\0", fault.at.as_bytes()].concat())
+            }
+            None => identity::of_unreadable(raw.as_bytes()),
         };
         self.items.push(Item::Unreadable(Unreadable {
             at: fault.at,

@@ -2,12 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use qbo_relay_fuzz::{explain, wire};
+use qbo_relay_fuzz::{explained, wire};
 
 fuzz_target!(|body: &[u8]| -> Corpus {
     if body.first() != Some(&b'[') {
         return Corpus::Reject;
     }
-    explain(body, &wire::decode(body, 16));
+    explained::signed(body, &wire::decode(body, 16));
     Corpus::Keep
 });

@@ -9,22 +9,45 @@ use crate::wire::{Decoded, identity, instant};
 use bytes::Bytes;
 use serde_json::Value;
 
-/// Checks what was read from `body`.
+/// Checks what was read from `body`, which Intuit signed.
 ///
 /// # Panics
 /// When something cannot be explained, or could not leave in one of the formats.
-pub fn explain(body: &[u8], decoded: &Decoded) {
-    assert!(!decoded.items.is_empty(), "nothing is kept of it");
+pub fn signed(body: &[u8], decoded: &Decoded) {
+    items(body, &decoded.items);
     for item in &decoded.items {
+        if let Item::Notification(Notification { happened, .. }) = item {
+            assert!(decoded.form.is_some(), "understood, but in no form");
+            assert_eq!(happened.at, instant::parse(&happened.text));
+        }
+    }
+}
+
+/// Checks what was read from `body`, whoever sent it.
+///
+/// # Panics
+/// As [`signed`].
+pub fn items(body: &[u8], items: &[Item]) {
+    assert!(!items.is_empty(), "nothing is kept of it");
+    for item in items {
         match item {
             Item::Notification(notification) => {
-                assert!(decoded.form.is_some(), "understood, but in no form");
                 understood(notification);
                 leaves(body, notification);
             }
-            Item::Unreadable(fault) => named(fault),
+            Item::Unreadable(Unreadable { at, why, .. }) => complaint(at, why),
         }
     }
+}
+
+/// Checks what is said of something that cannot be read.
+///
+/// # Panics
+/// When it says nothing, too much, or what would upset a terminal.
+pub fn complaint(at: &str, why: &str) {
+    assert!(!at.is_empty() && !why.is_empty());
+    assert!(at.len() + why.len() < 600, "a long complaint: {why}");
+    assert!(printable(at) && printable(why), "{at:?} {why:?}");
 }
 
 fn understood(notification: &Notification) {
@@ -33,10 +56,6 @@ fn understood(notification: &Notification) {
     assert!(!notification.operation.as_str().is_empty());
     assert!(notification.event_type.split('.').count() >= 4);
     assert_eq!(notification.content, identity::content(notification));
-    assert_eq!(
-        notification.happened.at,
-        instant::parse(&notification.happened.text)
-    );
     let words = [
         notification.realm.as_str(),
         &notification.entity.id,
@@ -44,12 +63,6 @@ fn understood(notification: &Notification) {
         &notification.happened.text,
     ];
     assert!(words.iter().all(|word| word.len() <= 4096 && printable(word)));
-}
-
-fn named(fault: &Unreadable) {
-    assert!(!fault.at.is_empty() && !fault.why.is_empty());
-    assert!(fault.at.len() + fault.why.len() < 600, "a long complaint");
-    assert!(printable(&fault.at) && printable(&fault.why));
 }
 
 fn printable(text: &str) -> bool {

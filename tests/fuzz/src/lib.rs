@@ -9,6 +9,5 @@ pub mod model;
 #[path = "../../../src/wire/mod.rs"]
 pub mod wire;
 
-mod explained;
-
-pub use explained::explain;
+pub mod explained;
+pub mod request;
