@@ -108,6 +108,10 @@ fn show(status: &Value) {
         "  not understood  {}",
         number(status, "unreadable")
     ));
+    let books = status.get("companies_read").and_then(Value::as_array);
+    for company in books.into_iter().flatten() {
+        book(company);
+    }
     let troubles = status.get("sinks_in_trouble").and_then(Value::as_array);
     for trouble in troubles.into_iter().flatten() {
         say(format_args!(
@@ -119,4 +123,22 @@ fn show(status: &Value) {
             word(trouble, "next_attempt_at"),
         ));
     }
+}
+
+/// A company that is read.
+fn book(company: &Value) {
+    let hindrance = company
+        .get("hindrance")
+        .filter(|hindrance| !hindrance.is_null());
+    let (tint, how) = match (word(company, "standing"), hindrance) {
+        ("connected", None) => (Tint::Green, "read".to_owned()),
+        ("connected", Some(hindrance)) => (Tint::Yellow, word(hindrance, "why").to_owned()),
+        (standing, _) => (Tint::Red, format!("{standing}: {}", word(company, "why"))),
+    };
+    say(format_args!(
+        "  company {}  {}, last answer {}",
+        word(company, "realm"),
+        tinted(tint, how),
+        word(company, "last_success_at")
+    ));
 }

@@ -77,7 +77,10 @@ fn bases() -> [String; 2] {
     kinds.map(|(sink, led)| {
         format!(
             "[listen]\n[tls]\n[[verifier]]\nname = \"a\"\ntoken = \"b\"\n[journal]\n\
-             [[sink]]\nname = \"c\"\n{sink}\n[admin]\n[led]\n{led}[clock]\n[log]\n"
+             [[sink]]\nname = \"c\"\n{sink}\n[servicestack]\n[[source]]\nname = \"d\"\npath = \"/d\"\n\
+             bearer_token = \"e\"\n[[app]]\nname = \"f\"\nclient_id = \"g\"\nclient_secret = \"h\"\n\
+             redirect_uri = \"https://i.example/oauth/callback\"\n[reconcile]\n[poll]\n[tokens]\n\
+             [admin]\n[led]\n{led}[clock]\n[log]\n"
         )
     })
 }

@@ -95,6 +95,17 @@ pub enum Standing {
     Disconnected,
 }
 
+impl Standing {
+    /// The word for it in JSON and on pages.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::NeedsAuthorization { .. } => "needs authorization",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
 /// A company as the journal knows it; its tokens are asked for apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Company {

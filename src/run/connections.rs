@@ -58,17 +58,16 @@ pub(super) async fn disconnect(desk: &Desk, realm: &RealmId) -> Result<Value, Re
 /// A company as `company list --json` and `/status` tell it.
 fn company(company: &Company) -> Value {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let (standing, why) = match &company.standing {
-        Standing::Connected => ("connected", None),
-        Standing::NeedsAuthorization { why } => ("needs authorization", Some(why)),
-        Standing::Disconnected => ("disconnected", None),
+    let why = match &company.standing {
+        Standing::NeedsAuthorization { why } => Some(why),
+        Standing::Connected | Standing::Disconnected => None,
     };
     json!({
         "realm": company.realm.as_str(),
         "app": company.app.as_str(),
         "environment": company.environment.as_str(),
         "connected_at": company.connected_at.to_string(),
-        "standing": standing,
+        "standing": company.standing.as_str(),
         "standing_since": company.standing_since.to_string(),
         "why": why,
         "refresh_token_ends": time(company.refresh_expires_at),

@@ -1,7 +1,8 @@
 //! The metrics page: Prometheus text format 0.0.4.
 
 use super::report::Report;
-use crate::model::{Condition, JournalHealth, Tally};
+use crate::model::{CompanyHealth, Condition, JournalHealth, Standing, Tally};
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -74,9 +75,50 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
             disabled,
         );
     }
+    books(&mut page, &health.books);
     page.family("build_info", "gauge", "The version that runs.");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.0
+}
+
+/// How the reading of companies goes. A realm is digits, so it needs no escaping.
+fn books(page: &mut Page, books: &[CompanyHealth]) {
+    let help = "1 for a company that the relay may read.";
+    page.family("company_connected", "gauge", help);
+    for company in books {
+        let labels = [
+            ("realm", company.realm.as_str()),
+            ("app", company.app.as_str()),
+        ];
+        let connected = u8::from(company.standing == Standing::Connected);
+        page.sample("company_connected", &labels, connected);
+    }
+    let help = "1 for what keeps a company from being read.";
+    page.family("company_hindered", "gauge", help);
+    for company in books {
+        if let Some(hindrance) = &company.hindrance {
+            let labels = [
+                ("realm", company.realm.as_str()),
+                ("kind", hindrance.kind.as_str()),
+            ];
+            page.sample("company_hindered", &labels, 1);
+        }
+    }
+    let help = "Notified changes that are not reconciled yet, counted up to 500.";
+    page.family("company_unreconciled", "gauge", help);
+    for company in books {
+        let labels = [("realm", company.realm.as_str())];
+        page.sample("company_unreconciled", &labels, company.unreconciled);
+    }
+    let help = "Percent of the month's API calls that an app has used.";
+    page.family("app_budget_percent", "gauge", help);
+    let used: BTreeMap<&str, u64> = books
+        .iter()
+        .filter_map(|company| Some((company.app.as_str(), company.budget_percent?)))
+        .collect();
+    for (app, percent) in used {
+        page.sample("app_budget_percent", &[("app", app)], percent);
+    }
 }
 
 struct Page(String);

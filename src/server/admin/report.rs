@@ -1,6 +1,8 @@
 //! The facts that all pages are made of, and their JSON form.
 
-use crate::model::{Condition, Health, JournalHealth, Tally, Timestamp, Trouble};
+use crate::model::{
+    CompanyHealth, Condition, Health, JournalHealth, Standing, Tally, Timestamp, Trouble,
+};
 use crate::wire::servicestack::metadata::Metadata;
 use serde_json::{Map, Value, json};
 use std::future::Future;
@@ -67,10 +69,41 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "stalled": health.device.stalled,
         "import_refused": health.device.import_refused,
         "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
+        "companies_read": health.books.iter().map(company).collect::<Vec<_>>(),
         "sinks_in_trouble": health.troubles.iter().map(trouble).collect::<Vec<_>>(),
         "counters": counters.collect::<Map<_, _>>(),
     });
     format!("{status:#}\n")
+}
+
+/// How the reading of a company goes.
+fn company(company: &CompanyHealth) -> Value {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let hindrance = company.hindrance.as_ref().map(|hindrance| {
+        json!({
+            "kind": hindrance.kind.as_str(),
+            "since": hindrance.since.to_string(),
+            "why": hindrance.why,
+            "until": time(hindrance.until),
+        })
+    });
+    let why = match &company.standing {
+        Standing::NeedsAuthorization { why } => Some(why),
+        Standing::Connected | Standing::Disconnected => None,
+    };
+    json!({
+        "realm": company.realm.as_str(),
+        "app": company.app.as_str(),
+        "environment": company.environment.as_str(),
+        "standing": company.standing.as_str(),
+        "why": why,
+        "last_success_at": time(company.last_success_at),
+        "hindrance": hindrance,
+        "budget_percent": company.budget_percent,
+        "authorization_ends": time(company.soonest_end.map(|(_, at)| at)),
+        "kinds_refused": company.unreadable_kinds,
+        "unreconciled": company.unreconciled,
+    })
 }
 
 /// The word for the journal's state.
