@@ -29,8 +29,8 @@
 //! 9. **A repeat is acknowledged and counted, not stored twice**, and this outlasts a restart and the
 //!    receipt itself. The same identity with other content: both are kept, and it is reported.
 //! 10. **What a look at a company brought is taken in whole or not at all**, and judged by what the
-//!    journal holds at that moment: what somebody told already is not told again, whichever way it
-//!    comes first. Tokens are on the disk, sealed, before the call that stores them returns.
+//!     journal holds at that moment: what somebody told already is not told again, whichever way it
+//!     comes first. Tokens are on the disk, sealed, before the call that stores them returns.
 //!
 //! Each sentence has its test in `tests/it/journal`.
 
