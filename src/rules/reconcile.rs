@@ -129,12 +129,11 @@ fn is_token_news(record: &Record, held: &Held) -> bool {
 fn operation(record: &Record, past: &Past) -> Operation {
     let held = past.held.as_ref();
     let is_first = held.is_none() && past.newest_told.is_none();
+    // The token says nothing about it: a linked transaction moves `LastUpdatedTime` and leaves the
+    // token at 0 for years.
     let is_young = || {
-        let token = record.sync_token.as_deref();
-        let (created, updated) = (record.created_at, record.updated.at);
-        token == Some("0")
-            || matches!((created, updated), (Some(created), Some(updated))
-                if updated.since(created) <= SLACK)
+        matches!((record.created_at, record.updated.at), (Some(created), Some(updated))
+            if updated.since(created) <= SLACK)
     };
     match record.state {
         RecordState::Deleted => Operation::Delete,
