@@ -47,6 +47,7 @@ impl Fault {
     /// A body that could not be read as the request.
     pub fn of_body(content_type: &str, malformed: &Malformed) -> Self {
         let Malformed { at, why } = malformed;
+        let content_type: String = content_type.chars().take(100).collect();
         let is_field = at.contains("eventNotifications");
         Self {
             status: 400,

@@ -1,11 +1,14 @@
-//! A form (`application/x-www-form-urlencoded`) or a query string into a [`Value`].
+//! A form or a query string into a [`Value`].
 //!
-//! One field counts, `eventNotifications` in any case; its text is JSV, or JSON where it looks like it.
+//! Forms come as `application/x-www-form-urlencoded` or as `multipart/form-data` (RFC 7578), which
+//! begins with its own boundary. One field counts, `eventNotifications` in any case; its text is JSV, or
+//! JSON where it looks like it.
 
 use super::Malformed;
 use super::json;
 use super::jsv;
 use super::tree::{Bounds, Value};
+use std::borrow::Cow;
 
 const FIELD: &str = "eventNotifications";
 
@@ -14,8 +17,14 @@ const FIELD: &str = "eventNotifications";
 /// # Errors
 /// A field that is neither JSV nor JSON, or beyond the bounds; by line and column within the field.
 pub fn read(text: &str, bounds: Bounds) -> Result<Value<'static>, Malformed> {
-    let mut fields = form_urlencoded::parse(text.as_bytes());
-    let Some((_, field)) = fields.find(|(name, _)| name.eq_ignore_ascii_case(FIELD)) else {
+    let field = if text.starts_with("--") {
+        part(text).map(Cow::Borrowed)
+    } else {
+        let mut fields = form_urlencoded::parse(text.as_bytes());
+        let field = fields.find(|(name, _)| name.eq_ignore_ascii_case(FIELD));
+        field.map(|(_, field)| field)
+    };
+    let Some(field) = field else {
         return Ok(Value::Map(Vec::new()));
     };
     let read = if is_json(&field) {
@@ -28,6 +37,29 @@ pub fn read(text: &str, bounds: Bounds) -> Result<Value<'static>, Malformed> {
         why: format!("{}: {}", error.at, error.why),
     })?;
     Ok(Value::Map(vec![(FIELD.into(), value.into_owned())]))
+}
+
+/// The field in a form of several parts, each of which has a head, an empty line and its text.
+fn part(text: &str) -> Option<&str> {
+    let (boundary, rest) = text.split_once("\r\n")?;
+    let end = format!("\r\n{}", boundary.trim_ascii_end());
+    let mut parts = rest.split(&*end);
+    parts.find_map(|part| {
+        let (head, text) = part.split_once("\r\n\r\n")?;
+        let is_field = |line: &str| {
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            name.eq_ignore_ascii_case("content-disposition")
+                && value.split(';').any(|parameter| {
+                    let (name, value) = parameter.split_once('=').unwrap_or_default();
+                    name.trim_ascii().eq_ignore_ascii_case("name")
+                        && value
+                            .trim_ascii()
+                            .trim_matches('"')
+                            .eq_ignore_ascii_case(FIELD)
+                })
+        };
+        head.lines().any(is_field).then_some(text)
+    })
 }
 
 /// Whether the first name within the brackets is quoted.

@@ -88,7 +88,7 @@ fn named(content_type: &str) -> Option<Encoding> {
         "application/xml" | "text/xml" => Some(Encoding::Xml),
         "text/jsv" | "application/jsv" | "application/jsv-text" => Some(Encoding::Jsv),
         "text/csv" | "application/csv" => Some(Encoding::Csv),
-        "application/x-www-form-urlencoded" => Some(Encoding::Form),
+        "application/x-www-form-urlencoded" | "multipart/form-data" => Some(Encoding::Form),
         _ => None,
     }
 }

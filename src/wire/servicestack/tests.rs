@@ -141,6 +141,12 @@ fn every_encoding_says_the_same() {
                 "EventNotifications=[{{\"realmId\":\"7\",\"dataChangeEvent\":{{\"entities\":[{{\"name\":24,\"name\":\"Bill\",\"id\":\"9\",\"operation\":\"Delete\",\"lastUpdated\":\"{at}\"}}]}}}}]"
             ),
         ),
+        (
+            Encoding::Form,
+            format!(
+                "--b1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--b1\r\nContent-Type: text/jsv\r\ncontent-disposition: form-data; name=\"eventNotifications\"\r\n\r\n[{{realmId:7,dataChangeEvent:{{entities:[{{name:Bill,id:9,operation:Delete,lastUpdated:{at}}}]}}}}]\r\n--b1--\r\n"
+            ),
+        ),
     ];
     for (encoding, body) in table {
         assert_eq!(outline(&body, encoding), expected, "{body}");
@@ -354,7 +360,11 @@ fn the_content_tells_the_encoding_where_it_can() {
         ),
         ("a,b", Some("text/csv"), Some(Encoding::Csv)),
         ("a", Some("application/json"), Some(Encoding::Json)),
-        ("a", Some("multipart/form-data"), None),
+        (
+            "a",
+            Some("multipart/form-data; boundary=x"),
+            Some(Encoding::Form),
+        ),
         ("a", None, None),
     ];
     for (body, content_type, expected) in table {
@@ -387,6 +397,8 @@ fn large_bodies_of_nothing_take_no_time() {
             format!("eventNotifications\n\"{}\"", nodes("\"\"")),
         ),
         (Encoding::Form, nodes("a=b&")),
+        (Encoding::Form, format!("--\r\n{}", nodes("\r\n--"))),
+        (Encoding::Form, format!("--\r\n{}", nodes("-\r\n"))),
         (
             Encoding::Form,
             format!("eventNotifications={}", nodes("%20")),
