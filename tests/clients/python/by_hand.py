@@ -1,6 +1,7 @@
 """Requests as integrators write them by hand after the original's pages: XML, JSV, CSV, forms, JSONP."""
 
 import datetime
+import io
 import json
 import xml.etree.ElementTree as tree
 from urllib.parse import urlencode
@@ -8,6 +9,8 @@ from urllib.parse import urlencode
 import requests
 import webhooks_dtos as dtos
 from gateway import Gateway, check, equal
+from servicestack import JsonServiceClient
+from servicestack.clients import UploadFile
 from servicestack.reflection import to_jsv_data
 
 NAMESPACE = "http://schemas.datacontract.org/2004/07/ESI.Service.QBOWebhooksListener"
@@ -122,6 +125,17 @@ with Gateway(TABLES) as gateway:
         answer = requests.post(gateway.url + "/qbowebhook", data=fields)
         answered(answer, '"OK"', "application/json")
         kept({"id": "j1", "deleted": "j2"}, "form")
+
+    @check("so is what it posts with a file beside it: a form of several parts")
+    def _():
+        moment = datetime.datetime.fromisoformat("2015-10-05T14:42:19-07:00")
+        entity = dtos.QBOEntity(dtos.QBOEntityName.CUSTOMER, "j3", dtos.QBOOperation.MERGE, moment, "j4")
+        event = dtos.QBODataChangeEvent(entities=[entity])
+        sent = dtos.QboWebhooksRequest([dtos.QBOEventNotification("1185883450", event)])
+        file = UploadFile("upload", "note.txt", "text/plain", io.BytesIO(b"--\r\nnothing of the request\r\n"))
+        url = gateway.url + "/qbowebhook"
+        equal(JsonServiceClient(gateway.url).post_files_with_request_url(url, sent, [file]), "OK")
+        kept({"id": "j3", "deleted": "j4"}, "form")
 
     @check("the JSON page's sample is taken, with its dates, and also under text/csv as the CSV page has it")
     def _():

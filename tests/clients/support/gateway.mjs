@@ -71,8 +71,11 @@ ${tables}
     });
     gateway.ended = new Promise((resolve) => gateway.process.on("exit", resolve));
     closeSync(log);
-    // A script that fails must not leave a relay behind.
-    process.on("exit", () => gateway.process.kill("SIGKILL"));
+    // A script that fails must not leave a relay behind, nor its folder.
+    process.on("exit", () => {
+      gateway.process.kill("SIGKILL");
+      rmSync(gateway.folder, { recursive: true, force: true });
+    });
     const [, https, admin] = await eventually("the relay serves", () => {
       const text = readFileSync(join(gateway.folder, "log"), "utf8");
       if (gateway.process.exitCode !== null) throw new Error(`the relay ended:\n${text}`);

@@ -25,11 +25,10 @@ def check(sentence):
         try:
             body()
         except Exception as problem:  # a check that fails in whatever way has failed
-            trace = problem.__traceback__
-            while trace.tb_next:
-                trace = trace.tb_next
-            place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
-            print(f"FAIL {sentence}: {type(problem).__name__} at {place}: {problem}", flush=True)
+            # The line of the check itself: the first one below this.
+            line = problem.__traceback__.tb_next.tb_lineno
+            why = str(problem).replace("\n", " ")
+            print(f"FAIL {sentence}: line {line}: {type(problem).__name__}: {why}", flush=True)
         else:
             print(f"ok   {sentence}", flush=True)
 
