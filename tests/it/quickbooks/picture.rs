@@ -38,7 +38,9 @@ impl<'a> Picture<'a> {
             let mut seen = BTreeSet::new();
             let events = world.events(sink);
             let events = events.iter().map(event);
-            events.filter(|event| seen.insert(event.id.clone())).collect()
+            events
+                .filter(|event| seen.insert(event.id.clone()))
+                .collect()
         };
         Self {
             world,
