@@ -3,6 +3,7 @@
 //! Nothing is pretended: it writes a configuration, starts the relay from it as `run` does, plays
 //! Intuit over TLS, and has a receiver of its own that verifies what arrives.
 
+mod books;
 mod lamp;
 mod receiver;
 mod samples;
@@ -58,6 +59,7 @@ async fn tell(options: Options) -> Result<bool, Mishap> {
     tale.samples().await?;
     tale.generated().await?;
     tale.trouble().await?;
+    tale.books().await?;
     tale.outage().await?;
     let good = tale.summary();
     if options.stay {

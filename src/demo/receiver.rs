@@ -46,6 +46,15 @@ pub(super) struct Event {
     pub(super) sequence: String,
     #[serde(default)]
     pub(super) late: bool,
+    pub(super) origin: String,
+    pub(super) data: Data,
+}
+
+/// What is known of the change.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub(super) struct Data {
+    /// The whole record, where it was fetched.
+    pub(super) record: Option<serde_json::Value>,
 }
 
 /// The receiver, running.

@@ -1,12 +1,14 @@
 //! The demo's stage: a folder with a configuration, the relay that runs from it, and a receiver.
 
-use super::Mishap;
 use super::receiver::Receiver;
 use super::tale::Tale;
+use super::{Mishap, books};
 use crate::clock::System;
 use crate::config::Config;
+use crate::connect::Desk;
 use crate::model::{Health, Secret};
 use crate::run::Relay;
+use crate::simulate::intuit_company::FakeIntuit;
 use crate::simulate::sender::Sender;
 use crate::systemd::Inherited;
 use crate::terminal::{Tint, say, tinted};
@@ -29,6 +31,8 @@ pub(super) struct Stage {
     https: SocketAddr,
     admin: Option<SocketAddr>,
     health: watch::Receiver<Health>,
+    desk: Arc<Desk>,
+    intuit: FakeIntuit,
     stop: oneshot::Sender<()>,
     relay: JoinHandle<Result<(), crate::run::Failure>>,
     pub(super) receiver: Receiver,
@@ -51,7 +55,8 @@ impl Stage {
         // It speaks HTTP/1.1 only, as many small receivers do.
         receiver_tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let receiver = Receiver::start(receiver_tls, keys).await?;
-        let config = configuration(receiver.address);
+        let intuit = books::intuit().await?;
+        let config = configuration(receiver.address) + &books::app(&intuit);
         for (name, text) in [
             ("verifier", token.as_str()),
             ("receiver-secret", secret.as_str()),
@@ -73,6 +78,8 @@ impl Stage {
             https: relay.https()?,
             admin: relay.admin(),
             health: relay.health(),
+            desk: relay.desk().ok_or("no app is configured")?,
+            intuit,
             stop,
             receiver,
             token: Secret::new(token),
@@ -113,6 +120,16 @@ impl Stage {
     pub(super) fn intuit(&self) -> Result<Sender, Mishap> {
         let url = format!("https://{}/qbowebhook", self.https).parse()?;
         Ok(Sender::new(url, crate::simulate::insecure_client()))
+    }
+
+    /// The Intuit that is asked for records.
+    pub(super) const fn intuit_company(&self) -> &FakeIntuit {
+        &self.intuit
+    }
+
+    /// Where companies are connected.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// How the relay is, now and from now on.
@@ -158,6 +175,7 @@ impl Stage {
     pub(super) async fn strike(self) -> Result<(), Mishap> {
         _ = self.stop.send(());
         self.relay.await??;
+        self.intuit.shutdown().await;
         self.folder.close()?;
         Ok(())
     }
@@ -185,6 +203,8 @@ kind = "http"
 url = "https://{receiver}/hooks/qbo"
 signing_secret_file = "receiver-secret"
 ca_file = "receiver.pem"
+record = true
+relay = "when-reconciled"
 retry_delays = ["500 ms", "500 ms", "500 ms", "500 ms", "1 s", "1 s"]
 
 [admin]

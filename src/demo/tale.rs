@@ -19,10 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The story so far.
 pub(super) struct Tale<'a> {
-    stage: &'a Stage,
+    pub(super) stage: &'a Stage,
     sender: Sender,
     companies: Companies,
-    expected_events: usize,
+    pub(super) expected_events: usize,
+    /// Whether the company was read as it should be.
+    pub(super) are_books_good: bool,
     shown_events: usize,
     answers: Vec<Duration>,
     posts: usize,
@@ -37,6 +39,7 @@ impl<'a> Tale<'a> {
             stage,
             companies: Companies::new(3, 2026, System.now()),
             expected_events: 0,
+            are_books_good: false,
             shown_events: 0,
             answers: Vec::new(),
             posts: 0,
@@ -148,7 +151,8 @@ impl<'a> Tale<'a> {
         let good = self.surprises == 0
             && arrived == self.expected_events
             && received.unsigned == 0
-            && order.gapless;
+            && order.gapless
+            && self.are_books_good;
         say(tinted(Tint::Bold, "Summary"));
         say(format_args!(
             "  {} posts, every answer as expected: {}",
@@ -171,6 +175,10 @@ impl<'a> Tale<'a> {
             yes(order.gapless)
         ));
         say(format_args!(
+            "  every change of the company that is read came with its record, the lost one too: {}",
+            yes(self.are_books_good)
+        ));
+        say(format_args!(
             "  while the receiver was down it turned away {} attempts; nothing was lost",
             received.turned_away
         ));
@@ -182,7 +190,7 @@ impl<'a> Tale<'a> {
         &self.first
     }
 
-    async fn post(&mut self, title: &str, body: &[u8], events: usize) {
+    pub(super) async fn post(&mut self, title: &str, body: &[u8], events: usize) {
         let answer = self.sender.post(body, &self.stage.token).await;
         if answer.is_success() {
             self.answers.push(answer.took);
@@ -211,7 +219,7 @@ impl<'a> Tale<'a> {
     }
 
     /// Waits for what was sent to arrive, and shows it one by one.
-    async fn show_arrivals(&mut self) -> Result<(), Mishap> {
+    pub(super) async fn show_arrivals(&mut self) -> Result<(), Mishap> {
         let received = self.arrivals().await?;
         for event in received.events.iter().skip(self.shown_events) {
             say(format_args!(
@@ -222,6 +230,9 @@ impl<'a> Tale<'a> {
                 event.sequence.trim_start_matches('0'),
                 tinted(Tint::Green, "signature ok")
             ));
+            if let Some(record) = &event.data.record {
+                show_record(event, record);
+            }
         }
         self.shown_events = received.events.len();
         Ok(())
@@ -280,6 +291,24 @@ impl<'a> Tale<'a> {
         say("");
         Ok(())
     }
+}
+
+/// What was fetched for an event.
+fn show_record(event: &Event, record: &serde_json::Value) {
+    let word = |key: &str| {
+        record
+            .get(key)
+            .map_or_else(|| "-".to_owned(), ToString::to_string)
+    };
+    let how = match event.origin.as_str() {
+        "webhook" => "fetched for it",
+        _ => "nobody had notified it: found by Capture",
+    };
+    say(format_args!(
+        "          {how}: record with SyncToken {}, TotalAmt {}",
+        word("SyncToken"),
+        word("TotalAmt")
+    ));
 }
 
 struct Order {

@@ -232,6 +232,11 @@ impl Relay {
         self.health.clone()
     }
 
+    /// Where companies are connected; `None` where no app is configured.
+    pub fn desk(&self) -> Option<Arc<Desk>> {
+        self.fronts.consent.clone()
+    }
+
     /// The handles that renew secrets and certificates.
     pub fn reloads(&self) -> Reloads {
         Reloads {
