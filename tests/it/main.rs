@@ -14,6 +14,7 @@ mod lanes;
 mod lanes_life;
 mod lanes_replay;
 mod listener;
+mod packaging;
 mod sinks;
 mod sinks_file;
 mod sinks_reach;
