@@ -8,7 +8,7 @@
 //! - floor 1, pure logic, no I/O, no clock, no entropy: [`wire`] (bytes to words and back),
 //!   [`rules`] (decisions)
 //! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
-//!   [`tls`], [`board`], [`signals`]
+//!   [`tls`], [`board`], [`signals`], [`systemd`]
 //! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink)
 //! - floor 4, the roof, where everything is joined: [`cli`], [`command`], [`config`], [`run`],
 //!   [`demo`], [`simulate`]
@@ -33,6 +33,7 @@ pub mod clock;
 pub mod journal;
 pub mod signals;
 pub mod sink;
+pub mod systemd;
 pub mod tls;
 
 pub mod server;

@@ -1,11 +1,19 @@
 //! What is written to the log, and how much of it; the level can be changed while running.
+//!
+//! To journald with its fields where the standard error stream leads there (systemd.exec(5),
+//! `$JOURNAL_STREAM`), as lines of text to stderr everywhere else.
 
+use rustix::fs::fstat;
+use std::ffi::OsStr;
 use tracing::Level;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt};
+
+/// Before the names of the fields in journald: `journalctl QBO_SINK=erp`.
+const PREFIX: &str = "QBO";
 
 /// The level, changeable.
 #[derive(Clone, Debug)]
@@ -21,16 +29,33 @@ impl LogLevel {
     }
 }
 
-/// Starts logging to stderr, plain text. A second start in one process changes nothing.
-pub(crate) fn start(level: Level) -> LogLevel {
+/// Starts logging. `stream` is `$JOURNAL_STREAM`. A second start in one process changes nothing.
+pub(crate) fn start(level: Level, stream: Option<&OsStr>) -> LogLevel {
     let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
-    let text = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false);
+    let journald = stream
+        .filter(|stream| is_stderr(stream))
+        .and_then(|_| tracing_journald::layer().ok());
+    let layer = match journald {
+        Some(journald) => journald.with_field_prefix(Some(PREFIX.into())).boxed(),
+        None => fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .boxed(),
+    };
     let started = tracing_subscriber::registry()
         .with(filter)
-        .with(text)
+        .with(layer)
         .try_init();
     LogLevel(started.is_ok().then_some(handle))
+}
+
+/// Whether the device and inode that systemd names are those of stderr: somebody may have led it
+/// elsewhere since.
+fn is_stderr(stream: &OsStr) -> bool {
+    let named = stream.to_str().and_then(|stream| stream.split_once(':'));
+    let Ok(stderr) = fstat(std::io::stderr()) else {
+        return false;
+    };
+    named == Some((&stderr.st_dev.to_string(), &stderr.st_ino.to_string()))
 }

@@ -1,6 +1,6 @@
-//! The status lamp: an output pin with a polarity, told patterns and never levels.
+//! The status lamp: an output pin with a polarity, told whether to be lit and never a level.
 //!
-//! `worker::pulse` calls [`StatusLed::show`] at short steps with the time since the pattern began.
+//! `worker::lamp` and the demo call it whenever something may have changed.
 //! The pin is written only when its level changes, or when the last write failed.
 
 use crate::rules::led::Pattern;
@@ -14,6 +14,22 @@ pub enum Polarity {
     ActiveHigh,
     /// Low: the line sinks the lamp's current.
     ActiveLow,
+}
+
+impl Polarity {
+    /// The polarity of a lamp that is lit by a low line, or by a high one.
+    pub const fn of(active_low: bool) -> Self {
+        if active_low {
+            Self::ActiveLow
+        } else {
+            Self::ActiveHigh
+        }
+    }
+
+    /// The level that lights it, or that leaves it dark.
+    pub fn level(self, lit: bool) -> PinState {
+        PinState::from(lit == (self == Self::ActiveHigh))
+    }
 }
 
 /// A lamp on a pin.
@@ -40,13 +56,19 @@ impl<P: OutputPin> StatusLed<P> {
     /// # Errors
     /// The pin's own; the next call tries again.
     pub fn show(&mut self, pattern: Pattern, elapsed: Duration) -> Result<(), P::Error> {
-        let lit = pattern.is_lit(elapsed);
+        self.put(pattern.is_lit(elapsed))
+    }
+
+    /// Lit or dark.
+    ///
+    /// # Errors
+    /// The pin's own; the next call tries again.
+    pub fn put(&mut self, lit: bool) -> Result<(), P::Error> {
         if self.lit == Some(lit) {
             return Ok(());
         }
         self.lit = None;
-        let high = lit == (self.polarity == Polarity::ActiveHigh);
-        self.pin.set_state(PinState::from(high))?;
+        self.pin.set_state(self.polarity.level(lit))?;
         self.lit = Some(lit);
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! `check`: reads everything that `run` would, and says what it thinks of it.
 
 use super::credentials;
+use crate::board;
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
-use crate::config::{AdminAddress, Certificate, Config, Finding, Severity, SinkConfig, Target};
+use crate::config::{Certificate, Config, Finding, Severity, SinkConfig, Target};
 use crate::journal;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::terminal::{Tint, say, tinted};
@@ -25,7 +26,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.extend(verifiers(config));
         findings.extend(store(config));
         findings.extend(config.sinks.iter().map(sink));
-        findings.push(note(&"[led]", &format_args!("board \"{}\"", config.board)));
+        findings.push(lamp(&config.lamp));
     }
     findings.sort_by_key(|finding| finding.severity);
     for finding in &findings {
@@ -53,16 +54,12 @@ fn note(place: &dyn Display, text: &dyn Display) -> Finding {
 
 fn listening(config: &Config) -> Vec<Finding> {
     let paths = config.paths.join(", ");
-    let admin = match &config.admin {
-        AdminAddress::Tcp(address) => address.to_string(),
-        AdminAddress::Unix(path) => path.display().to_string(),
-    };
     vec![
         note(
             &"[listen]",
             &format_args!("https on {}, paths {paths}", config.https),
         ),
-        note(&"[admin]", &format_args!("on {admin}")),
+        note(&"[admin]", &format_args!("on {}", config.admin)),
     ]
 }
 
@@ -148,6 +145,21 @@ fn folder(journal: &Path) -> Option<Finding> {
         let text = "other users can look into the journal's folder; chmod 700 it (the journal's files are private all the same)";
         Finding::new(Severity::Warning, place, text)
     })
+}
+
+/// Whether the lamp is there; one that is not never keeps the relay from running. It is not touched:
+/// a running relay may hold it.
+fn lamp(choice: &board::Choice) -> Finding {
+    let board = &choice.board;
+    let found = choice.seat().and_then(|seat| {
+        let seat = seat.map(|seat| seat.find().map(|()| seat));
+        seat.transpose()
+    });
+    match found {
+        Ok(Some(seat)) => note(&"[led]", &format_args!("board \"{board}\", lamp: {seat}")),
+        Ok(None) => note(&"[led]", &format_args!("board \"{board}\", no lamp")),
+        Err(error) => Finding::new(Severity::Warning, "[led]", error.to_string()),
+    }
 }
 
 fn sink(sink: &SinkConfig) -> Finding {

@@ -278,7 +278,7 @@ fn page(shown: &Shown) {
         "receipt {}, received {}",
         listed.seq, listed.received_at
     ));
-    say(format_args!("  verified by  {}", listed.verifier));
+    say(format_args!("  verified by  {}", listed.source));
     say(format_args!(
         "  form         {}",
         listed.form.map_or("not recognized", Form::as_str)

@@ -72,6 +72,12 @@ fn show(status: &Value) {
     ));
     say(format_args!("  {}", word(status, "sentence")));
     say(format_args!("  lamp            {}", word(status, "lamp")));
+    if let Some(trouble) = status.get("lamp_trouble").and_then(Value::as_str) {
+        say(format_args!("                  not shown: {trouble}"));
+    }
+    if word(status, "clock") != "trusted" {
+        say(format_args!("  clock           {}", word(status, "clock")));
+    }
     say(format_args!(
         "  journal         {}",
         word(status, "journal")

@@ -19,6 +19,7 @@ pub(super) struct File {
     pub(super) sink: Vec<Sink>,
     pub(super) admin: Admin,
     pub(super) led: Led,
+    pub(super) clock: Clock,
     pub(super) log: Log,
 }
 
@@ -105,6 +106,16 @@ pub(super) struct Admin {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Led {
     pub(super) board: Option<Spanned<String>>,
+    pub(super) led_class: Option<Spanned<String>>,
+    pub(super) line: Option<Spanned<String>>,
+    pub(super) active_low: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Clock {
+    pub(super) wait: Option<Spanned<Span>>,
+    pub(super) synchronized_file: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize, Debug, Default)]

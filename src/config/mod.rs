@@ -3,27 +3,29 @@
 //! Everything that is wrong is reported at once, each finding with its line or key and what to do.
 //! The adapters do not know this module; the roof hands them their own settings.
 
+mod device;
 mod file;
+mod listen;
 mod reader;
 mod sink;
 mod unit;
 
+pub use device::ClockConfig;
+pub use listen::{AdminAddress, HttpsAddress};
 pub use reader::{Finding, Severity};
 pub use sink::{SinkConfig, Target};
 
+use crate::board;
 use crate::model::{Limits, Secret, SinkName};
 use crate::wire::signature::Verifier;
 use reader::{Reader, SecretKeys};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use toml::Spanned;
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/qbo-relay/qbo-relay.toml";
 const DEFAULT_JOURNAL: &str = "/var/lib/qbo-relay/journal.db";
-const DEFAULT_PATHS: [&str; 2] = ["/qbowebhook", "/webhooks"];
 const DEFAULT_BYTES_MAX: u64 = 256 << 20;
 const LEAST_BYTES_MAX: u64 = 8 << 20;
 const DEFAULT_KEEP: Duration = Duration::from_secs(30 * 86_400);
@@ -34,7 +36,7 @@ pub struct Config {
     /// The file it came from.
     pub file: PathBuf,
     /// Address of the public listener.
-    pub https: SocketAddr,
+    pub https: HttpsAddress,
     /// Paths of the public listener that take notifications.
     pub paths: Vec<String>,
     /// The server's certificate.
@@ -51,8 +53,10 @@ pub struct Config {
     pub sinks: Vec<SinkConfig>,
     /// Address of the admin listener.
     pub admin: AdminAddress,
-    /// The board whose lamp is used.
-    pub board: String,
+    /// The lamp that is used.
+    pub lamp: board::Choice,
+    /// How long the clock's word is waited for.
+    pub clock: ClockConfig,
     /// What is logged.
     pub log: tracing::Level,
     /// Bounds.
@@ -71,15 +75,6 @@ pub enum Certificate {
     },
     /// Made at start, for demo and development only: Intuit refuses it.
     SelfSigned,
-}
-
-/// Where the admin listener listens.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum AdminAddress {
-    /// On TCP; meant for loopback.
-    Tcp(SocketAddr),
-    /// On a socket in the file system.
-    Unix(PathBuf),
 }
 
 impl Config {
@@ -136,29 +131,25 @@ impl Config {
     }
 
     fn assemble(path: &Path, file: &file::File, reader: &mut Reader<'_>) -> Option<Self> {
-        let https = https(&file.listen, reader);
-        let paths = paths(&file.listen, reader);
+        let https = listen::https(&file.listen, reader);
+        let paths = listen::paths(&file.listen, reader);
         let certificate = certificate(&file.tls, reader);
         let verifiers = verifiers(&file.verifier, reader);
         let sinks = sinks(&file.sink, reader);
-        let admin = admin(&file.admin, reader);
-        let board = board(&file.led, reader);
+        let admin = listen::admin(&file.admin, reader);
+        let lamp = device::lamp(&file.led, reader);
         let log = log(&file.log, reader);
-        let limits = limits(&file.listen, reader);
+        let limits = listen::limits(&file.listen, reader);
         let journal = file
             .journal
             .path
             .as_deref()
             .unwrap_or(Path::new(DEFAULT_JOURNAL));
         let (https, admin) = (https?, admin?);
-        if https.port() != 0 && admin == AdminAddress::Tcp(https) {
-            reader.missing(format!(
-                "[listen] https and [admin] listen are both {https}; give each its own port"
-            ));
-        }
+        listen::apart(https, &admin, reader);
         for (sink, table) in sinks.iter().zip(&file.sink) {
             if let (Target::Http(settings), Some(url)) = (&sink.target, &table.url)
-                && is_own(https, &settings.url)
+                && listen::is_own(https, &settings.url)
             {
                 reader.error(
                     &url.span(),
@@ -181,77 +172,12 @@ impl Config {
                 .map_or(DEFAULT_KEEP, |keep| keep.get_ref().0),
             sinks,
             admin,
-            board,
+            lamp,
+            clock: device::clock(&file.clock, reader),
             log,
             limits,
         })
     }
-}
-
-/// Whether a URL names the public listener, as far as that can be told without looking anything up;
-/// the rest is found when dialling.
-fn is_own(https: SocketAddr, url: &str) -> bool {
-    let Ok(url) = url.parse::<http::Uri>() else {
-        return false;
-    };
-    let port = url
-        .port_u16()
-        .unwrap_or(if url.scheme_str() == Some("http") {
-            80
-        } else {
-            443
-        });
-    let host = url.host().unwrap_or("").trim_matches(['[', ']']);
-    let is_here = match host.parse::<IpAddr>() {
-        Ok(ip) => ip == https.ip() || (https.ip().is_unspecified() && ip.is_loopback()),
-        Err(_) => {
-            host.eq_ignore_ascii_case("localhost")
-                && (https.ip().is_loopback() || https.ip().is_unspecified())
-        }
-    };
-    is_here && port == https.port()
-}
-
-/// What is said to a socket that systemd would hand over.
-const INHERITED: &str = "\"systemd\" is for the socket unit, which comes with the device package; this version listens by itself: give an address with a port";
-
-fn https(listen: &file::Listen, reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    let Some(https) = &listen.https else {
-        return Some(SocketAddr::from(([0, 0, 0, 0], 443)));
-    };
-    let address = https.get_ref().parse().ok();
-    if https.get_ref() == "systemd" {
-        reader.error(&https.span(), INHERITED);
-    } else if address.is_none() {
-        reader.error(
-            &https.span(),
-            format!("https = \"{}\" is not an address with a port; write it like \"0.0.0.0:443\" or \"[::]:443\"", https.get_ref()),
-        );
-    }
-    address
-}
-
-fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<String> {
-    let Some(paths) = &listen.paths else {
-        return DEFAULT_PATHS.map(str::to_owned).to_vec();
-    };
-    if paths.is_empty() {
-        reader.missing("[listen] paths is empty; name at least one, such as \"/qbowebhook\"");
-    }
-    for path in paths {
-        let text = path.get_ref();
-        let plain = text.starts_with('/')
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
-        if !plain {
-            reader.error(
-                &path.span(),
-                format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
-            );
-        }
-    }
-    paths.iter().map(|path| path.get_ref().clone()).collect()
 }
 
 fn certificate(tls: &file::Tls, reader: &mut Reader<'_>) -> Option<Certificate> {
@@ -362,50 +288,6 @@ fn sinks(tables: &[file::Sink], reader: &mut Reader<'_>) -> Vec<SinkConfig> {
     sinks
 }
 
-fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<AdminAddress> {
-    let Some(listen) = &admin.listen else {
-        return Some(AdminAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 8081))));
-    };
-    let text = listen.get_ref();
-    if text == "systemd" {
-        reader.error(&listen.span(), INHERITED);
-        return None;
-    }
-    if text.contains('/') {
-        return Some(AdminAddress::Unix(reader.resolve(Path::new(text))));
-    }
-    let Ok(address) = text.parse::<SocketAddr>() else {
-        reader.error(
-            &listen.span(),
-            format!("[admin] listen = \"{text}\" is neither an address with a port (\"127.0.0.1:8081\") nor the path of a socket"),
-        );
-        return None;
-    };
-    if !address.ip().is_loopback() {
-        reader.warn(
-            &listen.span(),
-            format!("the admin listener on {address} is open to the network, without TLS or a password; use 127.0.0.1"),
-        );
-    }
-    Some(AdminAddress::Tcp(address))
-}
-
-fn board(led: &file::Led, reader: &mut Reader<'_>) -> String {
-    let Some(board) = &led.board else {
-        return "none".into();
-    };
-    if board.get_ref() != "none" {
-        reader.error(
-            &board.span(),
-            format!(
-                "[led] board = \"{}\" is not known; this version has: none",
-                board.get_ref()
-            ),
-        );
-    }
-    board.get_ref().clone()
-}
-
 fn log(log: &file::Log, reader: &mut Reader<'_>) -> tracing::Level {
     let Some(level) = &log.level else {
         return tracing::Level::INFO;
@@ -427,44 +309,4 @@ fn bytes_max(journal: &file::Journal, reader: &mut Reader<'_>) -> u64 {
         reader.error(&bytes_max.span(), "[journal] bytes_max is at least 8 MiB");
     }
     bytes_max.get_ref().0
-}
-
-fn limits(listen: &file::Listen, reader: &mut Reader<'_>) -> Limits {
-    let mut limits = Limits::default();
-    if let Some(size) = &listen.body_bytes_max {
-        let bytes = usize::try_from(size.get_ref().0).unwrap_or(usize::MAX);
-        if !(LEAST_BODY_BYTES_MAX..=MOST_BODY_BYTES_MAX).contains(&bytes) {
-            reader.error(
-                &size.span(),
-                "[listen] body_bytes_max is between 64 KiB and 64 MiB",
-            );
-        }
-        limits.body_bytes_max = bytes;
-        limits.bodies_bytes_max = limits.bodies_bytes_max.max(bytes.saturating_mul(2));
-    }
-    limits.connections_max = count(
-        listen.connections_max.as_ref(),
-        limits.connections_max,
-        reader,
-    );
-    limits.connections_per_peer_max = count(
-        listen.connections_per_peer_max.as_ref(),
-        limits.connections_per_peer_max.min(limits.connections_max),
-        reader,
-    );
-    limits
-}
-
-const LEAST_BODY_BYTES_MAX: usize = 64 << 10;
-const MOST_BODY_BYTES_MAX: usize = 64 << 20;
-
-fn count(given: Option<&Spanned<u32>>, default: usize, reader: &mut Reader<'_>) -> usize {
-    let Some(given) = given else { return default };
-    if !(1..=65_536).contains(given.get_ref()) {
-        reader.error(
-            &given.span(),
-            "a number of connections is between 1 and 65536",
-        );
-    }
-    usize::try_from(*given.get_ref()).unwrap_or(default)
 }

@@ -29,7 +29,7 @@ type Mishap = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command.
 pub fn command(options: &Options) -> Exit {
-    let _level = logging::start(tracing::Level::ERROR);
+    let _level = logging::start(tracing::Level::ERROR, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

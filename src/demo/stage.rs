@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::model::{Health, Secret};
 use crate::run::Relay;
 use crate::simulate::sender::Sender;
+use crate::systemd::Inherited;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
 use crate::wire::outgoing::standard_webhooks::SigningKey;
@@ -65,7 +66,7 @@ impl Stage {
                     .first()
                     .map_or_else(String::new, ToString::to_string)
             })?;
-        let relay = Relay::start(config, Arc::new(System)).await?;
+        let relay = Relay::start(config, Arc::new(System), Inherited::default()).await?;
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             folder,
@@ -188,6 +189,9 @@ retry_delays = ["500 ms", "500 ms", "500 ms", "500 ms", "1 s", "1 s"]
 
 [admin]
 listen = "127.0.0.1:0"
+
+[clock]
+wait = "0 s"
 
 [log]
 level = "error"

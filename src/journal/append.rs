@@ -8,7 +8,10 @@ use super::incoming::Incoming;
 use super::known::{Known, Record, Seen};
 use super::rows::number;
 use super::touched::Touched;
-use crate::model::{Form, Identity, Item, Kept, Notification, Origin, RealmId, Seq, Timestamp};
+use crate::model::{
+    Authenticity, Encoding, Form, Identity, Item, Kept, Notification, Origin, RealmId, Seq,
+    Timestamp,
+};
 use crate::rules::dedupe::{Verdict, is_late, judge};
 use crate::wire::identity::change_id;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -38,6 +41,7 @@ pub(super) struct Numbers {
 struct Place {
     realm: i64,
     sequence: i64,
+    origin: Origin,
 }
 
 impl Numbers {
@@ -75,7 +79,7 @@ pub(super) fn append(
     }
     let changes = insert_receipt(connection, *numbers, incoming, &new)?;
     numbers.receipt += 1;
-    let mut places = allocate(connection, touched, &new)?;
+    let mut places = allocate(connection, touched, &new, receipt.origin)?;
     for new in &new {
         insert_seen(connection, new, seq, receipt.received_at)?;
         match new.item {
@@ -192,7 +196,7 @@ fn insert_receipt(
         .execute(params![
             numbers.receipt,
             receipt.received_at.as_ms(),
-            receipt.verifier,
+            receipt.source,
             receipt.form.map(Form::as_str),
             number(receipt.items.len()),
             numbers.change,
@@ -202,6 +206,17 @@ fn insert_receipt(
             incoming.digest,
             &receipt.body[..],
         ])?;
+    if (receipt.authenticity, receipt.encoding) != (Authenticity::Signed, Encoding::Json) {
+        connection
+            .prepare_cached(
+                "INSERT INTO provenance (receipt, authenticity, encoding) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![
+                numbers.receipt,
+                receipt.authenticity.as_str(),
+                receipt.encoding.as_str(),
+            ])?;
+    }
     if unreadable > 0 {
         events::count(connection, "unreadable", number(unreadable))?;
     }
@@ -213,6 +228,7 @@ fn allocate<'a>(
     connection: &Connection,
     touched: &mut Touched,
     new: &[New<'a>],
+    origin: Origin,
 ) -> rusqlite::Result<BTreeMap<&'a RealmId, Place>> {
     let mut counts: BTreeMap<&RealmId, i64> = BTreeMap::new();
     for new in new {
@@ -234,6 +250,7 @@ fn allocate<'a>(
             Place {
                 realm,
                 sequence: newest - count + 1,
+                origin,
             },
         );
     }
@@ -293,7 +310,7 @@ fn insert_change(
             notification.event_type,
             notification.sender_id,
             notification.data,
-            Origin::Webhook.as_str(),
+            place.origin.as_str(),
             new.late,
             new.conflicting,
             notification.identity.0,

@@ -24,6 +24,8 @@ pub(super) enum Task {
     Note(events::Event, Answer<()>),
     /// One step of retention; without a time, for want of room only.
     Tidy(Option<Timestamp>, Answer<Tidied>),
+    /// Answer, and do nothing.
+    Ping(Answer<()>),
     /// Everything before this was asked; close the file.
     Close(Answer<()>),
 }
@@ -67,7 +69,7 @@ pub(super) fn refusal(task: Task) -> Promise {
     match task {
         Task::Append(_, answer) => of(answer),
         Task::Settle(_, answer) | Task::Enable(_, answer) | Task::Note(_, answer) => of(answer),
-        Task::Close(answer) => of(answer),
+        Task::Close(answer) | Task::Ping(answer) => of(answer),
         Task::Replay(_, _, answer) => of(answer),
         Task::Tidy(_, answer) => of(answer),
     }

@@ -44,7 +44,9 @@ impl Shown {
         let mut object = json!({
             "seq": listed.seq.0,
             "received_at": listed.received_at.to_string(),
-            "verifier": listed.verifier,
+            "verifier": listed.source,
+            "authenticity": listed.authenticity.as_str(),
+            "encoding": listed.encoding.as_str(),
             "form": listed.form.map(crate::model::Form::as_str),
             "headers": self.headers,
             "items": listed.items,

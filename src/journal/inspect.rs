@@ -10,7 +10,9 @@ use super::open;
 use super::reader::in_one_view;
 use super::replay;
 use super::{Error, error::Failure};
-use crate::model::{Change, ChangeId, Form, LaneState, RealmId, Seq, SinkName, Timestamp};
+use crate::model::{
+    Authenticity, Change, ChangeId, Encoding, Form, LaneState, RealmId, Seq, SinkName, Timestamp,
+};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
@@ -59,8 +61,12 @@ pub struct Listed {
     pub seq: Seq,
     /// When it arrived.
     pub received_at: Timestamp,
-    /// The verifier token that matched.
-    pub verifier: String,
+    /// Name of the verifier, the trusted source or the app by which it came.
+    pub source: String,
+    /// What speaks for it.
+    pub authenticity: Authenticity,
+    /// What its body is written in.
+    pub encoding: Encoding,
     /// Its payload form, where one was recognized.
     pub form: Option<Form>,
     /// Bytes of its body.

@@ -346,9 +346,9 @@ mod tests {
 
     fn table() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch(include_str!("schema.sql"))
-            .unwrap();
+        for step in super::super::migrate::STEPS {
+            connection.execute_batch(step).unwrap();
+        }
         connection
     }
 

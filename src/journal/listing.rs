@@ -2,8 +2,8 @@
 //! mean, and everything about one of them. Reading only, in one view at a time.
 
 use super::inspect::{Fate, Filter, Listed, ListedChange, ListedReplay, ListedUnreadable, Shown};
-use super::rows::{self, CHANGE, CHANGE_FROM, number, strange};
-use crate::model::{Change, Form, LaneState, Seq, SinkName, Timestamp};
+use super::rows::{self, CHANGE, CHANGE_COLUMNS, CHANGE_JOINED, number, strange};
+use crate::model::{Change, Encoding, Form, LaneState, Seq, SinkName, Timestamp};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -92,18 +92,24 @@ pub(super) fn listed(
     let found = connection
         .prepare_cached(
             "SELECT r.received_at, r.verifier, r.form, length(r.body), r.items, r.first_change, \
-             r.changes, ifnull(p.count, 0), p.last_at \
-             FROM receipt r LEFT JOIN repetition p ON p.receipt = r.seq WHERE r.seq = ?1",
+             r.changes, ifnull(p.count, 0), p.last_at, v.authenticity, v.encoding \
+             FROM receipt r LEFT JOIN repetition p ON p.receipt = r.seq \
+             LEFT JOIN provenance v ON v.receipt = r.seq WHERE r.seq = ?1",
         )?
         .query_row([seq.0], |row| {
             let form: Option<String> = row.get(2)?;
+            let encoding: Option<String> = row.get(10)?;
             let span: (i64, i64) = (row.get(5)?, row.get(6)?);
             Ok((
                 span,
                 Listed {
                     seq,
                     received_at: Timestamp::from_ms(row.get(0)?),
-                    verifier: row.get(1)?,
+                    source: row.get(1)?,
+                    authenticity: rows::authenticity(row, 9)?,
+                    encoding: encoding
+                        .map_or(Some(Encoding::Json), |word| Encoding::parse(&word))
+                        .ok_or_else(|| strange(10, "encoding"))?,
                     form: form.as_deref().and_then(Form::parse),
                     body_bytes: count(row.get(3)?),
                     items: count(row.get(4)?),
@@ -141,7 +147,7 @@ fn listed_changes(
     last: i64,
 ) -> rusqlite::Result<Vec<ListedChange>> {
     let sql = format!(
-        "SELECT {CHANGE}, c.ordinal, c.realm FROM {CHANGE_FROM} \
+        "SELECT {CHANGE}, c.ordinal, c.realm FROM change c {CHANGE_JOINED} \
          WHERE c.seq BETWEEN ?1 AND ?2 ORDER BY c.seq"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -149,7 +155,7 @@ fn listed_changes(
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
         let change = rows::change(row)?;
-        let realm: i64 = row.get(20)?;
+        let realm: i64 = row.get(CHANGE_COLUMNS + 1)?;
         let fates = lanes
             .sinks
             .iter()
@@ -162,7 +168,7 @@ fn listed_changes(
             .collect::<rusqlite::Result<_>>()?;
         let replays = listed_replays(connection, &change)?;
         changes.push(ListedChange {
-            ordinal: count(row.get(19)?),
+            ordinal: count(row.get(CHANGE_COLUMNS)?),
             change,
             fates,
             replays,

@@ -339,6 +339,22 @@ impl Journal {
         self.command(|answer| Task::Tidy(Some(now), answer)).await
     }
 
+    /// The same for want of room only, while nobody knows what time it is.
+    ///
+    /// # Errors
+    /// As for [`settle`](Self::settle).
+    pub async fn tidy_for_room(&self) -> Result<Tidied, Error> {
+        self.command(|answer| Task::Tidy(None, answer)).await
+    }
+
+    /// Goes through the writer's queue and its next commit, and does nothing there.
+    ///
+    /// # Errors
+    /// As for [`settle`](Self::settle).
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.command(Task::Ping).await
+    }
+
     /// Whether it takes receipts.
     pub fn health(&self) -> JournalHealth {
         self.0.shared.health()

@@ -4,7 +4,7 @@
 //! nor keeps the log from being reused. Nothing here writes; the connection could not.
 
 use super::events::{self, Event};
-use super::rows::{self, CHANGE, CHANGE_FROM, number};
+use super::rows::{self, CHANGE, CHANGE_JOINED, number};
 use super::{Ask, Error};
 use crate::model::{Lane, LaneState, LaneView, RealmId, ReplayHead, Seq, SinkName, Timestamp};
 use bytes::Bytes;
@@ -140,7 +140,7 @@ pub(super) fn lane_view(
         return Ok(LaneView::default());
     };
     let sql = format!(
-        "SELECT {CHANGE} FROM {CHANGE_FROM} WHERE c.realm = ?1 AND c.sequence > ?2 \
+        "SELECT {CHANGE} FROM change c {CHANGE_JOINED} WHERE c.realm = ?1 AND c.sequence > ?2 \
          ORDER BY c.sequence LIMIT ?3"
     );
     let mut head = connection
@@ -173,8 +173,7 @@ fn replay_head(
 ) -> rusqlite::Result<Option<ReplayHead>> {
     let sql = format!(
         "SELECT {CHANGE}, p.attempts, p.first_attempt_at, p.next_attempt_at, p.last_failure, p.id \
-         FROM replay p JOIN change c ON c.seq = p.change JOIN realm m ON m.id = c.realm \
-         JOIN receipt r ON r.seq = c.receipt \
+         FROM replay p JOIN change c ON c.seq = p.change {CHANGE_JOINED} \
          WHERE p.sink = ?1 AND p.realm = ?2 AND p.done_at IS NULL \
          ORDER BY ifnull(p.next_attempt_at, 0), p.id LIMIT 1"
     );
@@ -183,8 +182,8 @@ fn replay_head(
         .query_row((sink, realm), |row| {
             let change = rows::change(row)?;
             Ok(ReplayHead {
-                id: row.get(23)?,
-                state: rows::lane_state(row, 19)?,
+                id: row.get(rows::CHANGE_COLUMNS + 4)?,
+                state: rows::lane_state(row, rows::CHANGE_COLUMNS)?,
                 change,
                 body: None,
             })

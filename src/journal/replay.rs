@@ -3,7 +3,7 @@
 //! Choosing is reading, in steps that are short however much there is; filing is one row for each
 //! change and sink. History is never edited: a replay points to an old change.
 
-use super::rows::{self, CHANGE, CHANGE_FROM, number};
+use super::rows::{self, CHANGE, CHANGE_JOINED, number};
 use super::touched::Touched;
 use super::{append, events};
 use crate::model::{Change, ChangeId, ChangeSeq, RealmId, SinkName, Timestamp};
@@ -217,7 +217,7 @@ fn changes(
         return changes(connection, &none, first, last);
     };
     let sql = format!(
-        "SELECT {CHANGE}, c.realm FROM {CHANGE_FROM} WHERE c.seq BETWEEN ?1 AND ?2 \
+        "SELECT {CHANGE}, c.realm FROM change c {CHANGE_JOINED} WHERE c.seq BETWEEN ?1 AND ?2 \
          AND (?3 IS NULL OR m.name = ?3) AND (?4 IS NULL OR c.kind = ?4 COLLATE NOCASE) \
          AND (?5 IS NULL OR c.entity = ?5) AND (?6 IS NULL OR r.received_at >= ?6) \
          AND (?7 IS NULL OR r.received_at < ?7) ORDER BY c.seq"
@@ -234,7 +234,7 @@ fn changes(
                 since.map(Timestamp::as_ms),
                 until.map(Timestamp::as_ms),
             ],
-            |row| Ok((row.get(19)?, rows::change(row)?)),
+            |row| Ok((row.get(rows::CHANGE_COLUMNS)?, rows::change(row)?)),
         )?
         .collect()
 }

@@ -238,6 +238,7 @@ fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
         "UPDATE realm SET pruned = pruned + n FROM (SELECT realm AS id, count(*) AS n FROM change \
          WHERE seq BETWEEN ?1 AND ?2 GROUP BY realm) AS c WHERE realm.id = c.id",
     )?;
+    run("DELETE FROM fetched WHERE change BETWEEN ?1 AND ?2")?;
     run("DELETE FROM change WHERE seq BETWEEN ?1 AND ?2")?;
     if receipt.unreadable > 0 {
         connection
@@ -248,12 +249,13 @@ fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
     if open_dead > 0 {
         events::count(connection, "dead", -open_dead)?;
     }
-    connection
-        .prepare_cached("DELETE FROM repetition WHERE receipt = ?1")?
-        .execute([receipt.seq])?;
-    connection
-        .prepare_cached("DELETE FROM receipt WHERE seq = ?1")?
-        .execute([receipt.seq])?;
+    for sql in [
+        "DELETE FROM repetition WHERE receipt = ?1",
+        "DELETE FROM provenance WHERE receipt = ?1",
+        "DELETE FROM receipt WHERE seq = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([receipt.seq])?;
+    }
     events::count(connection, "receipts_pruned", 1)
 }
 

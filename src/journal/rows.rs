@@ -1,21 +1,25 @@
 //! Rows to words: the one place that knows how a model type lies in a column.
 
 use crate::model::{
-    Change, ChangeSeq, EntityRef, EventTime, Identity, LaneState, Notification, Operation, Origin,
-    RealmId, Seq, Timestamp,
+    Authenticity, Change, ChangeSeq, EntityRef, EventTime, Identity, LaneState, Notification,
+    Operation, Origin, RealmId, Seq, Timestamp,
 };
 use crate::wire::identity::change_id;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-/// The columns that [`change`] reads, of `change` as `c`, `realm` as `m`, `receipt` as `r`.
+/// The columns that [`change`] reads, of `change` as `c`, `realm` as `m`, `receipt` as `r`,
+/// `provenance` as `v` and `fetched` as `f`.
 pub(super) const CHANGE: &str = "c.seq, c.receipt, m.name, c.sequence, c.kind, c.entity, \
     c.operation, c.happened, c.happened_at, c.deleted_id, c.event_type, c.sender_id, c.data, \
-    c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at";
+    c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at, v.authenticity, f.body";
 
-/// Where they come from.
-pub(super) const CHANGE_FROM: &str =
-    "change c JOIN realm m ON m.id = c.realm JOIN receipt r ON r.seq = c.receipt";
+/// How many they are.
+pub(super) const CHANGE_COLUMNS: usize = 21;
+
+/// What `change c` is joined with for them.
+pub(super) const CHANGE_JOINED: &str = "JOIN realm m ON m.id = c.realm JOIN receipt r ON r.seq = c.receipt \
+     LEFT JOIN provenance v ON v.receipt = c.receipt LEFT JOIN fetched f ON f.change = c.seq";
 
 /// A change from a row that begins with [`CHANGE`].
 pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
@@ -31,6 +35,7 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
         receipt: Seq(row.get(1)?),
         sequence: row.get::<_, i64>(3)?.cast_unsigned(),
         origin: Origin::parse(&origin).ok_or_else(|| strange(13, "origin"))?,
+        authenticity: authenticity(row, 19)?,
         received_at: Timestamp::from_ms(row.get(18)?),
         late: row.get(14)?,
         conflicting,
@@ -52,7 +57,17 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
             identity,
             content,
         },
+        record: row.get(20)?,
     })
+}
+
+/// What speaks for a receipt, from a column of `provenance`: only what is not signed has a row.
+pub(super) fn authenticity(row: &Row<'_>, column: usize) -> rusqlite::Result<Authenticity> {
+    let word: Option<String> = row.get(column)?;
+    word.map_or(Some(Authenticity::Signed), |word| {
+        Authenticity::parse(&word)
+    })
+    .ok_or_else(|| strange(column, "authenticity"))
 }
 
 /// The state of a lane or a replay from four columns, from `first` on: attempts, first_attempt_at,

@@ -1,6 +1,6 @@
 //! What the relay tells others, once per distinct notified change.
 
-use super::{ChangeId, ChangeSeq, Notification, Origin, Seq, Timestamp};
+use super::{Authenticity, ChangeId, ChangeSeq, Notification, Origin, Seq, Timestamp};
 
 /// A change as it stands in the journal: a notification that was new, with its place in the order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +15,8 @@ pub struct Change {
     pub sequence: u64,
     /// How the relay came to know of it.
     pub origin: Origin,
+    /// What speaks for it.
+    pub authenticity: Authenticity,
     /// When the receipt arrived.
     pub received_at: Timestamp,
     /// An event of the same record that happened later had come before it.
@@ -23,4 +25,6 @@ pub struct Change {
     pub conflicting: bool,
     /// What was notified.
     pub notification: Notification,
+    /// The whole record as QuickBooks gave it, JSON text, once the change is reconciled.
+    pub record: Option<String>,
 }

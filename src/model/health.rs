@@ -1,6 +1,6 @@
 //! How the relay is: the facts, and the one word that the lamp, the watchdog and `status` share.
 
-use super::{SinkName, Timestamp};
+use super::{Device, SinkName, Timestamp};
 use std::time::Duration;
 
 /// The snapshot that the lamp, the status page, `status` and the metrics read.
@@ -26,6 +26,8 @@ pub struct Health {
     pub troubles: Vec<Trouble>,
     /// Time left until the server certificate ends; `None` when it is not known.
     pub certificate_left: Option<Duration>,
+    /// The device: its clock, its lamp, parts that make no progress.
+    pub device: Device,
 }
 
 /// Whether the journal takes receipts.

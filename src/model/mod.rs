@@ -5,7 +5,9 @@
 //! make them from outside data.
 
 pub mod change;
+pub mod company;
 pub mod delivery;
+pub mod device;
 pub mod health;
 pub mod id;
 pub mod limits;
@@ -16,14 +18,19 @@ pub mod tally;
 pub mod time;
 
 pub use change::Change;
+pub use company::{
+    AppName, Company, Environment, Gap, Notified, Purpose, Reading, Reconciled, Record,
+    RecordState, Standing, TokenSet, Watermark,
+};
 pub use delivery::{
     Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,
 };
+pub use device::{ClockTrust, Device};
 pub use health::{Condition, Health, JournalHealth, Trouble};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
 pub use limits::Limits;
 pub use notification::{EventTime, Form, Notification, Operation, Origin};
-pub use receipt::{Item, Kept, Receipt, Unreadable};
+pub use receipt::{Authenticity, Encoding, Item, Kept, Receipt, Unreadable};
 pub use secret::Secret;
 pub use tally::Tally;
 pub use time::Timestamp;

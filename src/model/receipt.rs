@@ -1,6 +1,6 @@
 //! What the relay keeps: one authenticated request body and what was understood of it.
 
-use super::{Form, Identity, Notification, Seq, Timestamp};
+use super::{Form, Identity, Notification, Origin, Seq, Timestamp};
 use bytes::Bytes;
 
 /// An authenticated delivery, ready for the journal.
@@ -8,8 +8,15 @@ use bytes::Bytes;
 pub struct Receipt {
     /// When the last byte of the body had arrived, by the wall clock.
     pub received_at: Timestamp,
-    /// Name of the verifier token that matched.
-    pub verifier: String,
+    /// Name of the verifier token that matched, of the trusted source, or of the app by which the
+    /// company was read.
+    pub source: String,
+    /// What speaks for it.
+    pub authenticity: Authenticity,
+    /// How the relay came to know of what is in it.
+    pub origin: Origin,
+    /// What the body is written in.
+    pub encoding: Encoding,
     /// The payload form, where one was recognized.
     pub form: Option<Form>,
     /// Sender's headers worth keeping (`intuit-*`, content type), lower-case names; not signed by
@@ -19,6 +26,34 @@ pub struct Receipt {
     pub body: Bytes,
     /// What was in it, in order; never empty.
     pub items: Vec<Item>,
+}
+
+/// What speaks for a receipt.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Authenticity {
+    /// Intuit's signature over the raw bytes.
+    Signed,
+    /// No signature; the client of a configured source showed its credential.
+    Credential,
+    /// No signature and no credential; the client's address is in a configured range.
+    Address,
+    /// Nobody sent it: the relay read it from QuickBooks itself.
+    Fetched,
+}
+
+/// What a body is written in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Encoding {
+    /// JSON.
+    Json,
+    /// XML.
+    Xml,
+    /// ServiceStack's JSON with fewer quotes.
+    Jsv,
+    /// Comma-separated values.
+    Csv,
+    /// `application/x-www-form-urlencoded`.
+    Form,
 }
 
 /// One entry of a delivery.
@@ -56,6 +91,45 @@ pub enum Kept {
         /// That receipt.
         of: Seq,
     },
+}
+
+impl Authenticity {
+    /// The word in the journal and in the `authenticity` attribute.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Credential => "credential",
+            Self::Address => "address",
+            Self::Fetched => "fetched",
+        }
+    }
+
+    /// What the word stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Signed, Self::Credential, Self::Address, Self::Fetched]
+            .into_iter()
+            .find(|authenticity| authenticity.as_str() == word)
+    }
+}
+
+impl Encoding {
+    /// The word in the journal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Xml => "xml",
+            Self::Jsv => "jsv",
+            Self::Csv => "csv",
+            Self::Form => "form",
+        }
+    }
+
+    /// What the word stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Json, Self::Xml, Self::Jsv, Self::Csv, Self::Form]
+            .into_iter()
+            .find(|encoding| encoding.as_str() == word)
+    }
 }
 
 impl Item {

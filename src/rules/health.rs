@@ -3,7 +3,7 @@
 //! The lamp, `systemctl status`, the status page and `status` all say the same, because all ask here.
 
 use super::span;
-use crate::model::{Condition, Health, JournalHealth, Timestamp, Trouble};
+use crate::model::{ClockTrust, Condition, Health, JournalHealth, Timestamp, Trouble};
 use std::time::Duration;
 
 /// A certificate with less time left than this needs a person.
@@ -15,13 +15,17 @@ pub fn condition(health: &Health) -> Condition {
     let holds = |condition| match condition {
         Condition::Delivered => true,
         Condition::Backlog => health.waiting > 0,
-        Condition::Starting => !health.started,
+        Condition::Starting => !health.started || health.device.clock == ClockTrust::Waiting,
         Condition::Blocked => !health.troubles.is_empty(),
         Condition::Attention => {
             let lost = health.journals_set_aside > 0 || health.dead_letters > 0;
-            switched_off || lost || certificate_near(health).is_some()
+            let device = &health.device;
+            let odd = device.import_refused || device.clock == ClockTrust::Wrong;
+            switched_off || lost || odd || certificate_near(health).is_some()
         }
-        Condition::Refusing => health.journal != JournalHealth::Working,
+        Condition::Refusing => {
+            health.journal != JournalHealth::Working || !health.device.stalled.is_empty()
+        }
     };
     let gravest = Condition::ALL.into_iter().rev().find(|c| holds(*c));
     gravest.unwrap_or(Condition::Delivered)
@@ -66,13 +70,18 @@ pub fn sentence(health: &Health, now: Timestamp) -> String {
 fn headline(health: &Health, now: Timestamp) -> String {
     match condition(health) {
         Condition::Delivered | Condition::Backlog => "serving".into(),
+        Condition::Starting if health.started => {
+            "receiving, but nobody has set the clock yet; what needs the time waits".into()
+        }
         Condition::Starting => "starting".into(),
         Condition::Blocked => blocked(health, now),
         Condition::Attention => attention(health, now),
         Condition::Refusing => match health.journal {
             JournalHealth::Full => "not accepting: the journal is full".into(),
-            JournalHealth::Broken | JournalHealth::Working => {
-                "not accepting: the journal is broken".into()
+            JournalHealth::Broken => "not accepting: the journal is broken".into(),
+            JournalHealth::Working => {
+                let stalled = health.device.stalled.join(", ");
+                format!("stalled: no progress of {stalled}")
             }
         },
     }
@@ -84,6 +93,13 @@ fn attention(health: &Health, now: Timestamp) -> String {
         Some(Duration::ZERO) => return "serving, but the certificate has ended".into(),
         Some(left) => return format!("serving, but the certificate ends in {}", span::text(left)),
         None => {}
+    }
+    if health.device.clock == ClockTrust::Wrong {
+        return "serving, but the clock is wrong: set it, or let the machine reach a time server"
+            .into();
+    }
+    if health.device.import_refused {
+        return "serving, but the configuration on the boot partition was refused; qbo-relay-result.txt there says why".into();
     }
     if health.journals_set_aside > 0 {
         return "serving, but a damaged journal was set aside".into();
@@ -138,7 +154,7 @@ fn clock(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SinkName;
+    use crate::model::{Device, SinkName};
     use proptest::prelude::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -158,6 +174,7 @@ mod tests {
             last_receipt_at: Some(NOW.minus(Duration::from_secs(12))),
             troubles: Vec::new(),
             certificate_left: Some(DAY * 61),
+            device: Device::default(),
         }
     }
 
@@ -306,6 +323,37 @@ mod tests {
         assert!(
             sentence(&aside, NOW).starts_with("serving, but a damaged journal was set aside - ")
         );
+    }
+
+    #[test]
+    fn the_device_is_told_too() {
+        let with = |turn: fn(&mut Health)| {
+            let mut health = healthy();
+            turn(&mut health);
+            health
+        };
+        assert_first(&[
+            (
+                with(|health| health.device.clock = ClockTrust::Waiting),
+                Condition::Starting,
+                "receiving, but nobody has set the clock yet; what needs the time waits",
+            ),
+            (
+                with(|health| health.device.clock = ClockTrust::Wrong),
+                Condition::Attention,
+                "serving, but the clock is wrong: set it, or let the machine reach a time server",
+            ),
+            (
+                with(|health| health.device.stalled = vec!["the worker", "the upkeep"]),
+                Condition::Refusing,
+                "stalled: no progress of the worker, the upkeep",
+            ),
+        ]);
+        let refused = with(|health| health.device.import_refused = true);
+        assert_eq!(condition(&refused), Condition::Attention);
+        assert!(sentence(&refused, NOW).contains("qbo-relay-result.txt"));
+        let dark = with(|health| health.device.lamp_trouble = Some("no such lamp".into()));
+        assert_eq!(condition(&dark), Condition::Delivered);
     }
 
     fn any_health() -> impl Strategy<Value = Health> {

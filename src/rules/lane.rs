@@ -88,8 +88,8 @@ fn is_due(now: Timestamp, state: &LaneState, schedule: &Schedule) -> bool {
 mod tests {
     use super::*;
     use crate::model::{
-        Change, ChangeId, ChangeSeq, EntityRef, EventTime, Identity, Notification, Operation,
-        Origin, RealmId, ReplayHead, Seq, SinkName,
+        Authenticity, Change, ChangeId, ChangeSeq, EntityRef, EventTime, Identity, Notification,
+        Operation, Origin, RealmId, ReplayHead, Seq, SinkName,
     };
     use proptest::prelude::*;
     use std::time::Duration;
@@ -111,6 +111,7 @@ mod tests {
             receipt: Seq(seq),
             sequence: 1,
             origin: Origin::Webhook,
+            authenticity: Authenticity::Signed,
             received_at: NOW,
             late: false,
             conflicting: false,
@@ -132,6 +133,7 @@ mod tests {
                 identity: Identity([0; 16]),
                 content: 0,
             },
+            record: None,
         }
     }
 

@@ -55,6 +55,30 @@ impl Pattern {
         }
     }
 
+    /// How long it stays lit or dark from there; never zero.
+    pub fn until_change(self, elapsed: Duration) -> Duration {
+        let elapsed = elapsed.as_nanos();
+        let ns = |ms: u128| ms * 1_000_000;
+        let left = match self {
+            Self::Even { half_ms } => {
+                let half = ns(half_ms.into());
+                half - elapsed % half
+            }
+            Self::Flashes { count, period_ms } => {
+                let within = elapsed % ns(period_ms.into());
+                let (flash, since) = (within / ns(PITCH_MS), within % ns(PITCH_MS));
+                if flash < u128::from(count) && since < ns(FLASH_MS) {
+                    ns(FLASH_MS) - since
+                } else if flash + 1 < u128::from(count) {
+                    ns(PITCH_MS) - since
+                } else {
+                    ns(period_ms.into()) - within
+                }
+            }
+        };
+        Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX))
+    }
+
     /// In words: `2 short flashes every 2 s`.
     pub fn describe(self) -> String {
         match self {
@@ -76,6 +100,7 @@ const fn flashes(count: u8, period_ms: u16) -> Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const STEP_MS: usize = 10;
 
@@ -155,6 +180,20 @@ mod tests {
     fn no_span_is_too_long() {
         for condition in Condition::ALL {
             pattern(condition).is_lit(Duration::MAX);
+            assert!(pattern(condition).until_change(Duration::MAX) > Duration::ZERO);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_changes_when_it_says_and_not_before(
+            condition in proptest::sample::select(&Condition::ALL[..]),
+            elapsed_ms in 0_u64..100_000,
+        ) {
+            let (pattern, elapsed) = (pattern(condition), Duration::from_millis(elapsed_ms));
+            let (lit, left) = (pattern.is_lit(elapsed), pattern.until_change(elapsed));
+            prop_assert_eq!(pattern.is_lit(elapsed + left - Duration::from_nanos(1)), lit);
+            prop_assert_eq!(pattern.is_lit(elapsed + left), !lit);
         }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! No async, no clock, no entropy, no I/O: now and chance are arguments (invariant I3).
 
+pub mod clock;
 pub mod dedupe;
 pub mod health;
+pub mod lamp;
 pub mod lane;
 pub mod led;
 pub mod retry;

@@ -4,10 +4,12 @@
 //! requests in hand are answered, attempts in flight are settled, the journal is closed. A part that
 //! ends by itself ends the process (I11, I12): systemd starts it again, and recovery is one path.
 
+mod chronicle;
 mod office;
 mod parts;
 mod relay;
 mod reloads;
+mod vitals;
 
 pub(crate) use parts::journal_settings;
 pub use relay::Relay;
@@ -19,6 +21,7 @@ use crate::command::configuration;
 use crate::config::{Config, Severity};
 use crate::logging::{self, LogLevel};
 use crate::signals::{Request, Signals};
+use crate::systemd::{Inherited, notify};
 use crate::terminal::complain;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +40,9 @@ pub enum Failure {
         /// Why not.
         error: std::io::Error,
     },
+    /// systemd passed no such socket, or another kind.
+    #[error(transparent)]
+    Inherited(#[from] crate::systemd::sockets::Error),
     /// The journal cannot be used, or broke.
     #[error("the journal: {0}")]
     Journal(#[from] crate::journal::Error),
@@ -59,7 +65,7 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Configuration(_) => Exit::Configuration,
-            Self::Listen { .. } => Exit::Listen,
+            Self::Listen { .. } | Self::Inherited(_) => Exit::Listen,
             Self::Journal(_) => Exit::Journal,
             Self::Ended(_) => Exit::Failure,
         }
@@ -77,8 +83,16 @@ pub fn command(args: &ConfigArgs) -> Exit {
         Ok(read) => read,
         Err(exit) => return exit,
     };
-    let level = logging::start(config.log);
+    let level = logging::start(config.log, std::env::var_os("JOURNAL_STREAM").as_deref());
     hook_panics();
+    // Before there are threads: it empties the environment that names the sockets.
+    let inherited = match Inherited::take() {
+        Ok(inherited) => inherited,
+        Err(error) => {
+            complain(format_args!("the sockets that systemd passed: {error}"));
+            return Exit::Listen;
+        }
+    };
     for finding in findings
         .iter()
         .filter(|finding| finding.severity == Severity::Warning)
@@ -96,7 +110,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    match runtime.block_on(until_told(config, &level)) {
+    match runtime.block_on(until_told(config, inherited, &level)) {
         Ok(()) => Exit::Success,
         Err(failure) => {
             tracing::error!("{failure}");
@@ -125,16 +139,20 @@ fn hook_panics() {
     }));
 }
 
-async fn until_told(config: Config, level: &LogLevel) -> Result<(), Failure> {
+async fn until_told(config: Config, inherited: Inherited, level: &LogLevel) -> Result<(), Failure> {
     let mut signals =
         Signals::install().map_err(|error| Failure::Ended(format!("signal handling ({error})")))?;
-    let relay = Relay::start(config, Arc::new(System)).await?;
+    let relay = Relay::start(config, Arc::new(System), inherited).await?;
     let reloads = relay.reloads();
     let told = async {
         while signals.next().await == Request::Reload {
-            reloads.reload(level);
+            notify::reloading();
+            reloads.reload(level).await;
+            notify::ready();
         }
         tracing::info!("stopping");
+        notify::stopping();
+        notify::status("stopping: what is in hand is finished");
     };
     relay.serve_until(told).await
 }

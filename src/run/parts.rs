@@ -1,12 +1,15 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use crate::config::{Certificate, Config, SinkConfig, Target};
+use super::relay::Admin;
+use crate::config::{AdminAddress, Certificate, Config, HttpsAddress, SinkConfig, Target};
 use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
 use crate::sink::{FileSink, HttpSink, Sink};
+use crate::systemd::Inherited;
+use crate::systemd::sockets::Listener;
 use crate::tls::{self, Resolver};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -43,7 +46,46 @@ pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Du
     Some(resolver.current().facts.left(now))
 }
 
-pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// The public listener: made here, or passed by systemd.
+pub(super) async fn public(
+    address: HttpsAddress,
+    inherited: &mut Inherited,
+) -> Result<TcpListener, Failure> {
+    match address {
+        HttpsAddress::At(address) => listen(address).await,
+        HttpsAddress::Inherited => tcp(inherited.tcp("https")?),
+    }
+}
+
+/// The admin listener: made here, or passed by systemd.
+pub(super) async fn admin(
+    address: &AdminAddress,
+    inherited: &mut Inherited,
+) -> Result<Admin, Failure> {
+    match address {
+        AdminAddress::Tcp(address) => Ok(Admin::Tcp(listen(*address).await?)),
+        AdminAddress::Unix(path) => Ok(Admin::Unix(socket(path)?)),
+        AdminAddress::Inherited => match inherited.any("admin")? {
+            Listener::Tcp(listener) => Ok(Admin::Tcp(tcp(listener)?)),
+            Listener::Unix(listener) => match UnixListener::from_std(listener) {
+                Ok(listener) => Ok(Admin::Unix(listener)),
+                Err(error) => Err(Failure::Listen {
+                    address: address.to_string(),
+                    error,
+                }),
+            },
+        },
+    }
+}
+
+fn tcp(listener: std::net::TcpListener) -> Result<TcpListener, Failure> {
+    TcpListener::from_std(listener).map_err(|error| Failure::Listen {
+        address: "the socket of systemd".into(),
+        error,
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Failure::Listen {

@@ -1,17 +1,21 @@
 //! A relay, from its parts to its end: made by [`Relay::start`], run by [`Relay::serve_until`].
 
+use super::chronicle::Chronicle;
 use super::office::Office;
 use super::reloads::Reloads;
+use super::vitals::{Vitals, stopped_answering};
 use super::{Failure, control_socket, parts};
 use crate::clock::Clock;
-use crate::config::{AdminAddress, Config};
+use crate::config::Config;
 use crate::journal::Journal;
-use crate::model::{Health, Limits, Tally};
+use crate::model::{Device, Health, Limits, Tally};
 use crate::server::webhook::Door;
 use crate::server::{admin, public};
 use crate::sink::Sink;
+use crate::systemd::Inherited;
 use crate::tls;
 use crate::wire;
+use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
 use crate::worker::{Endpoint, Worker, upkeep};
 use arc_swap::ArcSwap;
@@ -33,7 +37,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Parts that run; each says its name when it ends.
-type Parts = JoinSet<Result<&'static str, Failure>>;
+pub(super) type Parts = JoinSet<Result<&'static str, Failure>>;
 
 /// A relay whose parts are made and whose sockets listen.
 pub struct Relay {
@@ -45,6 +49,8 @@ pub struct Relay {
     started: watch::Sender<bool>,
     fronts: Fronts,
     inside: Inside,
+    vitals: Vitals,
+    chronicle: Chronicle,
 }
 
 /// What faces outwards: it takes deliveries, questions and orders.
@@ -57,10 +63,15 @@ struct Fronts {
     office: Arc<Office>,
     tally: Arc<Tally>,
     limits: Limits,
+    /// Of the public listener, the control socket and the admin listener.
+    beats: [Beat; 3],
 }
 
-enum Admin {
+/// The admin listener, of either kind.
+pub(super) enum Admin {
+    /// TCP.
     Tcp(TcpListener),
+    /// A Unix socket.
     Unix(UnixListener),
 }
 
@@ -71,6 +82,9 @@ struct Inside {
     health: watch::Sender<Health>,
     journal: Journal,
     clock: Arc<dyn Clock>,
+    device: watch::Receiver<Device>,
+    /// Of the upkeep.
+    beat: Beat,
 }
 
 impl Relay {
@@ -78,13 +92,25 @@ impl Relay {
     ///
     /// # Errors
     /// [`Failure`]: what cannot be used, and why.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub async fn start(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        mut inherited: Inherited,
+    ) -> Result<Self, Failure> {
         let resolver = Arc::new(parts::resolver(&config, clock.now())?);
-        let public = parts::listen(config.https).await?;
-        let sinks = parts::sinks(&config, &[public.local_addr().unwrap_or(config.https)])?;
+        let public = parts::public(config.https, &mut inherited).await?;
+        let admin = parts::admin(&config.admin, &mut inherited).await?;
+        for name in inherited.unused() {
+            tracing::warn!(
+                "systemd passed a socket named {name}, which the configuration does not use"
+            );
+        }
+        let own: Vec<_> = public.local_addr().into_iter().collect();
+        let sinks = parts::sinks(&config, &own)?;
         let journal = parts::journal(&config, clock.now())?;
         let tally = Arc::new(Tally::default());
         let started = watch::Sender::new(false);
+        let (vitals, beats) = Vitals::new(&config, &journal, &clock);
         let certificate = Arc::clone(&resolver);
         let pulse = Pulse {
             journal: journal.clone(),
@@ -92,6 +118,8 @@ impl Relay {
             certificate_left: Box::new(move |now| parts::certificate_left(&certificate, now)),
             started: started.subscribe(),
             news: Arc::default(),
+            device: vitals.device.subscribe(),
+            beat: beats.pulse,
         };
         let health = pulse.begin().await;
         let fronts = Fronts {
@@ -106,10 +134,7 @@ impl Relay {
                 tally: Arc::clone(&tally),
             }),
             control: parts::socket(&control_socket(&config.journal))?,
-            admin: match &config.admin {
-                AdminAddress::Tcp(address) => Admin::Tcp(parts::listen(*address).await?),
-                AdminAddress::Unix(path) => Admin::Unix(parts::socket(path)?),
-            },
+            admin,
             office: Arc::new(Office {
                 health: health.subscribe(),
                 clock: Arc::clone(&clock),
@@ -117,6 +142,7 @@ impl Relay {
             }),
             tally: Arc::clone(&tally),
             limits: config.limits,
+            beats: [beats.public, beats.control, beats.admin],
         };
         let endpoint = |(sink, schedule): (&Arc<Sink>, _)| Endpoint {
             sink: Arc::clone(sink),
@@ -126,6 +152,12 @@ impl Relay {
         let endpoints = sinks.iter().zip(schedules).map(endpoint).collect();
         let mut worker = Worker::new(journal.clone(), endpoints, Arc::clone(&clock), tally);
         worker.news = Arc::clone(&pulse.news);
+        worker.device = vitals.device.subscribe();
+        worker.beat = beats.worker;
+        let chronicle = Chronicle {
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+        };
         Ok(Self {
             file: config.file,
             resolver,
@@ -139,7 +171,11 @@ impl Relay {
                 health,
                 journal: journal.clone(),
                 clock,
+                device: vitals.device.subscribe(),
+                beat: beats.upkeep,
             },
+            vitals,
+            chronicle,
             journal,
         })
     }
@@ -172,6 +208,7 @@ impl Relay {
             door: Arc::clone(&self.fronts.door),
             resolver: Arc::clone(&self.resolver),
             sinks: self.sinks.clone(),
+            chronicle: self.chronicle.clone(),
         }
     }
 
@@ -189,13 +226,20 @@ impl Relay {
         let (door, house) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut fronts = self.fronts.spawn(&door, &house);
         let mut tasks = self.inside.spawn(&house);
+        let started = self.started.subscribe();
+        self.vitals
+            .spawn(&mut tasks, &self.health, started, (&door, &house));
         self.started.send_replace(true);
         tracing::info!(%https, %admin, "serving");
-        tokio::select! {
-            () = stop => {}
-            error = self.journal.broken() => return Err(Failure::Journal(error)),
-            ended = fronts.join_next() => return Err(failure_of(ended)),
-            ended = tasks.join_next() => return Err(failure_of(ended)),
+        let failure = tokio::select! {
+            () = async { self.chronicle.started().await; stop.await } => None,
+            error = self.journal.broken() => Some(Failure::Journal(error)),
+            ended = fronts.join_next() => Some(failure_of(ended)),
+            ended = tasks.join_next() => Some(failure_of(ended)),
+        };
+        if let Some(failure) = failure {
+            self.chronicle.failed(&failure).await;
+            return Err(failure);
         }
 
         // In the order of the way: first the door, then what is inside, last the journal. What was in
@@ -214,6 +258,7 @@ impl Relay {
         }
         tasks.shutdown().await;
         fronts.shutdown().await;
+        self.chronicle.stopped().await;
         self.journal.close().await?;
         tracing::info!("stopped");
         Ok(())
@@ -224,8 +269,10 @@ impl Fronts {
     /// Starts the listeners: the public one ends with `door`, the others with `house`.
     fn spawn(self, door: &watch::Sender<bool>, house: &watch::Sender<bool>) -> Parts {
         let mut parts = Parts::new();
+        let [outside, inside, pages_beat] = self.beats;
         let (public, tls, deliveries) = (self.public, self.tls, self.door);
-        let (limits, stop) = (self.limits.clone(), thrown(door));
+        let limits = self.limits.clone();
+        let stop = stopped_answering(outside, thrown(door));
         parts.spawn(async move {
             public::serve(public, tls, deliveries, &limits, stop).await;
             Ok("the public listener")
@@ -235,13 +282,15 @@ impl Fronts {
             Arc::clone(&self.office),
             Arc::clone(&self.tally),
         );
-        let (limits, stop) = (self.limits.clone(), thrown(house));
+        let limits = self.limits.clone();
+        let stop = stopped_answering(inside, thrown(house));
         parts.spawn(async move {
             admin::serve_control(control, office, tally, &limits, stop).await;
             Ok("the control socket")
         });
         let (pages, office, tally) = (self.admin, self.office, self.tally);
-        let (limits, stop) = (self.limits, thrown(house));
+        let limits = self.limits;
+        let stop = stopped_answering(pages_beat, thrown(house));
         parts.spawn(async move {
             match pages {
                 Admin::Tcp(listener) => {
@@ -268,8 +317,9 @@ impl Inside {
             Ok("the worker")
         });
         let (journal, clock, stop) = (self.journal, self.clock, house.subscribe());
+        let (device, beat) = (self.device, self.beat);
         parts.spawn(async move {
-            upkeep::run(journal, clock, stop).await?;
+            upkeep::run(journal, clock, device, beat, stop).await?;
             Ok("the upkeep")
         });
         let (pulse, health, stop) = (self.pulse, self.health, house.subscribe());

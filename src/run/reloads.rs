@@ -2,6 +2,7 @@
 //!
 //! Everything else needs a restart, which loses nothing and refuses nobody for long.
 
+use super::chronicle::Chronicle;
 use super::parts;
 use crate::command::credentials;
 use crate::config::{Certificate, Config, Severity};
@@ -19,12 +20,13 @@ pub struct Reloads {
     pub(super) door: Arc<Door<Journal>>,
     pub(super) resolver: Arc<tls::Resolver>,
     pub(super) sinks: Vec<Arc<Sink>>,
+    pub(super) chronicle: Chronicle,
 }
 
 impl Reloads {
     /// Reads the configuration again and takes over certificates, verifier tokens, the secrets of
     /// the sinks and the log level. When anything in it is wrong, everything stays as it was.
-    pub(crate) fn reload(&self, level: &LogLevel) {
+    pub(crate) async fn reload(&self, level: &LogLevel) {
         let config = match Config::read(&self.file, credentials().as_deref()) {
             Ok((config, _)) => config,
             Err(findings) => {
@@ -34,21 +36,37 @@ impl Reloads {
                 {
                     tracing::error!("not reloaded: {finding}");
                 }
+                let count = findings.len();
+                let text =
+                    format!("refused, everything stays as it was: {count} findings, see `check`");
+                self.chronicle.note("reload", text).await;
                 return;
             }
         };
-        if let Certificate::Files { .. } = config.certificate
-            && let Err(error) = self.resolver.reload()
-        {
-            tracing::error!("the certificate stays as it was: {error}");
+        if let Certificate::Files { .. } = config.certificate {
+            let before = self.resolver.current();
+            let text = match self.resolver.reload() {
+                Ok(now) if now.facts == before.facts => None,
+                Ok(now) => {
+                    let (names, end) = (now.facts.names.join(", "), now.facts.not_after);
+                    Some(format!("renewed: for {names}, until {end}"))
+                }
+                Err(error) => {
+                    tracing::error!("the certificate stays as it was: {error}");
+                    Some(format!("stays as it was: {error}"))
+                }
+            };
+            if let Some(text) = text {
+                self.chronicle.note("certificate", text).await;
+            }
         }
         for sink in &self.sinks {
             parts::renew(sink, &config.sinks);
         }
         self.door.verifiers.store(Arc::new(config.verifiers));
         level.set(config.log);
-        tracing::info!(
-            "reloaded certificates, secrets and log level; other changes need a restart"
-        );
+        let text = "reloaded certificates, secrets and log level; other changes need a restart";
+        tracing::info!("{text}");
+        self.chronicle.note("reload", text.into()).await;
     }
 }

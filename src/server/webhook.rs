@@ -12,7 +12,9 @@ use super::registry::Visit;
 use super::router;
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Item, Kept, Limits, Receipt, Tally, Unreadable};
+use crate::model::{
+    Authenticity, Encoding, Item, Kept, Limits, Origin, Receipt, Tally, Unreadable,
+};
 use crate::wire::signature::{BadSignature, Verifier, verify};
 use crate::wire::{Decoded, identity};
 use arc_swap::ArcSwap;
@@ -148,7 +150,10 @@ impl<K: Keep> Webhook<K> {
         let Decoded { form, items } = self.decode(&body);
         Ok(Receipt {
             received_at,
-            verifier,
+            source: verifier,
+            authenticity: Authenticity::Signed,
+            origin: Origin::Webhook,
+            encoding: Encoding::Json,
             form,
             headers: kept_headers(headers),
             body,

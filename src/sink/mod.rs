@@ -47,6 +47,14 @@ impl Sink {
         }
     }
 
+    /// Whether it needs the time: certificates end, and signatures carry it.
+    pub fn needs_clock(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::File(_) => false,
+        }
+    }
+
     /// What one delivery takes.
     pub fn appetite(&self) -> Appetite {
         match self {

@@ -7,10 +7,13 @@
 //! again because the journal was busy.
 
 use super::jitter::Jitter;
+use super::liveness::{Beat, answering};
 use super::outlet::Outlet;
 use crate::clock::Clock;
 use crate::journal::{Ask, Error, Journal};
-use crate::model::{Attempt, Delivery, Lane, LaneState, Outcome, Settlement, Tally, Timestamp};
+use crate::model::{
+    Attempt, ClockTrust, Delivery, Device, Lane, LaneState, Outcome, Settlement, Tally, Timestamp,
+};
 use crate::rules::lane::{Step, step};
 use crate::rules::retry::settle;
 use std::sync::Arc;
@@ -33,6 +36,8 @@ pub(super) struct Common {
     pub(super) news: Arc<Notify>,
     /// True when the lanes are to stop.
     pub(super) stop: watch::Receiver<bool>,
+    /// Whose clock is waited for.
+    pub(super) device: watch::Receiver<Device>,
 }
 
 /// One lane.
@@ -40,6 +45,8 @@ pub(super) struct Runner {
     pub(super) common: Arc<Common>,
     pub(super) outlet: Arc<Outlet>,
     pub(super) lane: Lane,
+    /// Answers while the lane waits for anything but its sink, which has a deadline of its own.
+    pub(super) beat: Beat,
 }
 
 /// What a turn came to.
@@ -57,16 +64,33 @@ impl Runner {
     ///
     /// # Errors
     /// Those of the journal after which going on is pointless.
-    pub(super) async fn run(self) -> Result<(), Error> {
+    pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut wake = self.common.journal.subscribe(&self.lane.realm);
         let mut stop = self.common.stop.clone();
+        let needs_clock = self.outlet.sink.needs_clock();
+        let mut device = self.common.device.clone();
         while !*stop.borrow() {
+            if needs_clock {
+                // At once, unless the clock cannot be trusted; nobody left to say so counts as trust.
+                let set = device.wait_for(|device| device.clock != ClockTrust::Waiting);
+                let set = async {
+                    tokio::select! {
+                        _ = set => {}
+                        () = stopped(&mut stop) => {}
+                    }
+                };
+                answering(&mut self.beat, set).await;
+            }
             // Marked as seen before the look, so that what happens after it wakes the lane.
             wake.mark_unchanged();
-            let permit = tokio::select! {
-                permit = self.outlet.permit() => permit,
-                () = stopped(&mut stop) => break,
-            };
+            let outlet = Arc::clone(&self.outlet);
+            let permit = answering(&mut self.beat, async {
+                tokio::select! {
+                    permit = outlet.permit() => permit,
+                    () = stopped(&mut stop) => None,
+                }
+            });
+            let Some(permit) = permit.await else { break };
             let turn = self.turn().await?;
             drop(permit);
             let pause = match turn {
@@ -74,16 +98,19 @@ impl Runner {
                 Turn::Unsure => PAUSE,
                 Turn::Rest(until) => self.until(until),
             };
-            tokio::select! {
-                () = rest(pause, &mut wake) => {}
-                () = stopped(&mut stop) => {}
-            }
+            let pause = async {
+                tokio::select! {
+                    () = rest(pause, &mut wake) => {}
+                    () = stopped(&mut stop) => {}
+                }
+            };
+            answering(&mut self.beat, pause).await;
         }
         Ok(())
     }
 
-    async fn turn(&self) -> Result<Turn, Error> {
-        let common = &self.common;
+    async fn turn(&mut self) -> Result<Turn, Error> {
+        let common = Arc::clone(&self.common);
         let appetite = self.outlet.sink.appetite();
         let ask = Ask {
             max: appetite.max,
@@ -108,8 +135,8 @@ impl Runner {
         }
     }
 
-    async fn attempt(&self, delivery: &Delivery, state: &LaneState) -> Result<(), Error> {
-        let common = &self.common;
+    async fn attempt(&mut self, delivery: &Delivery, state: &LaneState) -> Result<(), Error> {
+        let common = Arc::clone(&self.common);
         let at = common.clock.now();
         let outcome = self.outlet.sink.deliver(delivery, at).await;
         let now = common.clock.now();
@@ -130,21 +157,26 @@ impl Runner {
     /// Settles, as often as it takes; the delivery itself is not repeated for it. When the relay
     /// stops meanwhile, the delivery is unsettled and goes once more after the restart.
     async fn record(
-        &self,
+        &mut self,
         delivery: &Delivery,
         attempt: &Attempt,
         settlement: &Settlement,
     ) -> Result<(), Error> {
-        let journal = &self.common.journal;
+        let journal = self.common.journal.clone();
         let mut stop = self.common.stop.clone();
         loop {
             match journal.settle(delivery, attempt, settlement).await {
                 Ok(()) => return Ok(()),
                 Err(error) => pointless(error)?,
             }
-            tokio::select! {
-                () = sleep(PAUSE) => {}
-                () = stopped(&mut stop) => return Ok(()),
+            let pause = async {
+                tokio::select! {
+                    () = sleep(PAUSE) => false,
+                    () = stopped(&mut stop) => true,
+                }
+            };
+            if answering(&mut self.beat, pause).await {
+                return Ok(());
             }
         }
     }

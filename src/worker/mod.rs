@@ -7,20 +7,25 @@
 //! The attempts in flight are bounded ([`Worker::attempts_max`]) and shared out among the sinks in
 //! advance, so that sinks which hang cannot use up what the others need.
 
+pub mod herald;
 mod jitter;
+pub mod lamp;
 mod lane;
+pub mod liveness;
 mod outlet;
 pub mod pulse;
+pub mod trust;
 pub mod upkeep;
 
 pub use jitter::{Jitter, random};
 
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Lane, SinkName, Tally};
+use crate::model::{Device, Lane, SinkName, Tally};
 use crate::rules::retry::Schedule;
 use crate::sink::Sink;
 use lane::{Common, PAUSE, Runner, pointless, rest, stopped};
+use liveness::{Beat, answering};
 use outlet::Outlet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,6 +51,10 @@ pub struct Worker {
     pub tick: Duration,
     /// Told whenever an attempt was settled; [`pulse`] listens.
     pub news: Arc<Notify>,
+    /// The device, whose clock some sinks wait for.
+    pub device: watch::Receiver<Device>,
+    /// By which the lanes and their supervisor are asked whether they make progress.
+    pub beat: Beat,
 }
 
 /// A sink and its schedule.
@@ -85,6 +94,8 @@ impl Worker {
             attempts_max: 64,
             tick: Duration::from_secs(30),
             news: Arc::default(),
+            device: watch::channel(Device::default()).1,
+            beat: Beat::solo(),
         }
     }
 
@@ -95,16 +106,20 @@ impl Worker {
     /// [`Ended`] when the journal is broken or a lane panicked; the other lanes are broken off then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
         let mut companies = self.journal.subscribe_companies();
+        let mut beat = self.beat.another();
         let mut crew = self.crew(&stop);
         while !*stop.borrow() {
             // Marked as seen before the look, so that a company that comes after it is not missed.
             companies.mark_unchanged();
             let pause = crew.hire().await?;
-            tokio::select! {
-                () = rest(pause, &mut companies) => {}
-                Some(ended) = crew.lanes.join_next() => ended??,
-                () = stopped(&mut stop) => {}
-            }
+            let waited = answering(&mut beat, async {
+                tokio::select! {
+                    () = rest(pause, &mut companies) => Ok(()),
+                    Some(ended) = crew.lanes.join_next() => Ok(ended??),
+                    () = stopped(&mut stop) => Ok(()),
+                }
+            });
+            waited.await.map_err(|ended: Ended| ended)?;
         }
         while let Some(ended) = crew.lanes.join_next().await {
             ended??;
@@ -130,7 +145,9 @@ impl Worker {
                 tick: self.tick,
                 news: self.news,
                 stop: stop.clone(),
+                device: self.device,
             }),
+            beat: self.beat,
             known: BTreeSet::new(),
             lanes: JoinSet::new(),
         }
@@ -140,6 +157,8 @@ impl Worker {
 /// The lanes that have a task.
 struct Crew {
     common: Arc<Common>,
+    /// The part's own; a lane gets another of its kind.
+    beat: Beat,
     outlets: BTreeMap<SinkName, Arc<Outlet>>,
     known: BTreeSet<Lane>,
     lanes: JoinSet<Result<(), Error>>,
@@ -162,6 +181,7 @@ impl Crew {
                     common: Arc::clone(&self.common),
                     outlet: Arc::clone(outlet),
                     lane,
+                    beat: self.beat.another(),
                 };
                 self.lanes.spawn(runner.run());
             }

@@ -5,9 +5,10 @@
 //! I10). Called by `run`.
 
 use super::lane::stopped;
+use super::liveness::{Beat, answering};
 use crate::clock::Clock;
 use crate::journal::{Journal, LaneTrouble, Snapshot};
-use crate::model::{Health, JournalHealth, SinkName, Timestamp, Trouble};
+use crate::model::{ClockTrust, Device, Health, JournalHealth, SinkName, Timestamp, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,10 @@ pub struct Pulse {
     pub started: watch::Receiver<bool>,
     /// The same as the [`Worker`](super::Worker)'s.
     pub news: Arc<Notify>,
+    /// The device.
+    pub device: watch::Receiver<Device>,
+    /// By which it is asked whether it makes progress.
+    pub beat: Beat,
 }
 
 impl Pulse {
@@ -46,6 +51,7 @@ impl Pulse {
             journals_set_aside: 0,
             troubles: Vec::new(),
             certificate_left: None,
+            device: Device::default(),
         };
         let health = watch::Sender::new(unknown);
         self.look(&health).await;
@@ -53,7 +59,8 @@ impl Pulse {
     }
 
     /// Goes on looking until `stop` is true.
-    pub async fn run(self, health: watch::Sender<Health>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, health: watch::Sender<Health>, mut stop: watch::Receiver<bool>) {
+        let mut beat = std::mem::replace(&mut self.beat, Beat::solo());
         while !*stop.borrow() {
             self.look(&health).await;
             let pause = async {
@@ -61,10 +68,13 @@ impl Pulse {
                 // Either way it is time to look.
                 let _ = timeout(SLOW.saturating_sub(FAST), self.news.notified()).await;
             };
-            tokio::select! {
-                () = pause => {}
-                () = stopped(&mut stop) => {}
-            }
+            let pause = async {
+                tokio::select! {
+                    () = pause => {}
+                    () = stopped(&mut stop) => {}
+                }
+            };
+            answering(&mut beat, pause).await;
         }
     }
 
@@ -82,7 +92,12 @@ impl Pulse {
             seen.journal = self.journal.health();
             seen.journals_set_aside =
                 u64::try_from(self.journal.damaged().len()).unwrap_or(u64::MAX);
-            seen.certificate_left = (self.certificate_left)(now);
+            seen.device = self.device.borrow().clone();
+            seen.certificate_left = match seen.device.clock {
+                ClockTrust::Trusted => (self.certificate_left)(now),
+                // Nobody knows how long that is from now.
+                ClockTrust::Waiting | ClockTrust::Wrong => None,
+            };
             let changed = seen != *health;
             *health = seen;
             changed
@@ -103,6 +118,7 @@ fn facts(snapshot: Snapshot) -> Health {
         last_receipt_at: snapshot.last_receipt_at,
         troubles: troubles(snapshot.troubles),
         certificate_left: None,
+        device: Device::default(),
     }
 }
 

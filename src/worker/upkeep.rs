@@ -4,8 +4,10 @@
 //! What is removed is the journal's decision. Called by `run`.
 
 use super::lane::{pointless, stopped};
+use super::liveness::{Beat, answering};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
+use crate::model::{ClockTrust, Device};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -15,25 +17,35 @@ use tokio::time::sleep;
 const STEP: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Tidies until `stop` is true.
+/// Tidies until `stop` is true. While the clock of `device` cannot be trusted, nothing is too old.
 ///
 /// # Errors
 /// Those of the journal after which going on is pointless.
 pub async fn run(
     journal: Journal,
     clock: Arc<dyn Clock>,
+    device: watch::Receiver<Device>,
+    mut beat: Beat,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     while !*stop.borrow() {
-        let pause = match journal.tidy(clock.now()).await {
+        let trusted = device.borrow().clock == ClockTrust::Trusted;
+        let tidied = match trusted {
+            true => journal.tidy(clock.now()).await,
+            false => journal.tidy_for_room().await,
+        };
+        let pause = match tidied {
             Ok(tidied) if tidied.more => STEP,
             Ok(_) => IDLE,
             Err(error) => pointless(error).map(|()| IDLE)?,
         };
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = stopped(&mut stop) => {}
-        }
+        let pause = async {
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stopped(&mut stop) => {}
+            }
+        };
+        answering(&mut beat, pause).await;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::Mishap;
 use bytes::Bytes;
 use qbo_relay::clock::{Clock, System};
 use qbo_relay::journal::{Journal, Settings};
-use qbo_relay::model::{Limits, Receipt, SinkName};
+use qbo_relay::model::{Authenticity, Encoding, Limits, Origin, Receipt, SinkName};
 use qbo_relay::simulate::company::{Companies, PayloadForm};
 use qbo_relay::wire;
 use std::path::Path;
@@ -31,7 +31,10 @@ fn receipts(count: usize, seed: u64) -> impl Iterator<Item = Receipt> {
         let decoded = wire::decode(&body, 10_000);
         Receipt {
             received_at: start,
-            verifier: "bench".to_owned(),
+            source: "bench".to_owned(),
+            authenticity: Authenticity::Signed,
+            origin: Origin::Webhook,
+            encoding: Encoding::Json,
             form: decoded.form,
             headers: Vec::new(),
             body: Bytes::from(body),

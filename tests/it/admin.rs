@@ -3,7 +3,9 @@
 use crate::support::client::{Answer, PATIENCE, read_answer, read_to_close};
 use crate::support::gate::quick;
 use http::StatusCode;
-use qbo_relay::model::{Condition, Health, JournalHealth, Limits, SinkName, Tally, Timestamp};
+use qbo_relay::model::{
+    Condition, Device, Health, JournalHealth, Limits, SinkName, Tally, Timestamp,
+};
 use qbo_relay::server::admin::{self, Control, Observe, Refused, Report};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -30,6 +32,7 @@ impl House {
             last_receipt_at: None,
             troubles: Vec::new(),
             certificate_left: Some(Duration::from_secs(86_400)),
+            device: Device::default(),
         })))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// The floor of each room directly under `src/`.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("model", 0),
     ("wire", 1),
     ("rules", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("tls", 2),
     ("board", 2),
     ("signals", 2),
+    ("systemd", 2),
     ("server", 3),
     ("worker", 3),
     ("cli", 4),

@@ -25,7 +25,7 @@ async fn an_authentic_delivery_is_kept_byte_for_byte_and_acknowledged() {
     let receipts = gate.shelf.receipts();
     assert_eq!(receipts.len(), 1);
     assert_eq!(&*receipts[0].body, BODY);
-    assert_eq!(receipts[0].verifier, "production");
+    assert_eq!(receipts[0].source, "production");
     assert_eq!(receipts[0].received_at, NOW);
     assert_eq!(receipts[0].form, Some(Form::CloudEvents));
     assert!(matches!(receipts[0].items[..], [Item::Notification(_)]));

@@ -112,6 +112,9 @@ impl<O: Observe> Pages<O> {
             _ if !health.started => "not ready: starting",
             JournalHealth::Full => "not ready: the journal is full",
             JournalHealth::Broken => "not ready: the journal is broken",
+            JournalHealth::Working if !health.device.stalled.is_empty() => {
+                "not ready: a part makes no progress"
+            }
             JournalHealth::Working => return Ok(text(StatusCode::OK, "ready")),
         };
         Ok(text(StatusCode::SERVICE_UNAVAILABLE, reason))

@@ -55,6 +55,10 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "unreadable": health.unreadable,
         "journals_set_aside": health.journals_set_aside,
         "last_notification_at": time(health.last_receipt_at),
+        "clock": health.device.clock.as_str(),
+        "lamp_trouble": health.device.lamp_trouble,
+        "stalled": health.device.stalled,
+        "import_refused": health.device.import_refused,
         "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
         "sinks_in_trouble": health.troubles.iter().map(trouble).collect::<Vec<_>>(),
         "counters": counters.collect::<Map<_, _>>(),
@@ -74,7 +78,7 @@ pub(super) fn journal(health: JournalHealth) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::SinkName;
+    use crate::model::{Device, SinkName};
     use std::time::Duration;
 
     /// A relay with one sink in trouble, whose last answer was hostile.
@@ -100,6 +104,7 @@ pub(super) mod tests {
                     next_attempt_at: Some(at.plus(Duration::from_secs(60))),
                 }],
                 certificate_left: Some(Duration::from_secs(61 * 86_400)),
+                device: Device::default(),
             },
             condition: Condition::Blocked,
             lamp: "3 short flashes every 3 s".into(),

@@ -43,6 +43,7 @@ struct Event<'a> {
     entityid: &'a str,
     sequence: String,
     origin: &'static str,
+    authenticity: &'static str,
     receivedtime: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     late: bool,
@@ -67,6 +68,9 @@ struct Data<'a> {
     notification_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notified: Option<Box<RawValue>>,
+    /// The whole record as QuickBooks gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Box<RawValue>>,
 }
 
 fn event(change: &Change, replay: bool) -> Event<'_> {
@@ -84,6 +88,7 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
         // The `sequence` extension is compared as text, so all have the same length.
         sequence: format!("{:016}", change.sequence),
         origin: change.origin.as_str(),
+        authenticity: change.authenticity.as_str(),
         receivedtime: change.received_at.to_string(),
         late: change.late,
         replay,
@@ -96,6 +101,7 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
             deleted_id: notification.deleted_id.as_deref(),
             notification_id: notification.sender_id.as_deref(),
             notified: notification.data.as_deref().and_then(embed),
+            record: change.record.as_deref().and_then(embed),
         },
     }
 }

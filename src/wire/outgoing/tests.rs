@@ -3,7 +3,7 @@
 use super::open_connectors::{Instance, OpenConnectors};
 use super::*;
 use crate::model::{
-    Change, ChangeSeq, Item, Lane, Manner, Origin, RealmId, Seq, SinkName, Timestamp,
+    Authenticity, Change, ChangeSeq, Item, Lane, Manner, Origin, RealmId, Seq, SinkName, Timestamp,
 };
 use crate::wire::{decode, identity};
 use bytes::Bytes;
@@ -30,10 +30,12 @@ fn delivery(body: &[u8]) -> Delivery {
                 receipt: Seq(1),
                 sequence: u64::try_from(number).unwrap(),
                 origin: Origin::Webhook,
+                authenticity: Authenticity::Signed,
                 received_at: RECEIVED,
                 late: false,
                 conflicting: false,
                 notification,
+                record: None,
             }),
             Item::Unreadable(_) => None,
         })
@@ -76,7 +78,7 @@ fn a_cloud_event_leaves_as_the_interface_says() {
             r#""type":"qbo.account.created.v1","subject":"Account/1234","#,
             r#""time":"2025-09-10T21:31:25.179Z","datacontenttype":"application/json","#,
             r#""realmid":"310687","entityid":"1234","sequence":"0000000000000001","#,
-            r#""origin":"webhook","receivedtime":"2025-09-10T21:31:26.000Z","#,
+            r#""origin":"webhook","authenticity":"signed","receivedtime":"2025-09-10T21:31:26.000Z","#,
             r#""data":{{"operation":"Create","entity":"Account","entityId":"1234","#,
             r#""happened":"2025-09-10T21:31:25.179851517Z","#,
             r#""notificationId":"88cd52aa-33b6-4351-9aa4-47572edbd068"}}}}"#

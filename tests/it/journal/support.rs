@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use qbo_relay::journal::{Ask, Journal, Settings};
 use qbo_relay::model::{
-    Attempt, Delivery, EntityRef, EventTime, Form, Identity, Item, Kept, Lane, LaneView, Limits,
-    Manner, Notification, Operation, Outcome, RealmId, Receipt, Settlement, SinkName, Timestamp,
-    Unreadable,
+    Attempt, Authenticity, Delivery, Encoding, EntityRef, EventTime, Form, Identity, Item, Kept,
+    Lane, LaneView, Limits, Manner, Notification, Operation, Origin, Outcome, RealmId, Receipt,
+    Settlement, SinkName, Timestamp, Unreadable,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -94,7 +94,10 @@ pub(super) fn receipt(items: Vec<Item>) -> Receipt {
     );
     Receipt {
         received_at: START,
-        verifier: "production".into(),
+        source: "production".into(),
+        authenticity: Authenticity::Signed,
+        origin: Origin::Webhook,
+        encoding: Encoding::Json,
         form: Some(Form::CloudEvents),
         headers: vec![("intuit-t-id".into(), "t-1".into())],
         body: Bytes::from(body),

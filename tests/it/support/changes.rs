@@ -1,8 +1,9 @@
 //! Changes and deliveries as the journal would hand them over.
 
 use qbo_relay::model::{
-    Change, ChangeId, ChangeSeq, Delivery, EntityRef, EventTime, Form, Identity, Item, Lane,
-    Manner, Notification, Operation, Origin, RealmId, Receipt, Seq, SinkName, Timestamp,
+    Authenticity, Change, ChangeId, ChangeSeq, Delivery, Encoding, EntityRef, EventTime, Form,
+    Identity, Item, Lane, Manner, Notification, Operation, Origin, RealmId, Receipt, Seq, SinkName,
+    Timestamp,
 };
 use qbo_relay::wire::identity::of_cloud_event;
 use std::ops::RangeInclusive;
@@ -19,6 +20,7 @@ pub(crate) fn change(number: u8) -> Change {
         receipt: Seq(1),
         sequence: u64::from(number),
         origin: Origin::Webhook,
+        authenticity: Authenticity::Signed,
         received_at: NOW,
         late: false,
         conflicting: false,
@@ -40,6 +42,7 @@ pub(crate) fn change(number: u8) -> Change {
             identity,
             content: u64::from(number),
         },
+        record: None,
     }
 }
 
@@ -77,7 +80,10 @@ pub(crate) fn receipt_of(company: &str, numbers: RangeInclusive<u8>) -> Receipt 
     let body: Vec<_> = numbers.clone().map(event).collect();
     Receipt {
         received_at: NOW,
-        verifier: "production".into(),
+        source: "production".into(),
+        authenticity: Authenticity::Signed,
+        origin: Origin::Webhook,
+        encoding: Encoding::Json,
         form: Some(Form::CloudEvents),
         headers: Vec::new(),
         body: serde_json::to_vec(&body).unwrap().into(),

@@ -5,10 +5,11 @@ use super::receiver::{PATIENCE, Receiver, Recorded};
 use super::sinks::http;
 use qbo_relay::clock::{Clock, Manual};
 use qbo_relay::journal::{Journal, Settings};
-use qbo_relay::model::{Health, Limits, SinkName, Tally};
+use qbo_relay::model::{Device, Health, Limits, SinkName, Tally};
 use qbo_relay::rules::retry::Schedule;
 use qbo_relay::sink::http::HttpSink;
 use qbo_relay::sink::{Format, Sink};
+use qbo_relay::worker::liveness::Beat;
 use qbo_relay::worker::pulse::Pulse;
 use qbo_relay::worker::{Ended, Endpoint, Worker};
 use std::path::Path;
@@ -61,6 +62,8 @@ impl House {
         worker.tick = Duration::from_millis(10);
         turn(&mut worker);
         let pulse = Pulse {
+            device: watch::channel(Device::default()).1,
+            beat: Beat::solo(),
             journal: journal.clone(),
             clock: worker.clock.clone(),
             certificate_left: Box::new(|_| Some(Duration::from_secs(61 * 86_400))),

@@ -1,0 +1,198 @@
+//! Where the relay listens: the public listener, the admin listener, and their bounds.
+
+use super::file;
+use super::reader::Reader;
+use crate::model::Limits;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+const DEFAULT_PATHS: [&str; 2] = ["/qbowebhook", "/webhooks"];
+
+/// The word for a socket that systemd hands over, known by the name of its listener: `https`, `admin`.
+const INHERITED: &str = "systemd";
+
+/// Where the public listener listens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HttpsAddress {
+    /// On this address.
+    At(SocketAddr),
+    /// On the socket that systemd passes under the name `https`.
+    Inherited,
+}
+
+/// Where the admin listener listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AdminAddress {
+    /// On TCP; meant for loopback.
+    Tcp(SocketAddr),
+    /// On a socket in the file system.
+    Unix(PathBuf),
+    /// On the socket that systemd passes under the name `admin`.
+    Inherited,
+}
+
+impl std::fmt::Display for HttpsAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(address) => address.fmt(f),
+            Self::Inherited => f.write_str("the socket https of systemd"),
+        }
+    }
+}
+
+impl std::fmt::Display for AdminAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+            Self::Inherited => f.write_str("the socket admin of systemd"),
+        }
+    }
+}
+
+/// Says when both listeners have one address.
+pub(super) fn apart(https: HttpsAddress, admin: &AdminAddress, reader: &mut Reader<'_>) {
+    let HttpsAddress::At(https) = https else {
+        return;
+    };
+    if https.port() != 0 && *admin == AdminAddress::Tcp(https) {
+        reader.missing(format!(
+            "[listen] https and [admin] listen are both {https}; give each its own port"
+        ));
+    }
+}
+
+pub(super) fn https(listen: &file::Listen, reader: &mut Reader<'_>) -> Option<HttpsAddress> {
+    let Some(https) = &listen.https else {
+        return Some(HttpsAddress::At(SocketAddr::from(([0, 0, 0, 0], 443))));
+    };
+    if https.get_ref() == INHERITED {
+        return Some(HttpsAddress::Inherited);
+    }
+    let address = https.get_ref().parse().ok().map(HttpsAddress::At);
+    if address.is_none() {
+        reader.error(
+            &https.span(),
+            format!("https = \"{}\" is not an address with a port; write it like \"0.0.0.0:443\" or \"[::]:443\", or \"systemd\" for the socket that systemd passes", https.get_ref()),
+        );
+    }
+    address
+}
+
+/// Whether a URL names the public listener, as far as that can be told without looking anything up;
+/// the rest is found when dialling.
+pub(super) fn is_own(https: HttpsAddress, url: &str) -> bool {
+    let HttpsAddress::At(https) = https else {
+        return false;
+    };
+    let Ok(url) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let port = url
+        .port_u16()
+        .unwrap_or(if url.scheme_str() == Some("http") {
+            80
+        } else {
+            443
+        });
+    let host = url.host().unwrap_or("").trim_matches(['[', ']']);
+    let is_here = match host.parse::<IpAddr>() {
+        Ok(ip) => ip == https.ip() || (https.ip().is_unspecified() && ip.is_loopback()),
+        Err(_) => {
+            host.eq_ignore_ascii_case("localhost")
+                && (https.ip().is_loopback() || https.ip().is_unspecified())
+        }
+    };
+    is_here && port == https.port()
+}
+
+pub(super) fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<String> {
+    let Some(paths) = &listen.paths else {
+        return DEFAULT_PATHS.map(str::to_owned).to_vec();
+    };
+    if paths.is_empty() {
+        reader.missing("[listen] paths is empty; name at least one, such as \"/qbowebhook\"");
+    }
+    for path in paths {
+        let text = path.get_ref();
+        let plain = text.starts_with('/')
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
+        if !plain {
+            reader.error(
+                &path.span(),
+                format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
+            );
+        }
+    }
+    paths.iter().map(|path| path.get_ref().clone()).collect()
+}
+
+pub(super) fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<AdminAddress> {
+    let Some(listen) = &admin.listen else {
+        return Some(AdminAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 8081))));
+    };
+    let text = listen.get_ref();
+    if text == INHERITED {
+        return Some(AdminAddress::Inherited);
+    }
+    if text.contains('/') {
+        return Some(AdminAddress::Unix(reader.resolve(Path::new(text))));
+    }
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        reader.error(
+            &listen.span(),
+            format!("[admin] listen = \"{text}\" is neither an address with a port (\"127.0.0.1:8081\") nor the path of a socket nor \"systemd\""),
+        );
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        reader.warn(
+            &listen.span(),
+            format!("the admin listener on {address} is open to the network, without TLS or a password; use 127.0.0.1"),
+        );
+    }
+    Some(AdminAddress::Tcp(address))
+}
+
+pub(super) fn limits(listen: &file::Listen, reader: &mut Reader<'_>) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(size) = &listen.body_bytes_max {
+        let bytes = usize::try_from(size.get_ref().0).unwrap_or(usize::MAX);
+        if !(LEAST_BODY_BYTES_MAX..=MOST_BODY_BYTES_MAX).contains(&bytes) {
+            reader.error(
+                &size.span(),
+                "[listen] body_bytes_max is between 64 KiB and 64 MiB",
+            );
+        }
+        limits.body_bytes_max = bytes;
+        limits.bodies_bytes_max = limits.bodies_bytes_max.max(bytes.saturating_mul(2));
+    }
+    limits.connections_max = count(
+        listen.connections_max.as_ref(),
+        limits.connections_max,
+        reader,
+    );
+    limits.connections_per_peer_max = count(
+        listen.connections_per_peer_max.as_ref(),
+        limits.connections_per_peer_max.min(limits.connections_max),
+        reader,
+    );
+    limits
+}
+
+const LEAST_BODY_BYTES_MAX: usize = 64 << 10;
+const MOST_BODY_BYTES_MAX: usize = 64 << 20;
+
+fn count(given: Option<&Spanned<u32>>, default: usize, reader: &mut Reader<'_>) -> usize {
+    let Some(given) = given else { return default };
+    if !(1..=65_536).contains(given.get_ref()) {
+        reader.error(
+            &given.span(),
+            "a number of connections is between 1 and 65536",
+        );
+    }
+    usize::try_from(*given.get_ref()).unwrap_or(default)
+}
