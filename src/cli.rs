@@ -115,9 +115,32 @@ Examples:
     )]
     Replay(command::replay::Options),
 
+    /// Drive the lamp by hand.
+    #[command(subcommand)]
+    Led(LedCommand),
+
+    /// Take in the configuration that lies on the boot partition.
+    #[command(hide = true)]
+    BootImport(command::boot_import::Options),
+
     /// Switch a sink on again that answered 410.
     #[command(subcommand)]
     Sink(SinkCommand),
+}
+
+#[derive(Subcommand, Debug)]
+enum LedCommand {
+    /// Show every pattern in turn, and what it means.
+    #[command(
+        after_help = "Exit status: 0 shown, 1 the lamp cannot be driven, 2 bad configuration.
+
+Example:
+  systemctl stop qbo-relay && qbo-relay led test; systemctl start qbo-relay"
+    )]
+    Test(command::led::TestOptions),
+    /// Make the lamp say that no relay runs; for ExecStopPost=, never fails.
+    #[command(hide = true)]
+    Stopped(ConfigArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -182,6 +205,9 @@ pub fn main() -> Exit {
         Command::Journal(JournalCommand::Verify(options)) => command::journal::verify(&options),
         Command::Journal(JournalCommand::Export(options)) => command::journal::export(&options),
         Command::Replay(options) => command::replay::command(&options),
+        Command::Led(LedCommand::Test(options)) => command::led::test(&options),
+        Command::Led(LedCommand::Stopped(args)) => command::led::stopped(&args.config),
+        Command::BootImport(options) => command::boot_import::command(&options),
         Command::Sink(SinkCommand::Enable(options)) => command::sink::enable(&options),
     }
 }

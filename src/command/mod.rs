@@ -1,8 +1,10 @@
 //! What the short commands do: look, explain, ask the running relay.
 
 mod ask;
+pub mod boot_import;
 pub mod check;
 pub mod journal;
+pub mod led;
 pub mod replay;
 pub mod sink;
 pub mod status;

@@ -3,7 +3,7 @@
 use super::file;
 use super::reader::Reader;
 use crate::board::{Choice, Polarity, Seat, lamp, profile};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -23,6 +23,21 @@ pub struct ClockConfig {
     pub wait: Duration,
     /// The file that is there when the clock has been set.
     pub synchronized_file: PathBuf,
+}
+
+/// The lamp that a file names, also where the rest of it cannot be used; the board's own where not
+/// even that can be read.
+pub fn lamp_of(path: &Path) -> Choice {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let led: Option<file::Led> = table.get("led").and_then(|led| led.clone().try_into().ok());
+    match led {
+        Some(led) => lamp(&led, &mut Reader::new(path, &text, None)),
+        None => Choice {
+            board: lamp::AUTO.into(),
+            seat: None,
+        },
+    }
 }
 
 pub(super) fn lamp(led: &file::Led, reader: &mut Reader<'_>) -> Choice {

@@ -10,7 +10,7 @@ mod reader;
 mod sink;
 mod unit;
 
-pub use device::ClockConfig;
+pub use device::{ClockConfig, lamp_of};
 pub use listen::{AdminAddress, HttpsAddress};
 pub use reader::{Finding, Severity};
 pub use sink::{SinkConfig, Target};

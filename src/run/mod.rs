@@ -14,6 +14,7 @@ mod vitals;
 pub(crate) use parts::journal_settings;
 pub use relay::Relay;
 pub use reloads::Reloads;
+pub(crate) use vitals::REFUSED;
 
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::System;
