@@ -27,6 +27,8 @@ class Guest:
     from. `port` of the host leads to 443 in the guest; the host is 10.0.2.2 for the guest.
     """
 
+    running = []
+
     def __init__(self, folder, stem, disks, state=None, label="guest"):
         self.port = free_port()
         self.folder = folder
@@ -49,6 +51,7 @@ class Guest:
         if state:
             words += ["-incoming", f"exec:cat {state}"]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        Guest.running.append(self.process)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.monitor = connect(monitor)
         self.answers = self.monitor.makefile("r")
@@ -120,9 +123,12 @@ class Guest:
         self.expect(PROMPT, 120)
         self.set_clock(time.time())
 
-    def set_clock(self, seconds):
-        """A frozen guest thinks that no time has passed, and there is no time server."""
-        self.run(f"date -s @{seconds:.3f}")
+    def set_clock(self, seconds, trusted=True):
+        """A frozen guest thinks that no time has passed, and there is no time server: this leaves the
+        mark that systemd-timesyncd leaves when it has heard from one."""
+        mark = "/run/systemd/timesync/synchronized"
+        mark = f"mkdir -p {mark[: mark.rindex('/')]}; touch {mark}" if trusted else f"rm -f {mark}"
+        self.run(f"date -s @{seconds:.3f}; {mark}")
 
     def run(self, command, patience=180, check=True):
         """What a command prints; without `check` also when it fails."""
@@ -157,6 +163,14 @@ class Guest:
         """Pulls the plug."""
         self.process.kill()
         self.process.wait()
+
+    @classmethod
+    def cut_all(cls):
+        """What an exception has left running."""
+        for process in cls.running:
+            process.kill()
+            process.wait()
+        cls.running.clear()
 
     def power_off(self):
         self.type("systemctl poweroff\n")

@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 
+# A short flash is lit for 0.15 s, an even blink for 1 s.
+SHORT = 0.5
 # Between the flashes of a group 0.4 s begin to begin, between groups at least 1.6 s.
 WITHIN_GROUP = 1.0
 
@@ -32,17 +34,13 @@ class Lamp:
                 self.changes.append((time.monotonic(), self.lit))
 
     def flashes_since(self, began):
-        """When it went on, after `began`."""
-        return [at for at, lit in list(self.changes) if lit and at >= began]
-
-    def groups(self, span):
-        """Watches for so many seconds; how many flashes each whole group had."""
-        began = time.monotonic()
-        time.sleep(span)
-        return group(self.flashes_since(began))
+        """When short flashes began, after `began`."""
+        changes = [change for change in list(self.changes) if change[0] >= began]
+        pairs = zip(changes, changes[1:])
+        return [on[0] for on, off in pairs if on[1] and not off[1] and off[0] - on[0] < SHORT]
 
     def until(self, wanted, patience=60):
-        """Waits until three groups in a row have `wanted` flashes; the seconds that it took."""
+        """Waits until three groups in a row have `wanted` short flashes; the seconds that it took."""
         began = time.monotonic()
         while time.monotonic() < began + patience:
             time.sleep(0.5)

@@ -4,7 +4,7 @@ import re
 import time
 
 import tree
-from bench import ACT, GPIO17
+from bench import ACT
 from lamp import Lamp
 
 UNITS = "qbo-relay.service qbo-relay-https.socket qbo-relay-admin.socket"
@@ -13,6 +13,10 @@ RESULT = "qbo-relay-result.txt"
 
 def say(text):
     print(f"    {text}", flush=True)
+
+
+def one_line(text):
+    return " / ".join(line for line in text.splitlines() if line)
 
 
 def status_line(guest):
@@ -41,7 +45,7 @@ def configured(bench, guest):
     """The files on the boot partition were taken in before the first start that could work."""
     guest.run("sync")
     told = tree.read_from_boot_partition(bench.folder / "boot.img", RESULT)
-    say("boot partition: " + " / ".join(told.split("\r\n")).strip(" /"))
+    say("boot partition: " + one_line(told))
     for name in ("qbo-relay.toml", "qbo-relay-secrets.toml"):
         assert tree.read_from_boot_partition(bench.folder / "boot.img", name) is None, name
     raw = (bench.folder / "boot.img").read_bytes()
@@ -85,7 +89,7 @@ def lamp_of_the_led_class(bench):
     """The other backend, inside the same sandbox: a file below /sys/class/leds."""
     guest = bench.resume("led-class")
     guest.run(
-        "sed -i 's/^board = .*/board = \"generic-led-class\"/; s/^line = .*/led_class = [\"ACT\"]/'"
+        "sed -i 's/^board = .*/board = \"generic-led-class\"/; s/^line = .*/led_class = \"ACT\"/'"
         " /etc/qbo-relay/qbo-relay.toml; udevadm trigger --subsystem-match=leds --action=change; udevadm settle;"
         " systemctl restart qbo-relay"
     )
@@ -127,7 +131,7 @@ def import_refused(bench):
     told = guest.run(f"cat /boot/firmware/{RESULT}")
     line = 1 + bench.folder.joinpath("relay.toml").read_text().split("\n").index('name = "device-test"')
     assert f":{line}" in told or f"line {line}" in told, told
-    say("result: " + " / ".join(told.split("\n")))
+    say("result: " + one_line(told))
     guest.run("cmp /root/before /etc/qbo-relay/qbo-relay.toml")
     load = bench.load(guest, 10)
     report, fine = load.finish()
@@ -136,11 +140,26 @@ def import_refused(bench):
     guest.cut()
 
 
+def credentials(bench):
+    """A secret that only root can read reaches the relay through systemd."""
+    guest = bench.resume("credentials")
+    guest.run(
+        "install -m 600 -o root /etc/qbo-relay/verifier /etc/qbo-relay/secrets/verifier && rm /etc/qbo-relay/verifier;"
+        " sed -i 's/^token_file = .*/token_credential = \"secret_verifier\"/' /etc/qbo-relay/qbo-relay.toml;"
+        " systemctl restart qbo-relay"
+    )
+    load = bench.load(guest, 10)
+    report, fine = load.finish()
+    assert fine, report
+    say("the verifier token as a systemd credential: acknowledged")
+    guest.cut()
+
+
 def any_clock(bench):
     """Whatever the date says, a notification is taken from the first second."""
     guest = bench.resume("clock")
     for seconds, what in [(0, "1970"), (4_000_000_000, "2096"), (time.time(), "back to now")]:
-        guest.set_clock(seconds)
+        guest.set_clock(seconds, trusted=what == "back to now")
         load = bench.load(guest, 10)
         report, fine = load.finish()
         assert fine, report
@@ -172,5 +191,3 @@ def removed(bench):
     say("purged: nothing of it is left but the user")
     guest.cut()
 
-
-assert GPIO17 != ACT
