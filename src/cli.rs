@@ -179,6 +179,10 @@ enum JournalCommand {
     #[command(after_help = "Example:
   qbo-relay journal show 1207")]
     Show(command::journal::ShowOptions),
+    /// List what happened to the relay, newest last: starts and ends, reloads, certificates, the clock.
+    #[command(after_help = "Example:
+  qbo-relay journal events --limit 20")]
+    Events(command::journal::EventsOptions),
     /// Check the journal: the database, every digest, every company's sequence.
     #[command(after_help = "Exit status: 0 sound, 1 findings, 3 cannot be read.
 
@@ -202,6 +206,7 @@ pub fn main() -> Exit {
         Command::Status(args) => command::status::command(&args.config, args.json),
         Command::Journal(JournalCommand::List(options)) => command::journal::list(&options),
         Command::Journal(JournalCommand::Show(options)) => command::journal::show(&options),
+        Command::Journal(JournalCommand::Events(options)) => command::journal::events(&options),
         Command::Journal(JournalCommand::Verify(options)) => command::journal::verify(&options),
         Command::Journal(JournalCommand::Export(options)) => command::journal::export(&options),
         Command::Replay(options) => command::replay::command(&options),

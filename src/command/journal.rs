@@ -75,6 +75,19 @@ pub struct VerifyOptions {
     json: bool,
 }
 
+/// How many events.
+#[derive(Args, Debug)]
+pub struct EventsOptions {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The newest so many; a thousand are kept.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
 /// A state, as a word on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StateWord {
@@ -149,6 +162,22 @@ pub fn show(options: &ShowOptions) -> Exit {
             say(shown.to_json());
         } else {
             page(&shown);
+        }
+        Ok(Exit::Success)
+    })
+}
+
+/// Runs `journal events`: what outlives the system's log.
+pub fn events(options: &EventsOptions) -> Exit {
+    carry_out(&options.config, |journal| {
+        let events = journal.events(options.limit).map_err(text)?;
+        for event in events.iter().rev() {
+            let (at, kind) = (event.at.to_string(), event.kind.as_str());
+            if options.json {
+                say(serde_json::json!({ "at": at, "kind": kind, "text": event.text }));
+            } else {
+                say(format_args!("{at}  {kind:<11}  {}", event.text));
+            }
         }
         Ok(Exit::Success)
     })

@@ -30,7 +30,13 @@ pub struct ClockConfig {
 pub fn lamp_of(path: &Path) -> Choice {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let table: toml::Table = toml::from_str(&text).unwrap_or_default();
-    let led: Option<file::Led> = table.get("led").and_then(|led| led.clone().try_into().ok());
+    let led = table.get("led").and_then(toml::Value::as_table);
+    let led = led.and_then(|led| {
+        let mut led = led.clone();
+        led.retain(|key, _| ["board", "led_class", "line", "active_low"].contains(&key));
+        // Through text, because the places in it are part of what is read.
+        toml::from_str::<file::Led>(&toml::to_string(&led).ok()?).ok()
+    });
     match led {
         Some(led) => lamp(&led, &mut Reader::new(path, &text, None)),
         None => Choice {

@@ -310,3 +310,6 @@ fn bytes_max(journal: &file::Journal, reader: &mut Reader<'_>) -> u64 {
     }
     bytes_max.get_ref().0
 }
+
+#[cfg(test)]
+mod tests;

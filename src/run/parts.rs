@@ -78,6 +78,15 @@ pub(super) async fn admin(
     }
 }
 
+/// Says which sockets were passed for nothing: connections would queue in them for ever.
+pub(super) fn warn_of_unused(inherited: &Inherited) {
+    for name in inherited.unused() {
+        tracing::warn!(
+            "systemd passed a socket named {name}, which the configuration does not use"
+        );
+    }
+}
+
 fn tcp(listener: std::net::TcpListener) -> Result<TcpListener, Failure> {
     TcpListener::from_std(listener).map_err(|error| Failure::Listen {
         address: "the socket of systemd".into(),

@@ -100,11 +100,7 @@ impl Relay {
         let resolver = Arc::new(parts::resolver(&config, clock.now())?);
         let public = parts::public(config.https, &mut inherited).await?;
         let admin = parts::admin(&config.admin, &mut inherited).await?;
-        for name in inherited.unused() {
-            tracing::warn!(
-                "systemd passed a socket named {name}, which the configuration does not use"
-            );
-        }
+        parts::warn_of_unused(&inherited);
         let own: Vec<_> = public.local_addr().into_iter().collect();
         let sinks = parts::sinks(&config, &own)?;
         let journal = parts::journal(&config, clock.now())?;
@@ -144,12 +140,11 @@ impl Relay {
             limits: config.limits,
             beats: [beats.public, beats.control, beats.admin],
         };
-        let endpoint = |(sink, schedule): (&Arc<Sink>, _)| Endpoint {
-            sink: Arc::clone(sink),
-            schedule,
-        };
         let schedules = config.sinks.into_iter().map(|sink| sink.schedule);
-        let endpoints = sinks.iter().zip(schedules).map(endpoint).collect();
+        let endpoints = sinks.iter().cloned().zip(schedules);
+        let endpoints = endpoints
+            .map(|(sink, schedule)| Endpoint { sink, schedule })
+            .collect();
         let mut worker = Worker::new(journal.clone(), endpoints, Arc::clone(&clock), tally);
         worker.news = Arc::clone(&pulse.news);
         worker.device = vitals.device.subscribe();

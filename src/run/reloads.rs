@@ -66,7 +66,7 @@ impl Reloads {
         self.door.verifiers.store(Arc::new(config.verifiers));
         level.set(config.log);
         let text = "reloaded certificates, secrets and log level; other changes need a restart";
-        tracing::info!("{text}");
         self.chronicle.note("reload", text.into()).await;
+        tracing::info!("{text}");
     }
 }

@@ -51,6 +51,9 @@ pub(super) fn grace(limits: &Limits) -> Duration {
     limits.body + limits.answer
 }
 
+/// How long quiet connections are kept when the listener closes.
+const LAST_WORDS: Duration = Duration::from_millis(400);
+
 /// Serves one connection to its end. `closing` turns true when the listener shuts down.
 pub(super) async fn serve<IO, S>(
     stream: IO,
@@ -84,7 +87,7 @@ async fn converse<IO, S>(
         return note(outcome, site, visit);
     };
     let handshake = tokio::select! {
-        _ = closing.wait_for(|closing| *closing) => return,
+        () = last_words(&mut closing) => return,
         handshake = timeout(site.limits.handshake, acceptor.accept(stream)) => handshake,
     };
     let failure = match handshake {
@@ -126,7 +129,10 @@ where
         // hyper takes no less than 8 KiB; with TLS below, reading more at a time gains nothing.
         .max_buf_size(limits.head_bytes_max.max(8 << 10))
         .half_close(false)
-        .serve_connection(TokioIo::new(Amended::new(stream)), requests(site, visit));
+        .serve_connection(
+            TokioIo::new(Amended::new(stream)),
+            requests(site, visit, closing.clone()),
+        );
     let outcome = tokio::select! {
         outcome = poll_fn(|context| connection.poll_without_shutdown(context)) => outcome,
         () = end_of_welcome(closing, limits.connection_age) => {
@@ -169,7 +175,7 @@ where
         .max_send_buf_size(16 << 10)
         .keep_alive_interval(limits.head)
         .keep_alive_timeout(limits.head)
-        .serve_connection(TokioIo::new(stream), requests(site, visit));
+        .serve_connection(TokioIo::new(stream), requests(site, visit, closing.clone()));
     tokio::pin!(connection);
     let grace = tokio::select! {
         outcome = &mut connection => return outcome,
@@ -184,6 +190,7 @@ where
 fn requests<S: Service>(
     site: &Arc<Site<S>>,
     visit: &Arc<Visit>,
+    closing: watch::Receiver<bool>,
 ) -> impl HttpService<
     Incoming,
     ResBody = http_body_util::Full<bytes::Bytes>,
@@ -195,9 +202,19 @@ fn requests<S: Service>(
     let (site, visit) = (Arc::clone(site), Arc::clone(visit));
     service_fn(move |request: Request<Incoming>| {
         let (site, visit) = (Arc::clone(&site), Arc::clone(&visit));
+        let closing = closing.clone();
         Box::pin(async move {
             let _in_hand = visit.begin_request();
-            Ok::<_, Infallible>(respond(request, &site.service, &visit).await)
+            let version = request.version();
+            let answer = respond(request, &site.service, &visit).await;
+            // Said with the last answer, so that the peer does not send another request into a
+            // connection that is about to be closed.
+            let is_last = *closing.borrow();
+            Ok::<_, Infallible>(if is_last {
+                close(answer, version)
+            } else {
+                answer
+            })
         })
     })
 }
@@ -217,9 +234,17 @@ async fn respond<S: Service>(request: Request<Incoming>, service: &S, visit: &Vi
 
 async fn end_of_welcome(mut closing: watch::Receiver<bool>, age: Duration) {
     tokio::select! {
-        _ = closing.wait_for(|closing| *closing) => {}
+        () = last_words(&mut closing) => {}
         () = sleep(age) => {}
     }
+}
+
+/// Completes a moment after the listener began to close: what a peer had on its way by then is
+/// answered, and not cut off by the end of a quiet connection.
+async fn last_words(closing: &mut watch::Receiver<bool>) {
+    // Nobody left to close it counts as closing.
+    let _ = closing.wait_for(|closing| *closing).await;
+    sleep(LAST_WORDS).await;
 }
 
 /// Says goodbye. When the peer was refused while it was still sending, what it sends is read for a

@@ -8,6 +8,7 @@
 
 mod admin;
 mod configuration;
+mod device;
 mod gateway;
 mod journal;
 mod lanes;

@@ -84,7 +84,14 @@ impl Gateway {
     }
 
     /// Writes the configuration again, with other further tables.
+    ///
+    /// Nobody sets the clock of a test machine; unless the test is about that, it is not waited for.
     pub(crate) fn configure(&self, tables: &str) {
+        let clock = if tables.contains("[clock]") {
+            ""
+        } else {
+            "[clock]\nwait = \"0 s\""
+        };
         let text = format!(
             r#"[listen]
 https = "127.0.0.1:0"
@@ -98,6 +105,7 @@ path = "state/journal.db"
 [admin]
 listen = "127.0.0.1:0"
 {tables}
+{clock}
 "#
         );
         self.write("qbo-relay.toml", &text);
@@ -182,6 +190,12 @@ listen = "127.0.0.1:0"
                 return Some(line.clone());
             }
         }
+    }
+
+    /// The line of the log that has this in it, said already or waited for.
+    pub(crate) fn line(&mut self, part: &str) -> String {
+        let said = self.lines.iter().find(|line| line.contains(part)).cloned();
+        said.unwrap_or_else(|| self.wait_for_line(part))
     }
 
     /// Waits for a line of the log that has this in it.

@@ -1,0 +1,134 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_qbo_relay_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_qbo_relay_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_qbo_relay_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_qbo_relay_using_subcommand
+    set -l cmd (__fish_qbo_relay_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -s V -l version -d 'Print version'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "run" -d 'Run the gateway until SIGTERM or SIGINT; SIGHUP re-reads certificates, secrets and log level'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "check" -d 'Read and explain the configuration, certificate chain, journal, board and sinks'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "demo" -d 'Show the whole main job on this machine, without any configuration'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "simulate" -d 'Act as Intuit: sign and post payloads to a relay'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "status" -d 'Ask the running relay how it is'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "journal" -d 'Read the journal, whether the relay runs or not'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "replay" -d 'Send changes again: one, a range, a filter, or the dead letters'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "led" -d 'Drive the lamp by hand'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "boot-import" -d 'Take in the configuration that lies on the boot partition'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "sink" -d 'Switch a sink on again that answered 410'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand check" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand check" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand demo" -l stay -d 'Keep it running afterwards, with everything printed that is needed to try it by hand'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l token-file -d 'File with the verifier token that signs the payloads' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l ca-file -d 'PEM file with the roots to trust instead of the system\'s' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l count -d 'Posts to send' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l rate -d 'Posts a second; as fast as the answers come when not given' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l connections -d 'Connections that send at the same time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l events-per-post -d 'Changes in each payload' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l realms -d 'Companies that the changes are spread over' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l format -d 'Form of the payloads' -r -f -a "cloudevents\t'A JSON array of CloudEvents, as Intuit sends today'
+legacy\t'`eventNotifications`, as Intuit sent until July 2026'
+mixed\t'One and the other in turn'"
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l repeat -d 'Of 100 posts, so many repeat an earlier one (expected answer: 200)' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l forge -d 'Of 100 posts, so many are signed with a wrong token (expected answer: 403)' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l malform -d 'Of 100 posts, so many are signed well but are not JSON (expected answer: 200)' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l retries -d 'Try again what was not acknowledged, on Intuit\'s schedule (10 s, 20 s, 30 s, 5 min, ...), so many times' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l hurry -d 'Divide the pauses of that schedule by this' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l ledger -d 'Append the body of each acknowledged post to this file, one a line' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l seed -d 'The same seed sends the same payloads (their times aside)' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l insecure -d 'Trust any certificate'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l disorder -d 'Send every second payload before the one that happened earlier'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l json -d 'The whole answer as JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "list" -d 'List receipts, newest last'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "show" -d 'Show one receipt: what arrived, what was understood, what became of it'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "events" -d 'List what happened to the relay, newest last: starts and ends, reloads, certificates, the clock'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "verify" -d 'Check the journal: the database, every digest, every company\'s sequence'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "export" -d 'Write every receipt as JSON lines to stdout'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l realm -d 'Only those with a change of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l entity -d 'Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l since -d 'Only those received at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l until -d 'Only those received before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l state -d 'Only those in this state' -r -f -a "pending\t'Something of it has yet to reach a sink'
+delivered\t'Nothing waits and nothing was given up'
+dead\t'Something of it was given up, and nobody has replayed it'
+unreadable\t'Something in it was not understood'"
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l limit -d 'The newest so many; 0 means all of them' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a line'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l json -d 'All of it as one JSON object'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l limit -d 'The newest so many; a thousand are kept' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l json -d 'One JSON object a line'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -l json -d 'The result as JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l realm -d 'Only those with a change of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l entity -d 'Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l since -d 'Only those received at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l until -d 'Only those received before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l state -d 'Only those in this state' -r -f -a "pending\t'Something of it has yet to reach a sink'
+delivered\t'Nothing waits and nothing was given up'
+dead\t'Something of it was given up, and nobody has replayed it'
+unreadable\t'Something in it was not understood'"
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l change -d 'One change, by its id or its number in the journal' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l from -d 'The changes from this number on' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l to -d 'The changes up to this number' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l realm -d 'The changes of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l entity -d 'The changes of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l since -d 'The changes received at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l until -d 'The changes received before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l sink -d 'Only to this sink; may be given several times' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l dead-letters -d 'The dead letters that nobody has replayed'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l dry-run -d 'Say what would go where, and do nothing'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l json -d 'The plan as JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and not __fish_seen_subcommand_from test stopped" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and not __fish_seen_subcommand_from test stopped" -f -a "test" -d 'Show every pattern in turn, and what it means'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and not __fish_seen_subcommand_from test stopped" -f -a "stopped" -d 'Make the lamp say that no relay runs; for ExecStopPost=, never fails'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and __fish_seen_subcommand_from test" -l seconds -d 'Seconds for each pattern' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and __fish_seen_subcommand_from test" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and __fish_seen_subcommand_from stopped" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and __fish_seen_subcommand_from stopped" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand boot-import" -l from -d 'The boot partition' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand boot-import" -l to -d 'The configuration\'s folder' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand boot-import" -l owner -d 'The user that the relay runs as; the secrets become its files' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand boot-import" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and not __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and not __fish_seen_subcommand_from enable" -f -a "enable" -d 'Deliver to it again; what waited for it goes out in order'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and __fish_seen_subcommand_from enable" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
