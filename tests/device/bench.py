@@ -5,7 +5,6 @@ configuration on its boot partition. The second is frozen when it serves; every 
 there in seconds, with disks of its own.
 """
 
-import json
 import shutil
 import subprocess
 import time

@@ -118,8 +118,12 @@ def virt(bench, card, boot):
         assert fine, report
         bench.wait_for(load.acknowledged())
         say("virt: 50 posts acknowledged and delivered")
-        mounts = inside("findmnt -rno TARGET,FSTYPE,OPTIONS / && findmnt -rno TARGET,FSTYPE,OPTIONS /var/lib/qbo-relay").stdout
-        assert re.search(r"^/ ext4 ro,noatime", mounts) and re.search(r"/var/lib/qbo-relay ext4 rw,noatime", mounts), mounts
+        mounts = inside(
+            "findmnt -rno TARGET,FSTYPE,OPTIONS / && findmnt -rno TARGET,FSTYPE,OPTIONS /var/lib/qbo-relay"
+        ).stdout
+        assert re.search(r"^/ ext4 ro,noatime", mounts) and re.search(r"/var/lib/qbo-relay ext4 rw,noatime", mounts), (
+            mounts
+        )
         watchdog = inside("systemctl show -P RuntimeWatchdogUSec").stdout.strip()
         assert watchdog == "14s", watchdog
         failed = inside("systemctl list-units --failed --plain --no-legend").stdout

@@ -47,7 +47,9 @@ def serving(bench, image):
 def sizes(bench):
     listing = subprocess.run(["dpkg-deb", "-c", bench.package], capture_output=True, text=True, check=True).stdout
     binary = re.search(r"(\d+) \S+ \S+ \./usr/bin/qbo-relay\n", listing).group(1)
-    say(f"binary, aarch64, stripped: {int(binary) / 1e6:.2f} MB; package: {os.stat(bench.package).st_size / 1e6:.2f} MB")
+    say(
+        f"binary, aarch64, stripped: {int(binary) / 1e6:.2f} MB; package: {os.stat(bench.package).st_size / 1e6:.2f} MB"
+    )
 
 
 def pid(guest):
@@ -113,7 +115,10 @@ def first_answer(bench, guest, what):
         assert fine, report
         spans.append(time.monotonic() - began)
         guest.until("systemctl is-active qbo-relay", "^active")
-    say(f"from the start of the service to the first acknowledgement, with {what}: half within {statistics.median(spans):.1f} s, longest {max(spans):.1f} s")
+    say(
+        f"from the start of the service to the first acknowledgement, with {what}: "
+        f"half within {statistics.median(spans):.1f} s, longest {max(spans):.1f} s"
+    )
 
 
 def filled(bench, image):

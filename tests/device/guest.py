@@ -132,7 +132,7 @@ class Guest:
 
     def run(self, command, patience=180, check=True):
         """What a command prints; without `check` also when it fails."""
-        self.type(f"{{ {command}\n}} 2>&1; echo \"@@\"$?\"@@\"\n")
+        self.type(f'{{ {command}\n}} 2>&1; echo "@@"$?"@@"\n')
         text = self.expect(rf"@@\d+@@\r?\n(.|\n|\r)*?{PROMPT}", patience)
         text, status = re.match(r"(.*?)@@(\d+)@@", text, re.DOTALL).groups()
         text = text.replace("\r", "").strip()

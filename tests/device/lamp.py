@@ -36,7 +36,7 @@ class Lamp:
     def flashes_since(self, began):
         """When short flashes began, after `began`."""
         changes = [change for change in list(self.changes) if change[0] >= began]
-        pairs = zip(changes, changes[1:])
+        pairs = zip(changes, changes[1:], strict=False)
         return [on[0] for on, off in pairs if on[1] and not off[1] and off[0] - on[0] < SHORT]
 
     def until(self, wanted, patience=60):

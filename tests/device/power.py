@@ -56,7 +56,7 @@ def cuts(bench, times, honest=True):
         ids = load.acknowledged()
         acknowledged += ids
         if number % 10 == 9 or number == times - 1:
-            say(f"{number + 1} cuts, {len(acknowledged)} acknowledged; unflushed writes: {kept} happened, {lost} did not")
+            say(f"{number + 1} cuts, {len(acknowledged)} acknowledged; unflushed writes: {kept} kept, {lost} lost")
     bench.receiver.down = False
     disk = Disk(str(image), str(bench.folder / "disk.sock"))
     guest = start(bench, disk, "after-cuts")

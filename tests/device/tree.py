@@ -12,7 +12,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-PACKAGES = "linux-image-arm64,systemd,systemd-sysv,systemd-timesyncd,udev,dbus,iproute2,procps,e2fsprogs,kmod,libgcc-s1,gpiod"
+PACKAGES = (
+    "linux-image-arm64,systemd,systemd-sysv,systemd-timesyncd,udev,dbus,iproute2,procps,e2fsprogs,kmod,libgcc-s1,gpiod"
+)
 
 # A small initramfs, because its making is emulated too.
 BEFORE_KERNEL = """
