@@ -111,14 +111,14 @@ class Bench:
         journal, boot = self.folder / "journal.img", self.folder / "boot.img"
         tree.empty_ext4(journal, "journal", "256M")
         tree.boot_partition(boot, {self.package: "qbo-relay.deb"})
-        self.disks = [f"file={root},format=qcow2", f"file={journal},format=raw", f"file={boot},format=raw"]
-        guest = Guest(self.folder, self.stem, self.disks, label="install")
+        disks = [f"file={root},format=qcow2", f"file={journal},format=raw", f"file={boot},format=raw"]
+        guest = Guest(self.folder, self.stem, disks, label="install")
         yield "installed", guest
         guest.power_off()
         files = {"relay.toml": "qbo-relay.toml", "secrets.toml": "qbo-relay-secrets.toml"}
         for source, name in files.items():
             tree.run("mcopy", "-i", boot, self.folder / source, f"::{name}")
-        guest = Guest(self.folder, self.stem, self.disks, label="first-boot")
+        guest = Guest(self.folder, self.stem, disks, label="first-boot")
         guest.until("systemctl is-active qbo-relay", "^active")
         guest.set_clock(time.time())
         yield "configured", guest
@@ -134,8 +134,8 @@ class Bench:
         boot = self.overlay("run-boot.qcow2", self.folder / "boot.serving", "raw")
         if journal is None:
             journal = f"file={self.overlay('run-journal.qcow2', self.folder / 'journal.serving', 'raw')},format=qcow2"
-        disks = [f"file={root},format=qcow2", journal, f"file={boot},format=qcow2"]
-        guest = Guest(self.folder, self.stem, disks, self.folder / f"{state}.state", label)
+        self.disks = [f"file={root},format=qcow2", journal, f"file={boot},format=qcow2"]
+        guest = Guest(self.folder, self.stem, self.disks, self.folder / f"{state}.state", label)
         guest.lamp = Lamp(guest.qtest, guest.gpio_chip(), GPIO17)
         return guest
 

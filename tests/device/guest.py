@@ -110,7 +110,7 @@ class Guest:
     def _log_in(self):
         self.expect(r"[#\$] $", 900)
         self.type("stty -echo cols 250; bind 'set enable-bracketed-paste off'\n")
-        self.type("export SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat TERM=dumb; PS1='@gu''est@' PS2=\n")
+        self.type("export SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat TERM=dumb NO_COLOR=1; PS1='@gu''est@' PS2=\n")
         self.expect(PROMPT, 120)
         self.run("true")
 

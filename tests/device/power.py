@@ -12,6 +12,7 @@ import time
 
 import tree
 from disk import Disk
+from guest import Guest
 from proofs import UNITS, say, status_line
 
 SOCKET = "server.type=unix"
@@ -78,6 +79,32 @@ def nothing_is_lost(bench, times):
     acknowledged, missing, verified = cuts(bench, times)
     assert not missing, f"{len(missing)} of {acknowledged} acknowledged notifications were lost, such as {missing[0]}"
     say(f"{times} cuts: all {acknowledged} acknowledged notifications have arrived; {verified.split(chr(10))[-1]}")
+
+
+def a_whole_board(bench, times):
+    """All disks as the cut left them, and a boot from cold that nobody helps."""
+    for _ in range(times):
+        image, path = bench.folder / "cut.img", bench.folder / "disk.sock"
+        shutil.copy(bench.folder / "journal.serving", image)
+        disk = Disk(str(image), str(path))
+        guest = bench.resume("whole", journal=f"driver=nbd,{SOCKET},server.path={path}")
+        load = bench.load(guest, 1_000_000, connections=8)
+        time.sleep(random.uniform(2.0, 8.0))
+        guest.cut()
+        disk.cut()
+        time.sleep(0.2)
+        load.stop()
+        ids = load.acknowledged()
+        disk = Disk(str(image), str(path))
+        began = time.monotonic()
+        guest = Guest(bench.folder, bench.stem, bench.disks, label="whole-again")
+        guest.until("systemctl is-active qbo-relay", "^active")
+        guest.set_clock(time.time())
+        bench.wait_for(ids)
+        took = time.monotonic() - began
+        say(f"whole board: {len(ids)} acknowledged before the cut, all delivered {took:.0f} s after power came back")
+        guest.cut()
+        disk.close()
 
 
 def a_lying_disk_is_found_out(bench, times):
