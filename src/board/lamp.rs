@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const LEDS: &str = "/sys/class/leds";
 
 /// Where the firmware's device tree names the board.
-const MODEL: &str = "/proc/device-tree/model";
+const MODEL: &str = "/sys/firmware/devicetree/base/model";
 
 /// The profile's name that means: look what this machine is.
 pub const AUTO: &str = "auto";

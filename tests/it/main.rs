@@ -19,6 +19,7 @@ mod lanes_life;
 mod lanes_replay;
 mod linear;
 mod listener;
+mod packaging;
 mod qbo;
 mod qbo_books;
 mod qbo_oauth;
