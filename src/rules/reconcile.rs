@@ -298,7 +298,7 @@ mod tests {
         let table = [
             // Held, told, read, verdict.
             ("", "", "live 3 @120", "update"),
-            ("", "", "live 0 @120", "create"),
+            ("", "", "live 0 @120", "update"),
             ("", "", "live 0 @99", "baseline"),
             ("", "", "live 7 @-", "baseline"),
             ("", "", "voided 1 @120", "void"),

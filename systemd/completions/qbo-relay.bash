@@ -22,6 +22,12 @@ _qbo__relay() {
             qbo__relay,check)
                 cmd="qbo__relay__subcmd__check"
                 ;;
+            qbo__relay,company)
+                cmd="qbo__relay__subcmd__company"
+                ;;
+            qbo__relay,connect)
+                cmd="qbo__relay__subcmd__connect"
+                ;;
             qbo__relay,demo)
                 cmd="qbo__relay__subcmd__demo"
                 ;;
@@ -45,6 +51,12 @@ _qbo__relay() {
                 ;;
             qbo__relay,status)
                 cmd="qbo__relay__subcmd__status"
+                ;;
+            qbo__relay__subcmd__company,disconnect)
+                cmd="qbo__relay__subcmd__company__subcmd__disconnect"
+                ;;
+            qbo__relay__subcmd__company,list)
+                cmd="qbo__relay__subcmd__company__subcmd__list"
                 ;;
             qbo__relay__subcmd__journal,events)
                 cmd="qbo__relay__subcmd__journal__subcmd__events"
@@ -77,7 +89,7 @@ _qbo__relay() {
 
     case "${cmd}" in
         qbo__relay)
-            opts="-h -V --help --version run check demo simulate status journal replay led boot-import sink"
+            opts="-h -V --help --version run check demo simulate status journal replay led boot-import sink connect company"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -123,6 +135,82 @@ _qbo__relay() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__company)
+            opts="-h --help list disconnect"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__company__subcmd__disconnect)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__company__subcmd__list)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__connect)
+            opts="-h --app --paste --no-wait --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --app)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --paste)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -423,7 +511,7 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__simulate)
-            opts="-h --token-file --ca-file --insecure --count --rate --connections --events-per-post --realms --format --repeat --forge --malform --disorder --retries --hurry --ledger --seed --help"
+            opts="-h --token-file --ca-file --insecure --count --rate --connections --events-per-post --realms --format --repeat --forge --malform --disorder --retries --hurry --ledger --seed --company --listen --certificate --notify --lose --delay --records --client-id --client-secret --redirect-uri --environment --rotation --consent --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -487,6 +575,54 @@ _qbo__relay() {
                     ;;
                 --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lose)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --records)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redirect-uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --environment)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rotation)
+                    COMPREPLY=($(compgen -W "each-time daily never" -- "${cur}"))
+                    return 0
+                    ;;
+                --consent)
+                    COMPREPLY=($(compgen -W "at-once page refused" -- "${cur}"))
                     return 0
                     ;;
                 *)

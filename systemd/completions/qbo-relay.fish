@@ -29,13 +29,15 @@ complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -s V -l version -d 'Pr
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "run" -d 'Run the gateway until SIGTERM or SIGINT; SIGHUP re-reads certificates, secrets and log level'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "check" -d 'Read and explain the configuration, certificate chain, journal, board and sinks'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "demo" -d 'Show the whole main job on this machine, without any configuration'
-complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "simulate" -d 'Act as Intuit: sign and post payloads to a relay'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "simulate" -d 'Act as Intuit: sign and post payloads to a relay; or, with --company, be an Intuit to try it with'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "status" -d 'Ask the running relay how it is'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "journal" -d 'Read the journal, whether the relay runs or not'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "replay" -d 'Send changes again: one, a range, a filter, or the dead letters'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "led" -d 'Drive the lamp by hand'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "boot-import" -d 'Take in the configuration that lies on the boot partition'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "sink" -d 'Switch a sink on again that answered 410'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "connect" -d 'Ask for the consent by which the relay may read a QuickBooks company'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "company" -d 'Show the companies that the relay may read, or end that'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand check" -l config -d 'The configuration file' -r -F
@@ -45,7 +47,7 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand demo" -s h -l help -
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l token-file -d 'File with the verifier token that signs the payloads' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l ca-file -d 'PEM file with the roots to trust instead of the system\'s' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l count -d 'Posts to send' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l rate -d 'Posts a second; as fast as the answers come when not given' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l rate -d 'Posts a second, as fast as the answers come when not given; with `--company`, changes a second, one in five seconds when not given' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l connections -d 'Connections that send at the same time' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l events-per-post -d 'Changes in each payload' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l realms -d 'Companies that the changes are spread over' -r
@@ -55,12 +57,29 @@ mixed\t'One and the other in turn'"
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l repeat -d 'Of 100 posts, so many repeat an earlier one (expected answer: 200)' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l forge -d 'Of 100 posts, so many are signed with a wrong token (expected answer: 403)' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l malform -d 'Of 100 posts, so many are signed well but are not JSON (expected answer: 200)' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l retries -d 'Try again what was not acknowledged, on Intuit\'s schedule (10 s, 20 s, 30 s, 5 min, ...), so many times' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l retries -d 'Try again what was not acknowledged, on Intuit\'s schedule (10 s, 20 s, 30 s, 5 min, ...), so many times; with `--company` 100 times when not given' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l hurry -d 'Divide the pauses of that schedule by this' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l ledger -d 'Append the body of each acknowledged post to this file, one a line' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l seed -d 'The same seed sends the same payloads (their times aside)' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l listen -d 'Where to listen' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l certificate -d 'Serve HTTPS, with a certificate made now and written to this file, for clients to trust' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l notify -d 'Tell this relay of each change; `--token-file` signs' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l lose -d 'Of 100 changes, so many are never told' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l delay -d 'Tell each change up to so many seconds late' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l records -d 'Records of each common kind that are there from the start' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l client-id -d 'Client id of the app that may ask' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l client-secret -d 'Its secret' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l redirect-uri -d 'The address to come back to that is registered for the app; any when not given' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l environment -d '`production` or `sandbox`' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l rotation -d 'When a refresh changes the refresh token; the old one is dead then' -r -f -a "each-time\t'At each refresh'
+daily\t'When the value is older than a day, as Intuit does'
+never\t'Never'"
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l consent -d 'What the person does on the authorization page' -r -f -a "at-once\t'Consents at once, to the first company that the app is not connected to'
+page\t'Sees a page and chooses'
+refused\t'Refuses at once'"
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l insecure -d 'Trust any certificate'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l disorder -d 'Send every second payload before the one that happened earlier'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l company -d 'Be Intuit with companies: authorization, tokens, Change Data Capture, Query; until Ctrl-C'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l json -d 'The whole answer as JSON'
@@ -132,3 +151,16 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and not __fish
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and not __fish_seen_subcommand_from enable" -f -a "enable" -d 'Deliver to it again; what waited for it goes out in order'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and __fish_seen_subcommand_from enable" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand sink; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l app -d 'The app, where more than one is configured' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l paste -d 'The address that Intuit sent the browser to, where the browser could not reach the gateway; `-` reads it from stdin' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l no-wait -d 'Print the address to open and do not wait for what comes of it'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect" -f -a "list" -d 'List the companies and whether they can be read'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect" -f -a "disconnect" -d 'End a connection: the tokens are revoked at Intuit and forgotten here'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -l json -d 'As JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from disconnect" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from disconnect" -s h -l help -d 'Print help'

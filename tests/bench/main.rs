@@ -12,6 +12,7 @@
     reason = "a benchmark prints its table, and counts are far below 2^52"
 )]
 
+mod books;
 mod child;
 mod line;
 mod load;
@@ -35,8 +36,11 @@ fn main() -> ExitCode {
         ["fill", path, count] => raw::fill(Path::new(path), count.parse().unwrap_or(0)),
         ["raw", path] => raw::measure(Path::new(path)),
         ["line"] => table::line(),
+        ["books"] => table::books(),
         [] | ["quick"] => table::print(words.as_slice() == ["quick"]),
-        other => Err(format!("not understood: {other:?}; say nothing, `quick`, or `line`").into()),
+        other => Err(
+            format!("not understood: {other:?}; say nothing, `quick`, `line` or `books`").into(),
+        ),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use crate::child::Role;
 use crate::load::{self, Figures};
-use crate::{Mishap, line, machine};
+use crate::{Mishap, books, line, machine};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -25,6 +25,15 @@ pub(crate) fn line() -> Result<(), Mishap> {
         .tempdir()?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(line::measure(folder.path(), 20_000))
+}
+
+/// Prints what reading companies costs.
+pub(crate) fn books() -> Result<(), Mishap> {
+    let folder = tempfile::Builder::new()
+        .prefix("qbo-relay-bench-")
+        .tempdir()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(books::measure(folder.path()))
 }
 
 /// Measures everything and prints the table; `quick` does a tenth, to see that it works.
