@@ -7,6 +7,10 @@
 )]
 
 mod admin;
+mod company;
+mod company_polls;
+mod company_tokens;
+mod company_trouble;
 mod configuration;
 mod fake_intuit;
 mod fake_intuit_faults;

@@ -167,3 +167,6 @@ fn token_set(granted: Granted, asked_at: crate::model::Timestamp, before: &Token
         hard_expires_at: ends.hard,
     }
 }
+
+#[cfg(test)]
+mod tests;
