@@ -37,12 +37,11 @@ async fn give_work(firm: &Firm, realm: &str) {
 
 async fn until_hindered(firm: &Firm, kind: HindranceKind) -> String {
     firm.until("it is hindered", || async {
-        let health = firm.health(REALM);
-        let hindrance = health.and_then(|health| health.hindrance);
+        let hindrance = firm.hindrance(REALM);
         hindrance.is_some_and(|hindrance| hindrance.kind == kind)
     })
     .await;
-    firm.health(REALM).unwrap().hindrance.unwrap().why
+    firm.hindrance(REALM).unwrap().why
 }
 
 #[tokio::test]
@@ -72,7 +71,7 @@ async fn a_throttled_company_waits_as_asked_and_the_other_goes_on() {
         assert_eq!(firm.calls(REALM, Call::Capture), calls + 1);
         firm.forward(SECOND);
         firm.until_reconciled(REALM).await;
-        assert_eq!(firm.health(REALM).unwrap().hindrance, None);
+        assert_eq!(firm.hindrance(REALM), None);
     }
 }
 
@@ -107,20 +106,18 @@ async fn a_server_that_fails_is_tried_less_and_less_often() {
 #[tokio::test]
 async fn a_used_up_month_is_looked_after_daily() {
     let firm = two().await;
-    firm.intuit
-        .faults()
-        .add(Rule::new(Fault::CapReached).of(REALM).times(2));
+    let used_up = Trick::UseUpMonth(REALM.into());
+    let tricks = [used_up.clone(), used_up];
+    firm.tricks.lock().unwrap().extend(tricks);
     give_work(&firm, REALM).await;
     firm.forward(SECOND * 2);
     until_hindered(&firm, HindranceKind::Budget).await;
+    let left = || firm.tricks.lock().unwrap().len();
     firm.forward(HOUR * 23);
     firm.a_while().await;
-    assert_eq!(firm.calls(REALM, Call::Capture), 1);
+    assert_eq!(left(), 1);
     firm.forward(HOUR);
-    firm.until("it is tried", || async {
-        firm.calls(REALM, Call::Capture) == 2
-    })
-    .await;
+    firm.until("it is tried", || async { left() == 0 }).await;
     firm.forward(HOUR * 24);
     firm.until_reconciled(REALM).await;
 }

@@ -7,7 +7,8 @@ use qbo_relay::clock::{Clock, Manual};
 use qbo_relay::journal::{Ask, Journal};
 use qbo_relay::model::{
     AppName, Authenticity, Change, Company, CompanyHealth, CompanyView, Encoding, Environment,
-    Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing, Tally, Timestamp, TokenSet,
+    Hindrance, Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing, Tally,
+    Timestamp, TokenSet,
 };
 use qbo_relay::qbo::{App, Captured, Endpoints, Failure, Granted, Page, Question, Settings};
 use qbo_relay::rules::company::Plan;
@@ -39,6 +40,8 @@ pub(crate) enum Trick {
     HangAfterRefresh,
     /// A capture of this company is never answered.
     HangOnCapture(String),
+    /// A capture of this company is answered that the month's calls are used up.
+    UseUpMonth(String),
     /// A capture of this company makes the task panic.
     PanicOnCapture(String),
     /// A query for this kind fails as a server does, as long as it is set.
@@ -79,6 +82,9 @@ impl QuickBooks for Tricky {
         if self.plays(|trick| matches!(trick, Trick::HangOnCapture(name) if is(name))) {
             pending::<()>().await;
         }
+        if self.plays(|trick| matches!(trick, Trick::UseUpMonth(name) if is(name))) {
+            return Err(Failure::CapReached);
+        }
         let panics = self.plays(|trick| matches!(trick, Trick::PanicOnCapture(name) if is(name)));
         assert!(!panics, "a trick");
         self.app.capture(realm, access, kinds, since).await
@@ -107,6 +113,7 @@ type Running = (watch::Sender<bool>, JoinHandle<Result<(), Ended>>);
 pub(crate) struct Firm {
     folder: TempDir,
     pub(crate) clock: Arc<Manual>,
+    theirs: Arc<Manual>,
     pub(crate) intuit: FakeIntuit,
     pub(crate) journal: Journal,
     pub(crate) roster: Roster,
@@ -147,18 +154,19 @@ impl Firm {
     }
 
     pub(crate) async fn with(plan: Plan, options: Options) -> Self {
-        let clock = Arc::new(Manual::new(START));
+        let [clock, theirs] = [(); 2].map(|()| Arc::new(Manual::new(START)));
         let options = Options {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            clock: Arc::clone(&theirs) as Arc<dyn Clock>,
             pace: None,
             ..options
         };
         let folder = tempfile::tempdir().unwrap();
-        Self {
+        let firm = Self {
             intuit: FakeIntuit::start(options).await.unwrap(),
             journal: open(&folder, START),
             folder,
             clock,
+            theirs,
             roster: Roster::default(),
             plan,
             calls_max: None,
@@ -166,7 +174,10 @@ impl Firm {
             tricks: Arc::default(),
             bell: watch::Sender::new(0),
             running: None,
-        }
+        };
+        // The company is older than its connection.
+        firm.forward(Duration::from_secs(60));
+        firm
     }
 
     /// A firm whose one company is connected and read.
@@ -283,6 +294,7 @@ impl Firm {
     /// Puts the clock forward, of the relay and of QuickBooks.
     pub(crate) fn forward(&self, span: Duration) {
         self.clock.set(self.clock.now().plus(span));
+        self.theirs.set(self.theirs.now().plus(span));
         self.ring();
     }
 
@@ -338,6 +350,10 @@ impl Firm {
     pub(crate) fn health(&self, realm_name: &str) -> Option<CompanyHealth> {
         let all = self.roster.snapshot();
         all.into_iter().find(|one| one.realm.as_str() == realm_name)
+    }
+
+    pub(crate) fn hindrance(&self, realm_name: &str) -> Option<Hindrance> {
+        self.health(realm_name)?.hindrance
     }
 
     pub(crate) fn calls(&self, realm_name: &str, call: Call) -> u64 {
