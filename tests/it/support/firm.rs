@@ -157,7 +157,6 @@ impl Firm {
         let [clock, theirs] = [(); 2].map(|()| Arc::new(Manual::new(START)));
         let options = Options {
             clock: Arc::clone(&theirs) as Arc<dyn Clock>,
-            pace: None,
             ..options
         };
         let folder = tempfile::tempdir().unwrap();

@@ -115,9 +115,23 @@ struct Came {
     log: Vec<String>,
 }
 
+/// What tells a renewal to stop, or not.
+fn going_on() -> watch::Sender<bool> {
+    watch::Sender::new(false)
+}
+
 /// A renewal with these answers, these sets in the store as it is looked into, and these failures of
 /// storing.
 async fn renewal(
+    answers: Vec<Result<Granted, Failure>>,
+    sealed: Vec<Option<Vec<u8>>>,
+    failures: Vec<Error>,
+) -> Came {
+    renewal_until(&going_on(), answers, sealed, failures).await
+}
+
+async fn renewal_until(
+    stop: &watch::Sender<bool>,
     answers: Vec<Result<Granted, Failure>>,
     sealed: Vec<Option<Vec<u8>>>,
     failures: Vec<Error>,
@@ -140,6 +154,7 @@ async fn renewal(
         vault: &vault,
         realm: &realm,
         clock: &clock,
+        stop: &stop.subscribe(),
         unstored: &|why| log.lock().unwrap().push(why),
     };
     let renewed = renewal.renew().await;
@@ -214,6 +229,23 @@ async fn an_answer_that_was_lost_is_asked_for_again_soon_with_the_old_token() {
         came.renewed,
         Err(Unrenewed::Failure(Failure::Unavailable { .. }))
     ));
+    assert_eq!(came.shown.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_is_to_stop_stores_what_it_got_and_asks_no_more() {
+    let stop = watch::Sender::new(true);
+    let failures = vec![Error::Full];
+    let came = renewal_until(
+        &stop,
+        vec![granted("second")],
+        vec![sealed("first")],
+        failures,
+    )
+    .await;
+    assert_eq!(came.stored, Some(Secret::new("second")));
+    let came = renewal_until(&stop, vec![lost()], vec![sealed("first")], Vec::new()).await;
+    assert!(matches!(came.renewed, Err(Unrenewed::Failure(_))));
 }
 
 #[tokio::test(start_paused = true)]
