@@ -15,14 +15,23 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const BURST: u32 = 5;
 
 /// The bucket of one company.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Throttle {
     /// When the bucket is full again.
     full_at: Duration,
 }
 
+impl Default for Throttle {
+    /// Empty at the instant from which time is counted: the calls before a restart count too.
+    fn default() -> Self {
+        Self {
+            full_at: INTERVAL * BURST,
+        }
+    }
+}
+
 impl Throttle {
-    /// Takes a token at `now`, a time since any fixed instant.
+    /// Takes a token at `now`, the time since the bucket was made.
     ///
     /// # Errors
     /// How long to wait where there is none; nothing was taken.
@@ -46,6 +55,7 @@ mod tests {
     #[test]
     fn a_few_calls_go_at_once_and_the_next_ones_in_step() {
         let mut throttle = Throttle::default();
+        assert_eq!(throttle.take(Duration::ZERO), Err(INTERVAL));
         let start = Duration::from_secs(9);
         for _ in 0..BURST {
             assert_eq!(throttle.take(start), Ok(()));

@@ -6,7 +6,6 @@
 //! Promises: a company that has nothing to call for renews its tokens once a day all the same, so
 //! that the first of the two ends does not come near.
 
-use super::pause::Pause;
 use crate::model::{Company, Ends, Timestamp, TokenEnd, TokenWarning};
 use std::time::Duration;
 
@@ -48,15 +47,11 @@ pub fn is_due(now: Timestamp, access_expires_at: Option<Timestamp>) -> bool {
     access_expires_at.is_none_or(|end| end.minus(AHEAD) <= now)
 }
 
-/// When a company that needs no access token gets the next set; `None`: now.
+/// When a company that needs no access token gets the next set; `None`: now. An end that lies far
+/// ahead is looked at again within a day: it may have been set by a clock that was put back since.
 pub fn rests_until(now: Timestamp, access_expires_at: Option<Timestamp>) -> Option<Timestamp> {
-    let end = access_expires_at?;
-    // An access token lasts an hour, so an end further away than a day is none that was granted.
-    Pause::new(
-        end.minus(Duration::from_hours(1)),
-        IDLE + Duration::from_hours(1),
-    )
-    .left(now)
+    let due = access_expires_at?.plus(IDLE);
+    (due > now).then(|| due.min(now.plus(IDLE)))
 }
 
 /// The end that comes first.
@@ -111,10 +106,13 @@ mod tests {
     fn a_quiet_company_renews_once_a_day() {
         assert_eq!(rests_until(NOW, None), None);
         let end = NOW.plus(HOUR);
-        assert_eq!(rests_until(NOW, Some(end)), Some(end.plus(IDLE)));
+        assert_eq!(
+            rests_until(NOW, Some(end.minus(HOUR * 2))),
+            Some(NOW.plus(HOUR * 22))
+        );
         assert_eq!(rests_until(NOW, Some(NOW.minus(IDLE))), None);
         let in_a_year = NOW.plus(DAY * 365);
-        assert_eq!(rests_until(NOW, Some(in_a_year)), None);
+        assert_eq!(rests_until(NOW, Some(in_a_year)), Some(NOW.plus(IDLE)));
     }
 
     #[test]

@@ -7,6 +7,10 @@
 )]
 
 mod admin;
+mod company;
+mod company_polls;
+mod company_tokens;
+mod company_trouble;
 mod configuration;
 mod device;
 mod fake_intuit;

@@ -27,6 +27,9 @@ const REFUSED_MAX: Duration = Duration::from_hours(24);
 /// that are used up: Intuit's answers to the two look alike.
 const THROTTLES_MAX: u32 = 60;
 
+/// How long new tokens are not renewed again, however short their lives are.
+const FRESH: Duration = Duration::from_mins(1);
+
 /// Characters of an explanation that are kept.
 const WHY_CHARS_MAX: usize = 300;
 
@@ -39,10 +42,10 @@ pub struct Course {
     pub pause: Option<Pause>,
     /// What keeps the company from being read, for people.
     pub hindrance: Option<Hindrance>,
-    /// The access token was refused.
-    pub needs_tokens: bool,
     /// Calls that were answered.
     pub answers: u64,
+    needs_tokens: bool,
+    renewed: Option<Pause>,
     failures: u32,
     throttles: u32,
     refusals: u32,
@@ -72,15 +75,32 @@ impl Course {
         self.begin_anew();
     }
 
-    /// Forgets what went wrong: a call was answered, or the company was connected again.
-    pub fn begin_anew(&mut self) {
+    /// Forgets what went wrong.
+    fn begin_anew(&mut self) {
         (self.failures, self.throttles, self.refusals) = (0, 0, 0);
         (self.pause, self.hindrance, self.yields) = (None, None, None);
     }
 
     /// New tokens are stored.
-    pub fn renewed(&mut self) {
+    pub fn renewed(&mut self, now: Timestamp) {
         self.needs_tokens = false;
+        self.renewed = Some(Pause::new(now, FRESH));
+    }
+
+    /// A person has connected the company, with tokens of its own.
+    pub fn connected(&mut self) {
+        self.begin_anew();
+        (self.needs_tokens, self.renewed) = (false, None);
+    }
+
+    /// Whether the access token was refused.
+    pub(super) const fn needs_tokens(&self) -> bool {
+        self.needs_tokens
+    }
+
+    /// Until when the tokens count as new, whatever their ends.
+    pub(super) fn fresh_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.renewed?.left(now)
     }
 
     /// QuickBooks asks for patience.
@@ -244,13 +264,13 @@ mod tests {
     fn a_token_is_renewed_once_for_a_refusal_and_then_a_person_is_called() {
         let mut course = Course::default();
         course.unauthorized(NOW, "the access token is not accepted");
-        assert!(course.needs_tokens && course.hindrance.is_none());
-        course.renewed();
+        assert!(course.needs_tokens() && course.hindrance.is_none());
+        course.renewed(NOW);
         course.unauthorized(NOW, "the access token is not accepted");
         let hindrance = course.hindrance.clone().unwrap();
         assert_eq!(hindrance.kind, HindranceKind::Refused);
         assert_eq!(hindrance.until, Some(NOW.plus(HOUR)));
-        assert!(course.needs_tokens);
+        assert!(course.needs_tokens());
         course.answered();
         assert_eq!(course.hindrance, None);
     }

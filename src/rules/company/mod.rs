@@ -124,13 +124,15 @@ pub fn step(
         }
     }
     let access_expires_at = view.company.access_expires_at;
+    let fresh_until = course.fresh_until(now);
     let Some(class) = course.choose(&due) else {
-        return match token::rests_until(now, access_expires_at) {
+        return match token::rests_until(now, access_expires_at).or(fresh_until) {
             Some(at) => rest(now, until.min(at)),
             None => Step::Refresh,
         };
     };
-    if course.needs_tokens || token::is_due(now, access_expires_at) {
+    let is_due = token::is_due(now, access_expires_at) && fresh_until.is_none();
+    if course.needs_tokens() || is_due {
         return Step::Refresh;
     }
     course.pass(class, &due);

@@ -191,7 +191,7 @@ fn tokens_are_renewed_when_there_is_something_to_call_for_or_once_a_day() {
     );
     check(
         |view, course| {
-            course.needs_tokens = true;
+            course.unauthorized(NOW, "the access token is not accepted");
             view.gap = gap(ago(HOUR));
         },
         "refresh",
@@ -201,6 +201,22 @@ fn tokens_are_renewed_when_there_is_something_to_call_for_or_once_a_day() {
         "refresh",
     );
     check(|view, _| view.company.access_expires_at = None, "refresh");
+    // Tokens that live for seconds only are not renewed over and over.
+    check(
+        |view, course| {
+            view.company.access_expires_at = None;
+            course.renewed(ago(SECOND * 59));
+        },
+        "rest 1 s",
+    );
+    check(
+        |view, course| {
+            view.company.access_expires_at = Some(NOW.plus(SECOND * 9));
+            view.gap = gap(ago(HOUR));
+            course.renewed(ago(SECOND * 59));
+        },
+        "Gap",
+    );
 }
 
 #[test]
@@ -242,7 +258,7 @@ fn a_pause_holds_everything_up_until_it_is_over_or_the_clock_was_put_back() {
         |view, course| {
             due(view);
             course.throttled(NOW, MINUTE, 0.0, "too many requests");
-            course.begin_anew();
+            course.connected();
         },
         "Notified",
     );
@@ -423,7 +439,7 @@ proptest! {
                 }
                 Step::Refresh => {
                     view.company.access_expires_at = Some(NOW.plus(HOUR));
-                    course.renewed();
+                    course.renewed(NOW);
                 }
                 Step::Read(class) => {
                     prop_assert!(spent.allows(class));

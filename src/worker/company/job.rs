@@ -96,7 +96,8 @@ impl Job {
             Self::Capture(capture) => {
                 return Ask::Capture {
                     kinds: capture.kinds.iter().cloned().collect(),
-                    since: capture.since,
+                    // Nobody says whether changes of that very second are told.
+                    since: capture.since.minus(Duration::from_secs(1)),
                 };
             }
             Self::Pages(pages) => pages.question.clone(),
@@ -198,9 +199,7 @@ impl Capture {
         if self.kinds.len() > 1 {
             return Apart::Jobs(self.singles());
         }
-        // From the second of the newest record on: more of that second may be missing.
-        let next = newest.map(|newest| newest.minus(Duration::from_secs(1)));
-        let next = next.filter(|next| next.as_seconds() > self.since.as_seconds());
+        let next = newest.filter(|newest| newest.as_seconds() > self.since.as_seconds());
         let pages = |moves| {
             let pages = self.pages(moves).filter(|_| !self.is_paged);
             pages.map(Job::Pages).collect::<Vec<_>>()

@@ -40,6 +40,9 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+/// After so long without a panic, one counts as the first again.
+const LATELY: Duration = Duration::from_hours(1);
+
 /// What is asked of QuickBooks: [`App`], and others in tests.
 pub trait QuickBooks: Send + Sync + 'static {
     /// The next tokens of a company.
@@ -321,7 +324,9 @@ impl<Q: QuickBooks> Crew<Q> {
         let Some(realm) = self.working.remove(&error.id()) else {
             return Ok(());
         };
-        let times = self.broken.get(&realm).map_or(1, |(times, _)| times + 1);
+        let lately = self.broken.get(&realm);
+        let lately = lately.filter(|(_, at)| at.elapsed() < LATELY);
+        let times = lately.map_or(1, |(times, _)| times.saturating_add(1));
         let pause = backoff(times, (self.common.jitter)());
         tracing::error!(%realm, "the reading of company {realm} broke off: {error}; it starts again");
         let now = self.common.clock.now();

@@ -5,16 +5,17 @@
 //! was lost is asked for again at once with the old token, which is usually good for a while. Called
 //! by the company's own task and by nobody else, so no two renewals ever meet.
 
-use super::super::lane::{PAUSE, pointless};
+use super::super::lane::{PAUSE, pointless, stopped};
 use super::QuickBooks;
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Ends, RealmId, TokenSet};
+use crate::model::{Ends, RealmId, Timestamp, TokenSet};
 use crate::qbo::{Failure, Granted};
 use crate::rules::token::{Lifetimes, ends};
 use crate::vault::{self, Vault};
 use std::future::Future;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// Waits before the old token is tried again after an answer that did not come.
@@ -80,6 +81,8 @@ pub(super) struct Renewal<'a, Q, S> {
     pub(super) vault: &'a Vault,
     pub(super) realm: &'a RealmId,
     pub(super) clock: &'a dyn Clock,
+    /// True when the relay is to stop: nothing is asked once more then.
+    pub(super) stop: &'a watch::Receiver<bool>,
     /// Told when new tokens cannot be stored.
     pub(super) unstored: &'a (dyn Fn(String) + Sync),
 }
@@ -116,10 +119,17 @@ impl<Q: QuickBooks, S: Store> Renewal<'_, Q, S> {
                     }
                     (tokens, looked_again) = (again, true);
                 }
-                Failure::Unavailable { .. } | Failure::NotUnderstood { .. } => match waits.next() {
-                    Some(wait) => sleep(wait).await,
-                    None => return Err(Unrenewed::Failure(failure)),
-                },
+                Failure::Unavailable { .. } | Failure::NotUnderstood { .. } => {
+                    let wait = waits.next().filter(|_| !*self.stop.borrow());
+                    let Some(wait) = wait else {
+                        return Err(Unrenewed::Failure(failure));
+                    };
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = sleep(wait) => {}
+                        () = stopped(&mut stop) => return Err(Unrenewed::Failure(failure)),
+                    }
+                }
                 other => return Err(Unrenewed::Failure(other)),
             }
         }
@@ -152,7 +162,7 @@ impl<Q: QuickBooks, S: Store> Renewal<'_, Q, S> {
     }
 }
 
-fn token_set(granted: Granted, asked_at: crate::model::Timestamp, before: &TokenSet) -> TokenSet {
+fn token_set(granted: Granted, asked_at: Timestamp, before: &TokenSet) -> TokenSet {
     let lifetimes = Lifetimes {
         access: granted.access_for,
         refresh: granted.refresh_for,
@@ -167,3 +177,6 @@ fn token_set(granted: Granted, asked_at: crate::model::Timestamp, before: &Token
         hard_expires_at: ends.hard,
     }
 }
+
+#[cfg(test)]
+mod tests;

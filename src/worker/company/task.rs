@@ -123,8 +123,7 @@ impl<Q: QuickBooks> Task<Q> {
         };
         if self.connected_at != Some(view.company.connected_at) {
             self.connected_at = Some(view.company.connected_at);
-            self.course.begin_anew();
-            self.course.renewed();
+            self.course.connected();
             (self.tokens, self.errands) = (None, BTreeMap::new());
         }
         self.course.under_way = self.errands.keys().copied().collect();
@@ -145,7 +144,7 @@ impl<Q: QuickBooks> Task<Q> {
         match renewed {
             Ok(tokens) => {
                 self.tokens = Some(tokens);
-                self.course.renewed();
+                self.course.renewed(self.common.clock.now());
                 self.common.tally.tokens_renewed.add_one();
                 Ok(Turn::Done)
             }
@@ -177,6 +176,7 @@ impl<Q: QuickBooks> Task<Q> {
             vault: &self.common.vault,
             realm: &self.realm,
             clock: &*self.common.clock,
+            stop: &self.common.stop,
             unstored,
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod changes;
 pub(crate) mod client;
+pub(crate) mod firm;
 pub(crate) mod gate;
 pub(crate) mod house;
 pub(crate) mod intuit;

@@ -1,0 +1,217 @@
+//! Trouble with QuickBooks: waits are kept, reasons are told, and no company suffers from another.
+
+use crate::support::firm::{Firm, REALM, Trick, polling, quiet};
+use qbo_relay::model::{Environment, HindranceKind};
+use qbo_relay::simulate::intuit_company::faults::{Fault, Rule, Shape};
+use qbo_relay::simulate::intuit_company::{Call, CompanyFacts, Options};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+const OTHER: &str = "9341455841580196";
+
+/// Two companies that are read.
+async fn two() -> Firm {
+    let company = |realm: &str| CompanyFacts {
+        realm: realm.to_owned(),
+        environment: Environment::Production,
+    };
+    let options = Options {
+        companies: vec![company(REALM), company(OTHER)],
+        ..Options::default()
+    };
+    let mut firm = Firm::with(quiet(), options).await;
+    firm.connect(REALM).await;
+    firm.connect(OTHER).await;
+    firm.start();
+    firm.forward(MINUTE);
+    firm
+}
+
+async fn give_work(firm: &Firm, realm: &str) {
+    let made = firm.books(realm).create("Invoice").unwrap();
+    firm.notify(&[made]).await;
+}
+
+async fn until_hindered(firm: &Firm, kind: HindranceKind) -> String {
+    firm.until("it is hindered", || async {
+        let hindrance = firm.hindrance(REALM);
+        hindrance.is_some_and(|hindrance| hindrance.kind == kind)
+    })
+    .await;
+    firm.hindrance(REALM).unwrap().why
+}
+
+#[tokio::test]
+async fn a_throttled_company_waits_as_asked_and_the_other_goes_on() {
+    let firm = two().await;
+    let shapes = [
+        Shape::Json429,
+        Shape::Gateway429,
+        Shape::Xml429,
+        Shape::Xml403,
+    ];
+    for shape in shapes {
+        firm.intuit.faults().clear();
+        let rule = Rule::new(Fault::Throttled { shape })
+            .on(Call::Capture)
+            .of(REALM)
+            .times(1);
+        firm.intuit.faults().add(rule);
+        let calls = firm.calls(REALM, Call::Capture);
+        give_work(&firm, REALM).await;
+        give_work(&firm, OTHER).await;
+        firm.forward(SECOND * 2);
+        until_hindered(&firm, HindranceKind::Throttled).await;
+        firm.until_reconciled(OTHER).await;
+        firm.forward(SECOND * 59);
+        firm.a_while().await;
+        assert_eq!(firm.calls(REALM, Call::Capture), calls + 1);
+        firm.forward(SECOND);
+        firm.until_reconciled(REALM).await;
+        assert_eq!(firm.hindrance(REALM), None);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_fails_is_tried_less_and_less_often() {
+    let firm = two().await;
+    let rule = Rule::new(Fault::Status { status: 503 }).of(REALM);
+    firm.intuit.faults().add(rule);
+    give_work(&firm, REALM).await;
+    firm.forward(SECOND * 2);
+    let why = until_hindered(&firm, HindranceKind::Unreachable).await;
+    assert!(why.contains("503"), "{why}");
+    let tried = || {
+        let log = firm.intuit.calls().log;
+        log.iter()
+            .filter(|asked| asked.realm.as_deref() == Some(REALM))
+            .count()
+    };
+    for (tries, wait) in [(1, 5), (2, 10), (3, 20), (4, 40), (5, 80)] {
+        firm.forward(SECOND * (wait - 1));
+        firm.a_while().await;
+        assert_eq!(tried(), tries);
+        firm.forward(SECOND);
+        firm.until("it is tried again", || async { tried() > tries })
+            .await;
+    }
+    firm.intuit.faults().clear();
+    firm.forward(MINUTE * 15);
+    firm.until_reconciled(REALM).await;
+}
+
+#[tokio::test]
+async fn a_used_up_month_is_looked_after_daily() {
+    let firm = two().await;
+    let used_up = Trick::UseUpMonth(REALM.into());
+    let tricks = [used_up.clone(), used_up];
+    firm.tricks.lock().unwrap().extend(tricks);
+    give_work(&firm, REALM).await;
+    firm.forward(SECOND * 2);
+    until_hindered(&firm, HindranceKind::Budget).await;
+    let left = || firm.tricks.lock().unwrap().len();
+    firm.forward(HOUR * 23);
+    firm.a_while().await;
+    assert_eq!(left(), 1);
+    firm.forward(HOUR);
+    firm.until("it is tried", || async { left() == 0 }).await;
+    firm.forward(HOUR * 24);
+    firm.until_reconciled(REALM).await;
+}
+
+#[tokio::test]
+async fn a_company_that_may_not_be_read_stands_still_with_its_reason() {
+    for (fault, reason) in [
+        (Fault::Forbidden, "refused"),
+        (Fault::Lapsed, "subscription"),
+    ] {
+        let firm = two().await;
+        firm.intuit.faults().add(Rule::new(fault).of(REALM));
+        give_work(&firm, REALM).await;
+        firm.forward(SECOND * 2);
+        let why = until_hindered(&firm, HindranceKind::Refused).await;
+        assert!(why.contains(reason), "{why}");
+        firm.forward(MINUTE * 59);
+        firm.a_while().await;
+        assert_eq!(firm.calls(REALM, Call::Capture), 1);
+        firm.intuit.faults().clear();
+        firm.forward(MINUTE);
+        firm.until_reconciled(REALM).await;
+    }
+}
+
+#[tokio::test]
+async fn a_company_that_never_answers_holds_up_no_other() {
+    let firm = two().await;
+    firm.tricks
+        .lock()
+        .unwrap()
+        .push(Trick::HangOnCapture(REALM.into()));
+    give_work(&firm, REALM).await;
+    give_work(&firm, OTHER).await;
+    firm.forward(SECOND * 2);
+    firm.until_reconciled(OTHER).await;
+    assert_eq!(firm.view(REALM).await.notified.len(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_over_one_company_touches_no_other_and_is_got_over() {
+    let firm = two().await;
+    firm.tricks
+        .lock()
+        .unwrap()
+        .push(Trick::PanicOnCapture(REALM.into()));
+    give_work(&firm, REALM).await;
+    firm.forward(SECOND * 2);
+    until_hindered(&firm, HindranceKind::Broken).await;
+    give_work(&firm, OTHER).await;
+    firm.forward(SECOND * 2);
+    firm.until_reconciled(OTHER).await;
+    // Started again after a few seconds.
+    firm.until_reconciled(REALM).await;
+}
+
+#[tokio::test]
+async fn a_fault_inside_a_good_answer_leaves_the_rest_of_it() {
+    let mut firm = Firm::new(polling(&["Invoice", "Bill", "Customer"])).await;
+    firm.connect(REALM).await;
+    let kind = Some("Bill".to_owned());
+    firm.intuit
+        .faults()
+        .add(Rule::new(Fault::FaultInside { kind }));
+    firm.forward(MINUTE);
+    firm.books(REALM).create("Invoice").unwrap();
+    let bill = firm.books(REALM).create("Bill").unwrap().id;
+    firm.start();
+    let told = firm.until_told(REALM, 1).await;
+    assert!(told[0].starts_with("Invoice/"), "{told:?}");
+    firm.until("it is named", || async {
+        firm.health(REALM).unwrap().unreadable_kinds == ["Bill"]
+    })
+    .await;
+    firm.intuit.faults().clear();
+    firm.forward(HOUR);
+    let told = firm.until_told(REALM, 2).await;
+    assert_eq!(told[1], format!("Bill/{bill} Create poll +"));
+}
+
+#[tokio::test]
+async fn answers_that_break_off_or_lie_are_asked_for_again() {
+    let firm = two().await;
+    let cut = Rule::new(Fault::Cut).on(Call::Capture).of(REALM).times(1);
+    let inside = Rule::new(Fault::FaultInside { kind: None })
+        .of(REALM)
+        .times(1);
+    firm.intuit.faults().set(vec![cut, inside]);
+    give_work(&firm, REALM).await;
+    firm.until("it is read", || async {
+        firm.forward(SECOND * 2);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        firm.view(REALM).await.notified.is_empty()
+    })
+    .await;
+    assert!(firm.told(REALM).await[0].record.is_some());
+}
