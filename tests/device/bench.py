@@ -128,7 +128,7 @@ class Bench:
         for name in ("root", "journal", "boot"):
             shutil.copy(self.folder / f"{name}.{'qcow2' if name == 'root' else 'img'}", self.folder / f"{name}.serving")
 
-    def resume(self, label, journal=None, state="serving"):
+    def resume(self, label, journal=None, state="serving", line=GPIO17):
         """A guest that goes on from the frozen moment; `journal` replaces the journal's disk."""
         root = self.overlay("run-root.qcow2", self.folder / f"root.{state}", "qcow2")
         boot = self.overlay("run-boot.qcow2", self.folder / "boot.serving", "raw")
@@ -136,7 +136,7 @@ class Bench:
             journal = f"file={self.overlay('run-journal.qcow2', self.folder / 'journal.serving', 'raw')},format=qcow2"
         self.disks = [f"file={root},format=qcow2", journal, f"file={boot},format=qcow2"]
         guest = Guest(self.folder, self.stem, self.disks, self.folder / f"{state}.state", label)
-        guest.lamp = Lamp(guest.qtest, guest.gpio_chip(), GPIO17)
+        guest.lamp = Lamp(guest.qtest, guest.gpio_chip(), line)
         return guest
 
     def load(self, guest, count, **options):
