@@ -66,7 +66,9 @@ fn can_be_read(answering: &Answering, fault: &Fault) {
     let json = match &answering.callback {
         Some(name) => {
             let called = body.text.strip_prefix(&format!("{name}("));
-            called.and_then(|text| text.strip_suffix(')')).map(str::to_owned)
+            called
+                .and_then(|text| text.strip_suffix(')'))
+                .map(str::to_owned)
         }
         None => (answering.format == Format::Json).then(|| body.text.clone()),
     };

@@ -7,5 +7,7 @@ use qbo_relay_fuzz::request;
 use qbo_relay_fuzz::wire::servicestack::form;
 
 fuzz_target!(|text: &str| {
-    request::explain(text, Encoding::Form, |text, bounds| form::read(text, bounds));
+    request::explain(text, Encoding::Form, |text, bounds| {
+        form::read(text, bounds)
+    });
 });

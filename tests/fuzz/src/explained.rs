@@ -62,7 +62,11 @@ fn understood(notification: &Notification) {
         &notification.event_type,
         &notification.happened.text,
     ];
-    assert!(words.iter().all(|word| word.len() <= 4096 && printable(word)));
+    assert!(
+        words
+            .iter()
+            .all(|word| word.len() <= 4096 && printable(word))
+    );
 }
 
 fn printable(text: &str) -> bool {
@@ -92,7 +96,10 @@ fn leaves(body: &[u8], notification: &Notification) {
         let value = event[attribute].as_str();
         assert!(value.is_some_and(|value| !value.is_empty()), "{attribute}");
     }
-    let batch = read(&cloud_event::encode_batch(std::slice::from_ref(&change), true));
+    let batch = read(&cloud_event::encode_batch(
+        std::slice::from_ref(&change),
+        true,
+    ));
     assert_eq!(batch[0]["id"], event["id"]);
     let delivery = Delivery {
         lane: Lane {

@@ -53,7 +53,9 @@ impl Size {
         match value {
             Value::Null | Value::Text(_) => {}
             Value::List(values) => values.iter().for_each(|value| self.add(value, depth + 1)),
-            Value::Map(fields) => fields.iter().for_each(|(_, value)| self.add(value, depth + 1)),
+            Value::Map(fields) => fields
+                .iter()
+                .for_each(|(_, value)| self.add(value, depth + 1)),
         }
     }
 }
@@ -68,7 +70,9 @@ fn to_json(value: &Value<'_>) -> String {
             format!("[{}]", values.join(","))
         }
         Value::Map(fields) => {
-            let field = |(name, value): &(Cow<str>, Value<'_>)| format!("{}:{}", text(name), to_json(value));
+            let field = |(name, value): &(Cow<str>, Value<'_>)| {
+                format!("{}:{}", text(name), to_json(value))
+            };
             let fields: Vec<String> = fields.iter().map(field).collect();
             format!("{{{}}}", fields.join(","))
         }
