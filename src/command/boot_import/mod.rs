@@ -56,7 +56,9 @@ pub fn command(options: &Options) -> Exit {
             complain(format_args!(
                 "taking in the configuration on {from} was not finished, the next start tries it again: {error}"
             ));
-            let text = format!("qbo-relay: taking in the configuration was not finished: {error}\nThe next start tries it again.\n");
+            let text = format!(
+                "qbo-relay: taking in the configuration was not finished: {error}\nThe next start tries it again.\n"
+            );
             // Where nothing can be written, the log has to do.
             _ = Partition::new(&options.from).tell(&text);
             Exit::Failure
