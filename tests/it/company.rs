@@ -3,7 +3,7 @@
 
 use crate::support::firm::{Firm, REALM, Trick, quiet, realm};
 use qbo_relay::clock::Clock;
-use qbo_relay::model::{Standing, Timestamp};
+use qbo_relay::model::{ClockTrust, Standing, Timestamp};
 use qbo_relay::simulate::intuit_company::Call;
 use std::time::Duration;
 
@@ -236,7 +236,8 @@ async fn companies_come_and_go_while_the_relay_runs() {
 #[tokio::test]
 async fn nothing_is_called_while_the_clock_cannot_be_right() {
     let mut firm = Firm::new(quiet()).await;
-    firm.trusted.send_replace(false);
+    firm.device
+        .send_modify(|device| device.clock = ClockTrust::Waiting);
     firm.connect(REALM).await;
     firm.start();
     let made = firm.books(REALM).create("Invoice").unwrap();
@@ -244,7 +245,8 @@ async fn nothing_is_called_while_the_clock_cannot_be_right() {
     firm.forward(MINUTE);
     firm.a_while().await;
     assert!(firm.intuit.calls().log.is_empty());
-    firm.trusted.send_replace(true);
+    firm.device
+        .send_modify(|device| device.clock = ClockTrust::Trusted);
     firm.until_reconciled(REALM).await;
     firm.stop().await;
 }

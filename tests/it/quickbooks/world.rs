@@ -271,9 +271,18 @@ impl World {
                 for realm in REALMS {
                     let realm = RealmId::new(realm).unwrap();
                     let view = self.journal().company_view(&realm).await.unwrap().unwrap();
-                    eprintln!("VIEW {:?} swept {:?} gap {:?} notified {} now {} quiet {quiet_since} settled {settled_at} told {told}", view.company.standing, view.swept_at.map(|a|a.to_string()), view.gap, view.notified.len(), self.clock.now());
+                    eprintln!(
+                        "VIEW {:?} swept {:?} gap {:?} notified {} now {} quiet {quiet_since} settled {settled_at} told {told}",
+                        view.company.standing,
+                        view.swept_at.map(|a| a.to_string()),
+                        view.gap,
+                        view.notified.len(),
+                        self.clock.now()
+                    );
                 }
-                for asked in self.intuit.calls().log.iter().rev().take(12) { eprintln!("CALL {asked:?}"); }
+                for asked in self.intuit.calls().log.iter().rev().take(12) {
+                    eprintln!("CALL {asked:?}");
+                }
                 panic!("no rest");
             }
             self.pass(Duration::from_secs(1800)).await;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use qbo_relay::clock::{Clock, Manual};
 use qbo_relay::journal::{Ask, Journal};
 use qbo_relay::model::{
-    AppName, Authenticity, Change, Company, CompanyHealth, CompanyView, Encoding, Environment,
-    Hindrance, Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing, Tally,
-    Timestamp, TokenSet,
+    AppName, Authenticity, Change, Company, CompanyHealth, CompanyView, Device, Encoding,
+    Environment, Hindrance, Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing,
+    Tally, Timestamp, TokenSet,
 };
 use qbo_relay::qbo::{App, Captured, Endpoints, Failure, Granted, Page, Question, Settings};
 use qbo_relay::rules::company::Plan;
@@ -119,7 +119,7 @@ pub(crate) struct Firm {
     pub(crate) roster: Roster,
     pub(crate) plan: Plan,
     pub(crate) calls_max: Option<u64>,
-    pub(crate) trusted: watch::Sender<bool>,
+    pub(crate) device: watch::Sender<Device>,
     pub(crate) tricks: Arc<Mutex<Vec<Trick>>>,
     bell: watch::Sender<u64>,
     running: Option<Running>,
@@ -169,7 +169,7 @@ impl Firm {
             roster: Roster::default(),
             plan,
             calls_max: None,
-            trusted: watch::Sender::new(true),
+            device: watch::Sender::default(),
             tricks: Arc::default(),
             bell: watch::Sender::new(0),
             running: None,
@@ -258,7 +258,7 @@ impl Firm {
         );
         companies.tick = Duration::from_millis(20);
         companies.jitter = || 0.0;
-        companies.clock_trusted = self.trusted.subscribe();
+        companies.device = self.device.subscribe();
         companies.roster = self.roster.clone();
         companies.bell = self.bell.clone();
         let stop = watch::Sender::new(false);
