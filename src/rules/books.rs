@@ -160,7 +160,7 @@ mod tests {
                 Some("the authorization of company 1 ends in 5 days: connect it again"),
             ),
         ] {
-            let told = call(&[company.clone()], NOW);
+            let told = call(std::slice::from_ref(&company), NOW);
             assert_eq!(told.as_deref(), expected, "{company:?}");
         }
         let several = [

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// Time in which the bucket gets one token.
-const INTERVAL: Duration = Duration::from_millis(200);
+pub const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Tokens that it holds: the calls that may follow each other at once.
 const BURST: u32 = 5;
@@ -17,27 +17,35 @@ const BURST: u32 = 5;
 /// The bucket of one company.
 #[derive(Clone, Copy, Debug)]
 pub struct Throttle {
+    /// Time in which it gets one token.
+    interval: Duration,
     /// When the bucket is full again.
     full_at: Duration,
 }
 
 impl Default for Throttle {
-    /// Empty at the instant from which time is counted: the calls before a restart count too.
     fn default() -> Self {
-        Self {
-            full_at: INTERVAL * BURST,
-        }
+        Self::every(INTERVAL)
     }
 }
 
 impl Throttle {
+    /// A bucket that gets a token in each `interval`, empty at the instant from which time is
+    /// counted: the calls before a restart count too.
+    pub fn every(interval: Duration) -> Self {
+        Self {
+            interval,
+            full_at: interval * BURST,
+        }
+    }
+
     /// Takes a token at `now`, the time since the bucket was made.
     ///
     /// # Errors
     /// How long to wait where there is none; nothing was taken.
     pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
-        let full_at = self.full_at.max(now).saturating_add(INTERVAL);
-        let beyond = full_at.saturating_sub(now.saturating_add(INTERVAL * BURST));
+        let full_at = self.full_at.max(now).saturating_add(self.interval);
+        let beyond = full_at.saturating_sub(now.saturating_add(self.interval * BURST));
         if beyond.is_zero() {
             self.full_at = full_at;
             Ok(())

@@ -21,7 +21,7 @@ impl Consent for Desk {
 }
 
 pub(super) fn begin(desk: &Desk, app: Option<&str>) -> Result<Value, Refused> {
-    let begun = desk.begin(app).map_err(refused)?;
+    let begun = desk.begin(app).map_err(|error| refused(&error))?;
     Ok(json!({ "url": begun.url, "ticket": begun.ticket.as_str() }))
 }
 
@@ -37,7 +37,10 @@ pub(super) fn outcome(desk: &Desk, ticket: String) -> Result<Value, Refused> {
 }
 
 pub(super) async fn paste(desk: &Desk, address: &str) -> Result<Value, Refused> {
-    let realm = desk.complete(address).await.map_err(refused)?;
+    let realm = desk
+        .complete(address)
+        .await
+        .map_err(|error| refused(&error))?;
     Ok(json!({ "outcome": "connected", "realm": realm.as_str() }))
 }
 
@@ -51,7 +54,10 @@ pub(super) async fn companies(journal: &Journal) -> Result<Value, Refused> {
 }
 
 pub(super) async fn disconnect(desk: &Desk, realm: &RealmId) -> Result<Value, Refused> {
-    let warning = desk.disconnect(realm).await.map_err(refused)?;
+    let warning = desk
+        .disconnect(realm)
+        .await
+        .map_err(|error| refused(&error))?;
     Ok(json!({ "realm": realm.as_str(), "warning": warning }))
 }
 
@@ -75,7 +81,7 @@ fn company(company: &Company) -> Value {
     })
 }
 
-pub(super) fn refused(error: Error) -> Refused {
+pub(super) fn refused(error: &Error) -> Refused {
     let status = match error {
         Error::UnknownApp(_) | Error::UnknownCompany(_) => StatusCode::NOT_FOUND,
         Error::NoRandomness | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

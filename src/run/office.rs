@@ -83,7 +83,7 @@ impl Control for Office {
 impl Office {
     fn desk(&self) -> Result<&Desk, Refused> {
         let desk = self.desk.as_deref();
-        desk.ok_or_else(|| connections::refused(crate::connect::Error::NoApp))
+        desk.ok_or_else(|| connections::refused(&crate::connect::Error::NoApp))
     }
 
     async fn replay(&self, request: Value) -> Result<Value, Refused> {

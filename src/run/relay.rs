@@ -1,13 +1,13 @@
 //! A relay, from its parts to its end: made by [`Relay::start`], run by [`Relay::serve_until`].
 
-use super::books::{self, Readers};
+use super::books::{self, Books, Readers};
 use super::chronicle::Chronicle;
 use super::office::Office;
 use super::reloads::Reloads;
 use super::vitals::{Vitals, stopped_answering};
 use super::{Failure, control_socket, parts};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SinkConfig};
 use crate::connect::Desk;
 use crate::journal::Journal;
 use crate::model::{AppName, Device, Health, Limits, Tally};
@@ -18,6 +18,7 @@ use crate::sink::Sink;
 use crate::systemd::Inherited;
 use crate::tls;
 use crate::wire;
+use crate::wire::servicestack::metadata::Metadata;
 use crate::worker::company::Roster;
 use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
@@ -96,6 +97,77 @@ struct Inside {
     beat: Beat,
 }
 
+/// What all parts have in common.
+struct Shared {
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+    tally: Arc<Tally>,
+    device: watch::Receiver<Device>,
+}
+
+impl Shared {
+    fn pulse(
+        &self,
+        resolver: &Arc<tls::Resolver>,
+        roster: &Roster,
+        started: watch::Receiver<bool>,
+        beat: Beat,
+    ) -> Pulse {
+        let certificate = Arc::clone(resolver);
+        Pulse {
+            books: roster.clone(),
+            journal: self.journal.clone(),
+            clock: Arc::clone(&self.clock),
+            certificate_left: Box::new(move |now| parts::certificate_left(&certificate, now)),
+            started,
+            news: Arc::default(),
+            device: self.device.clone(),
+            beat,
+        }
+    }
+
+    fn worker(&self, sinks: &[Arc<Sink>], configured: Vec<SinkConfig>) -> Worker {
+        let endpoints = sinks.iter().zip(configured).map(parts::endpoint).collect();
+        let (journal, clock) = (self.journal.clone(), Arc::clone(&self.clock));
+        let mut worker = Worker::new(journal, endpoints, clock, Arc::clone(&self.tally));
+        worker.device = self.device.clone();
+        worker
+    }
+
+    fn office(
+        &self,
+        health: &watch::Sender<Health>,
+        desk: Option<Arc<Desk>>,
+        metadata: Option<Metadata>,
+    ) -> Office {
+        Office {
+            health: health.subscribe(),
+            clock: Arc::clone(&self.clock),
+            journal: self.journal.clone(),
+            desk,
+            metadata,
+        }
+    }
+
+    fn chronicle(&self) -> Chronicle {
+        Chronicle {
+            journal: self.journal.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn readers(self, books: Books, roster: Roster) -> Readers {
+        Readers {
+            books,
+            journal: self.journal,
+            clock: self.clock,
+            tally: self.tally,
+            device: self.device,
+            roster,
+        }
+    }
+}
+
 impl Relay {
     /// Makes every part and listens; nobody is answered before [`Self::serve_until`].
     ///
@@ -110,25 +182,21 @@ impl Relay {
         let public = parts::public(config.https, &mut inherited).await?;
         let admin = parts::admin(&config.admin, &mut inherited).await?;
         parts::warn_of_unused(&inherited);
-        let own: Vec<_> = public.local_addr().into_iter().collect();
-        let sinks = parts::sinks(&config, &own)?;
+        let sinks = parts::sinks(&config, public.local_addr().ok().as_slice())?;
         let journal = parts::journal(&config, clock.now())?;
         let books = books::books(&config)?;
         let tally = Arc::new(Tally::default());
         let started = watch::Sender::new(false);
         let (vitals, beats) = Vitals::new(&config, &journal, &clock);
-        let certificate = Arc::clone(&resolver);
-        let roster = Roster::default();
-        let pulse = Pulse {
-            books: roster.clone(),
+        let shared = Shared {
             journal: journal.clone(),
             clock: Arc::clone(&clock),
-            certificate_left: Box::new(move |now| parts::certificate_left(&certificate, now)),
-            started: started.subscribe(),
-            news: Arc::default(),
+            tally: Arc::clone(&tally),
             device: vitals.device.subscribe(),
-            beat: beats.pulse,
         };
+        let chronicle = shared.chronicle();
+        let roster = Roster::default();
+        let pulse = shared.pulse(&resolver, &roster, started.subscribe(), beats.pulse);
         let health = pulse.begin().await;
         let desk = books.as_ref().map(|books| books.desk(&journal, &clock));
         let face = parts::face(config.face, &config.paths, config.sources);
@@ -148,45 +216,19 @@ impl Relay {
             }),
             control: parts::socket(&control_socket(&config.journal))?,
             admin,
-            office: Arc::new(Office {
-                health: health.subscribe(),
-                clock: Arc::clone(&clock),
-                journal: journal.clone(),
-                desk,
-                metadata,
-            }),
+            office: Arc::new(shared.office(&health, desk, metadata)),
             tally: Arc::clone(&tally),
             limits: config.limits,
             beats: [beats.public, beats.control, beats.admin],
         };
-        let apps = books.as_ref().map(|books| books.apps.clone());
-        let apps = apps.unwrap_or_default();
-        let readers = books.map(|books| Readers {
-            books,
-            journal: journal.clone(),
-            clock: Arc::clone(&clock),
-            tally: Arc::clone(&tally),
-            device: vitals.device.subscribe(),
-            roster: roster.clone(),
-        });
-        let endpoints = sinks
-            .iter()
-            .zip(config.sinks)
-            .map(parts::endpoint)
-            .collect();
-        let mut worker = Worker::new(
-            journal.clone(),
-            endpoints,
-            Arc::clone(&clock),
-            Arc::clone(&tally),
-        );
+        let apps = books
+            .as_ref()
+            .map(|books| books.apps.clone())
+            .unwrap_or_default();
+        let mut worker = shared.worker(&sinks, config.sinks);
+        let readers = books.map(|books| shared.readers(books, roster));
         worker.news = Arc::clone(&pulse.news);
-        worker.device = vitals.device.subscribe();
         worker.beat = beats.worker;
-        let chronicle = Chronicle {
-            journal: journal.clone(),
-            clock: Arc::clone(&clock),
-        };
         Ok(Self {
             file: config.file,
             resolver,

@@ -99,6 +99,7 @@ impl Scene {
             Arc::new(Tally::default()),
         );
         companies.tick = Duration::from_millis(5);
+        companies.interval = Duration::from_micros(100);
         let stop = watch::Sender::new(false);
         tokio::spawn(companies.run(stop.subscribe()));
         Ok(Self {

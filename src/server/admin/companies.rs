@@ -27,7 +27,10 @@ pub trait Register: Send + Sync + 'static {
     /// The apps by which a company can be connected.
     fn apps(&self) -> Vec<AppName>;
 
-    /// Begins a consent: the address at Intuit to open, or why not.
+    /// Begins a consent: the address at Intuit to open.
+    ///
+    /// # Errors
+    /// Why not, in a sentence for a person.
     fn begin(&self, app: &str) -> Result<String, String>;
 }
 

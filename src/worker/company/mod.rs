@@ -28,6 +28,7 @@ use crate::model::{
 use crate::qbo::{App, Captured, Failure, Granted, Page, Question};
 use crate::rules::company::Plan;
 use crate::rules::pause::backoff;
+use crate::rules::throttle::INTERVAL;
 use crate::vault::Vault;
 use gate::Gate;
 use meter::Meter;
@@ -120,6 +121,8 @@ pub struct Companies<Q> {
     pub jitter: Jitter,
     /// Calls in flight at most, over all companies.
     pub calls_max: usize,
+    /// Between two calls for one company in the long run; [`INTERVAL`] but in tests.
+    pub interval: Duration,
     /// How long a task sleeps at most, whether or not a wake-up was lost.
     pub tick: Duration,
     /// How each company is; a clone shows the same.
@@ -144,6 +147,7 @@ struct Common<Q> {
     tally: Arc<Tally>,
     jitter: Jitter,
     gate: Gate,
+    interval: Duration,
     tick: Duration,
     roster: Roster,
     bell: watch::Sender<u64>,
@@ -176,6 +180,7 @@ impl<Q: QuickBooks> Companies<Q> {
             tally,
             jitter: random,
             calls_max: 16,
+            interval: INTERVAL,
             tick: Duration::from_secs(30),
             roster: Roster::default(),
             bell: watch::Sender::new(0),
@@ -228,6 +233,7 @@ impl<Q: QuickBooks> Companies<Q> {
                 tally: self.tally,
                 jitter: self.jitter,
                 gate: Gate::new(self.calls_max),
+                interval: self.interval,
                 tick: self.tick,
                 roster: self.roster,
                 bell: self.bell,

@@ -64,6 +64,7 @@ impl<Q: QuickBooks> Task<Q> {
     pub(super) fn new(common: Arc<Common<Q>>, contract: Arc<Contract<Q>>, realm: RealmId) -> Self {
         Self {
             report: Report::new(common.roster.clone(), realm.clone()),
+            throttle: Throttle::every(common.interval),
             common,
             contract,
             realm,
@@ -71,7 +72,6 @@ impl<Q: QuickBooks> Task<Q> {
             errands: BTreeMap::new(),
             tokens: None,
             connected_at: None,
-            throttle: Throttle::default(),
             began: Instant::now(),
             pace: Pace::default(),
         }
