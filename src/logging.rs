@@ -59,3 +59,19 @@ fn is_stderr(stream: &OsStr) -> bool {
     };
     named == Some((&stderr.st_dev.to_string(), &stderr.st_ino.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn journald_is_meant_only_where_standard_error_leads_to_it() {
+        let stderr = fstat(std::io::stderr()).unwrap();
+        let named = format!("{}:{}", stderr.st_dev, stderr.st_ino);
+        assert!(is_stderr(OsStr::new(&named)));
+        let elsewhere = format!("{}:{}", stderr.st_dev, stderr.st_ino + 1);
+        for wrong in [elsewhere.as_str(), "", "8:", "nonsense"] {
+            assert!(!is_stderr(OsStr::new(wrong)), "{wrong}");
+        }
+    }
+}

@@ -54,9 +54,11 @@ pub fn command(options: &Options) -> Exit {
         Err(error) => {
             let from = options.from.display();
             complain(format_args!(
-                "the configuration on {from} was not taken in: {error}"
+                "taking in the configuration on {from} was not finished, the next start tries it again: {error}"
             ));
-            let text = format!("qbo-relay: the configuration could not be taken in: {error}\n");
+            let text = format!(
+                "qbo-relay: taking in the configuration was not finished: {error}\nThe next start tries it again.\n"
+            );
             // Where nothing can be written, the log has to do.
             _ = Partition::new(&options.from).tell(&text);
             Exit::Failure

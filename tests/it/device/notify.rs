@@ -4,7 +4,7 @@ use super::lamp::{flashes, lamp_in, wait_for_pattern};
 use crate::support::relay::{Gateway, PATIENCE, eventually, has_strace};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// A notification socket, and what has come in.
@@ -96,6 +96,16 @@ fn systemd_hears_ready_the_sentence_the_watchdog_reloads_and_the_end() {
     assert_eq!(gateway.wait_for_end(), Some(0));
 }
 
+/// Ends before the relay that it holds, which could not be waited for otherwise.
+struct Tracer(Child);
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_writer_that_hangs_in_a_sync_stops_the_watchdogs_word_and_the_lamp_and_is_named() {
     if !has_strace() {
@@ -111,20 +121,22 @@ fn a_writer_that_hangs_in_a_sync_stops_the_watchdogs_word_and_the_lamp_and_is_na
     // Every sync from now on takes an hour.
     let pid = gateway.pid().to_string();
     let inject = "inject=fdatasync,fsync:delay_enter=3600s";
-    let mut tracer = Command::new("strace")
-        .args([
-            "-f",
-            "-o",
-            "/dev/null",
-            "-p",
-            &pid,
-            "-e",
-            "trace=fdatasync,fsync",
-            "-e",
-            inject,
-        ])
-        .spawn()
-        .unwrap();
+    let _tracer = Tracer(
+        Command::new("strace")
+            .args([
+                "-f",
+                "-o",
+                "/dev/null",
+                "-p",
+                &pid,
+                "-e",
+                "trace=fdatasync,fsync",
+                "-e",
+                inject,
+            ])
+            .spawn()
+            .unwrap(),
+    );
     eventually("it is traced", || {
         let mut threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
         let traced = |thread: &fs::DirEntry| {
@@ -141,9 +153,6 @@ fn a_writer_that_hangs_in_a_sync_stops_the_watchdogs_word_and_the_lamp_and_is_na
     manager.wait_for("STATUS=stalled: no progress of the journal's writer");
     assert_eq!(manager.count("WATCHDOG=1", Duration::from_secs(11)), 0);
     assert_eq!(flashes(&led, Duration::from_secs(5)), [] as [u128; 0]);
-    gateway.signal("KILL");
-    tracer.kill().unwrap();
-    tracer.wait().unwrap();
 }
 
 #[test]
