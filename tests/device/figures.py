@@ -83,7 +83,7 @@ def wear(bench, disk, guest):
     for connections, count in [(1, 500), (32, 4000)]:
         settle(bench, guest)
         written, flushes = disk.counters()
-        load = Load(bench, guest.port, count, connections=connections)
+        load = Load(bench, guest.port, count, connections=connections, retries=5)
         report, fine = load.finish(900)
         assert fine, report
         bench.wait_for(load.acknowledged(), 600)
@@ -110,7 +110,7 @@ def first_answer(bench, guest, what):
     for _ in range(5):
         guest.run("systemctl stop qbo-relay.service", patience=120)
         began = time.monotonic()
-        load = Load(bench, guest.port, 1, connections=1)
+        load = Load(bench, guest.port, 1, connections=1, retries=5)
         report, fine = load.finish()
         assert fine, report
         spans.append(time.monotonic() - began)
