@@ -1,8 +1,8 @@
 //! The journal: every receipt on the disk before it is acknowledged, every change told on in order.
 //!
 //! One SQLite file, one thread that writes ([`writer`]), one that reads ([`reader`]). The server
-//! appends, the worker looks at lanes and settles deliveries, the roof opens and closes. What this
-//! module promises:
+//! appends, the worker looks at lanes and settles deliveries, the companies' tasks hand in what they
+//! read ([`companies`]), the roof opens and closes. What this module promises:
 //!
 //! 1. **When [`append`](Journal::append) returns, the receipt survives loss of power** (I1). The
 //!    file is in write-ahead mode with `synchronous=FULL`, both read back at the start, and the
@@ -28,6 +28,9 @@
 //!    serves in its place, and [`found`](Journal::found) says so. Companies count from 1 again then.
 //! 9. **A repeat is acknowledged and counted, not stored twice**, and this outlasts a restart and the
 //!    receipt itself. The same identity with other content: both are kept, and it is reported.
+//! 10. **What a look at a company brought is taken in whole or not at all**, and judged by what the
+//!     journal holds at that moment: what somebody told already is not told again, whichever way it
+//!     comes first. Tokens are on the disk, sealed, before the call that stores them returns.
 //!
 //! Each sentence has its test in `tests/it/journal`.
 

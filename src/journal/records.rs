@@ -9,6 +9,7 @@ use crate::rules::reconcile::{Deletion, Held};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Rows that one step of retention deletes.
 const STEP: usize = 512;
@@ -136,24 +137,29 @@ pub(super) fn fill<'a>(
                 .optional()?;
             continue;
         }
-        if !read.contains_key(&change.receipt) {
-            let body: Vec<u8> = connection
-                .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
-                .query_row([change.receipt.0], |row| row.get(0))?;
-            // A body that was damaged on the disk has no records; `verify` tells of it.
-            let records = serde_json::from_slice(&body).unwrap_or_default();
-            read.insert(change.receipt, records);
-        }
+        let texts = match read.entry(change.receipt) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => free.insert(texts(connection, change.receipt)?),
+        };
         let ordinal: i64 = connection
             .prepare_cached("SELECT ordinal FROM change WHERE seq = ?1")?
             .query_row([change.seq.0], |row| row.get(0))?;
         change.record = usize::try_from(ordinal)
             .ok()
-            .and_then(|ordinal| read.get(&change.receipt)?.get(ordinal))
+            .and_then(|ordinal| texts.get(ordinal))
             .map(|record| record.get().to_owned())
             .filter(|record| record != ABSENT);
     }
     Ok(())
+}
+
+/// The records in the body of a receipt that a reading made.
+fn texts(connection: &Connection, receipt: Seq) -> rusqlite::Result<Vec<Box<RawValue>>> {
+    let body: Vec<u8> = connection
+        .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
+        .query_row([receipt.0], |row| row.get(0))?;
+    // A body that was damaged on the disk has no records; `verify` tells of it.
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
 
 /// What stands for a record that a complete list did not have.

@@ -180,7 +180,9 @@ fn oldest(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Old>> {
     connection
         .prepare_cached(
             "SELECT seq, received_at, first_change, first_change + changes - 1, unreadable, \
-             length(body) + length(headers) + 512 * items + 256 \
+             octet_length(body) + octet_length(headers) + 512 * items + 256 + (SELECT \
+             ifnull(sum(octet_length(f.body)), 0) FROM fetched f WHERE f.change \
+             BETWEEN first_change AND first_change + changes - 1) \
              FROM receipt WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
         .query_map((after, number(RECEIPTS)), |row| {

@@ -4,6 +4,7 @@
 //! What it says on its output is what it would have acknowledged. Its careless manners are the
 //! controls: each breaks one sentence of the contract, so that the test that should notice can.
 
+use super::company_crashes;
 use super::support::*;
 use qbo_relay::journal::{Error, Inspection, Journal};
 use qbo_relay::model::{JournalHealth, Kept, RealmId, Receipt};
@@ -27,6 +28,8 @@ const TASKS: u64 = 8;
 pub(super) enum Manner {
     /// As the product does.
     Journal,
+    /// As the product does with companies that it reads.
+    Company,
     /// Says so before the commit.
     Early,
     /// Commits, but does not ask the disk to sync.
@@ -254,6 +257,10 @@ pub(super) fn work_if_child() -> bool {
     let directory = Path::new(&directory);
     match std::env::var(MANNER).unwrap().as_str() {
         "Journal" => keep(directory, numbers),
+        "Company" => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(company_crashes::keep(directory, numbers));
+        }
         "Early" => keep_carelessly(directory, numbers, Manner::Early),
         "Unsynced" => keep_carelessly(directory, numbers, Manner::Unsynced),
         _ => keep_carelessly(directory, numbers, Manner::Deaf),
@@ -337,7 +344,7 @@ fn keep_carelessly(directory: &Path, numbers: std::ops::Range<u64>, manner: Mann
     let batch = match manner {
         Manner::Early => 64,
         Manner::Deaf => 8,
-        Manner::Unsynced | Manner::Journal => 1,
+        Manner::Unsynced | Manner::Journal | Manner::Company => 1,
     };
     for batch in numbers.chunks(batch) {
         let said = || batch.iter().for_each(|number| println!("kept {number}"));
@@ -354,7 +361,7 @@ fn keep_carelessly(directory: &Path, numbers: std::ops::Range<u64>, manner: Mann
         }
         let committed = inserted.and_then(|()| connection.execute_batch("COMMIT"));
         match manner {
-            Manner::Early | Manner::Journal => {}
+            Manner::Early | Manner::Journal | Manner::Company => {}
             Manner::Unsynced => {
                 if committed.is_ok() {
                     said();

@@ -1,9 +1,10 @@
 //! What a second process sees of a journal, and what a check of it finds.
 
+use super::readings::*;
 use super::support::*;
 use qbo_relay::journal::Inspection;
 use qbo_relay::journal::inspect::{Fate, Filter, State};
-use qbo_relay::model::{ChangeId, Item, Outcome, Seq, Settlement};
+use qbo_relay::model::{ChangeId, Item, Operation, Outcome, Seq, Settlement};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -197,6 +198,48 @@ async fn a_check_finds_what_was_changed_by_hand() {
         let sound = inspect(directory.path()).verify().unwrap();
         assert_eq!(sound.findings, [""; 0]);
         assert_eq!((sound.receipts, sound.changes), (3, 4));
+        let connection = Connection::open(settings(directory.path()).path).unwrap();
+        assert!(connection.execute(harm, ()).unwrap() > 0, "{harm}");
+        let found = inspect(directory.path()).verify().unwrap().findings;
+        assert!(
+            found.iter().any(|finding| finding.contains(expected)),
+            "{harm}: {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_check_finds_what_does_not_fit_of_companies_and_readings() {
+    for (harm, expected) in [
+        (
+            "UPDATE provenance SET receipt = 77",
+            "the provenance of receipt 77",
+        ),
+        (
+            "UPDATE provenance SET authenticity = 'address'",
+            "change 2 was read from QuickBooks and its receipt 2 was not",
+        ),
+        (
+            "UPDATE fetched SET change = 77",
+            "a record rides along with change 77",
+        ),
+        (
+            "UPDATE company SET reconciled = 9",
+            "company 1 is reconciled up to 9 of 2",
+        ),
+        (
+            "UPDATE record SET realm = 9",
+            "2 records are held of company 9",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = open(directory.path());
+        connect(&journal, "1").await;
+        notify(&journal, 1, Operation::Update, 5).await;
+        read(&journal, vec![invoice("130", 3, 5), invoice("131", 1, 6)]).await;
+        journal.close().await.unwrap();
+        let sound = inspect(directory.path()).verify().unwrap();
+        assert_eq!(sound.findings, [""; 0]);
         let connection = Connection::open(settings(directory.path()).path).unwrap();
         assert!(connection.execute(harm, ()).unwrap() > 0, "{harm}");
         let found = inspect(directory.path()).verify().unwrap().findings;

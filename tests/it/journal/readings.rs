@@ -35,6 +35,14 @@ pub(super) async fn connect(journal: &Journal, realm_name: &str) {
         .unwrap();
 }
 
+/// From that second on, a company stands like this.
+pub(super) async fn stand(journal: &Journal, realm_name: &str, standing: Standing, seconds: i64) {
+    journal
+        .set_standing(&realm(realm_name), standing, after(seconds))
+        .await
+        .unwrap();
+}
+
 fn event_time(seconds: i64) -> EventTime {
     EventTime {
         text: after(seconds).to_string(),

@@ -232,6 +232,16 @@ async fn a_deletion_is_told_once_whichever_way_it_comes_first() {
     );
     assert_eq!(journal.reconcile(sweep).await.unwrap(), counts(0, 0, 2));
     assert_eq!(told(&journal).await, ["webhook Delete 131 @20"]);
+
+    // Even when it is dated before what was told.
+    let delivery = delivery_of(vec![about(4, "132", Operation::Update, 30)], 31);
+    journal.append(delivery).await.unwrap();
+    assert_eq!(
+        read(&journal, vec![tombstone("132", 25)]).await,
+        counts(1, 0, 0)
+    );
+    let both = ["webhook Update 132 @30", "capture Delete 132 @25 late"];
+    assert_eq!(told(&journal).await, both);
     sound(directory.path());
 }
 
