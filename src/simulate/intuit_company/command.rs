@@ -240,12 +240,23 @@ fn call_line(asked: &Asked) -> String {
     let status = asked
         .status
         .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    let mut target = asked.target.clone();
+    let mut target = readable(&asked.target);
     if let Some((cut, _)) = target.char_indices().nth(WIDTH) {
         target.truncate(cut);
         target.push('…');
     }
     format!("  {}  ← {target}  {status}", clock_time())
+}
+
+/// The address with its parameters as a person reads them.
+fn readable(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else {
+        return target.to_owned();
+    };
+    let parameters: Vec<String> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    format!("{path}  {}", parameters.join("  "))
 }
 
 /// The time of day in UTC.
