@@ -47,7 +47,7 @@ async fn what_a_capture_finds_beyond_the_notified_is_told_too() {
     let books = firm.books(REALM);
     let lost = books.create("Invoice").unwrap();
     let told = books.create("Invoice").unwrap();
-    firm.notify(&[told.clone()]).await;
+    firm.notify(std::slice::from_ref(&told)).await;
     firm.forward(SECOND * 2);
     firm.until_reconciled(REALM).await;
     assert_eq!(
@@ -73,12 +73,12 @@ async fn what_is_gone_or_cannot_be_captured_is_reconciled_all_the_same() {
     firm.forward(MINUTE);
     let gone = books.delete("Bill", &bill.id).unwrap();
     let changed = books.update("TimeActivity", &activity.id).unwrap();
-    firm.notify(&[gone.clone()]).await;
+    firm.notify(std::slice::from_ref(&gone)).await;
     firm.forward(SECOND * 2);
     firm.until_reconciled(REALM).await;
     // Nothing is read for what is gone.
     assert_eq!(firm.calls(REALM, Call::Capture), 0);
-    firm.notify(&[changed.clone()]).await;
+    firm.notify(std::slice::from_ref(&changed)).await;
     firm.forward(SECOND * 2);
     firm.until_reconciled(REALM).await;
     assert_eq!(firm.calls(REALM, Call::Capture), 0);
@@ -254,7 +254,7 @@ async fn a_clock_that_jumps_by_years_holds_nothing_up() {
     firm.forward(MINUTE);
     let before = firm.clock.now();
     let made = firm.books(REALM).create("Invoice").unwrap();
-    firm.notify(&[made.clone()]).await;
+    firm.notify(std::slice::from_ref(&made)).await;
     // Back by two years, and forward again.
     firm.clock
         .set(Timestamp::from_ms(before.as_ms() - 63_000_000_000));
