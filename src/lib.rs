@@ -10,17 +10,19 @@
 //! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
 //!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens at rest), [`board`], [`signals`],
 //!   [`systemd`]
-//! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink), [`connect`] (a
-//!   person's consent to stored tokens)
+//! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink, and
+//!   QuickBooks to journal), [`connect`] (a person's consent to stored tokens)
 //! - floor 4, the roof, where everything is joined: [`cli`], [`command`], [`config`], [`run`],
 //!   [`demo`], [`simulate`]
 //!
 //! Data walks one way: socket, raw bytes, verified signature, receipt, journal, answer; then
-//! journal, lane, sink, settlement, journal. The segments are joined by the journal only.
+//! journal, lane, sink, settlement, journal; and journal, company, call, reading, journal. The
+//! segments are joined by the journal only.
 //!
 //! Invariants, by the marks under which the code mentions them:
 //! I1 no success answer before the commit; I2 one database writer; I3 `wire` and `rules` are
-//! synchronous and know no clock; I6 attempts within a lane are in order; I7 serialized forms stay
+//! synchronous and know no clock; I4 only a company's own task renews its tokens, and stores them
+//! before it uses them; I6 attempts within a lane are in order; I7 serialized forms stay
 //! in `wire`; I8 every queue, body, batch, retry count and wait is bounded by
 //! [`Limits`](model::Limits); I9 secrets are not printable; I10 the lamp cannot influence the relay;
 //! I11 a broken journal means exit; I12 a restart is the ordinary path.

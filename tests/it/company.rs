@@ -99,16 +99,15 @@ async fn a_record_that_quickbooks_shows_late_is_asked_for_again() {
     firm.intuit.faults().set_lag(SECOND * 20);
     let made = firm.books(REALM).create("Invoice").unwrap();
     firm.notify(&[made]).await;
-    for (forward, calls) in [(2, 1), (5, 2), (20, 3)] {
-        assert_eq!(firm.view(REALM).await.notified.len(), 1);
-        firm.forward(SECOND * forward);
-        firm.until("it is asked for again", || async {
-            firm.calls(REALM, Call::Capture) == calls
-        })
-        .await;
-    }
-    firm.until_reconciled(REALM).await;
+    firm.until("it is shown", || async {
+        firm.forward(SECOND);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        firm.view(REALM).await.notified.is_empty()
+    })
+    .await;
     assert!(firm.told(REALM).await[0].record.is_some());
+    let calls = firm.calls(REALM, Call::Capture);
+    assert!((2..=4).contains(&calls), "{calls}");
 }
 
 #[tokio::test]

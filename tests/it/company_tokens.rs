@@ -79,7 +79,7 @@ async fn an_access_token_that_is_refused_is_renewed_once() {
     firm.intuit.faults().clear();
     firm.forward(HOUR);
     firm.until_reconciled(REALM).await;
-    assert_eq!(firm.hindrance(REALM), None);
+    firm.until_well(REALM).await;
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn ends_that_are_near_are_told() {
     assert_eq!(firm.health(REALM).unwrap().warning, None);
     firm.intuit
         .faults()
-        .add(Rule::new(Fault::Status { status: 503 }).on(Call::Refresh));
+        .add(Rule::new(Fault::InvalidClient).on(Call::Refresh));
     for (days, warning) in [(71, 30), (23, 7)] {
         firm.forward(HOUR * 24 * days);
         firm.until("it is warned", || async {

@@ -390,6 +390,25 @@ impl Firm {
         .await;
     }
 
+    /// Waits until a company waits for so long from now on.
+    pub(crate) async fn until_waiting(&self, realm_name: &str, span: Duration) {
+        let then = Some(self.clock.now().plus(span));
+        self.until("it waits", || async {
+            self.hindrance(realm_name)
+                .and_then(|hindrance| hindrance.until)
+                == then
+        })
+        .await;
+    }
+
+    /// Waits until nothing keeps a company from being read.
+    pub(crate) async fn until_well(&self, realm_name: &str) {
+        self.until("it is well", || async {
+            self.hindrance(realm_name).is_none()
+        })
+        .await;
+    }
+
     /// Waits for so many looks of the tasks, so that what does not happen can be seen.
     pub(crate) async fn a_while(&self) {
         tokio::time::sleep(Duration::from_millis(300)).await;
