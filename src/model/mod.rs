@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod device;
 pub mod health;
 pub mod id;
+pub mod instance;
 pub mod limits;
 pub mod notification;
 pub mod receipt;
@@ -30,6 +31,7 @@ pub use delivery::{
 pub use device::{ClockTrust, Device};
 pub use health::{Condition, Health, JournalHealth, Trouble};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
+pub use instance::{Instance, InstanceDraft, InstanceId, Interest, Polling};
 pub use limits::Limits;
 pub use notification::{EventTime, Form, Notification, Operation, Origin};
 pub use receipt::{Authenticity, Encoding, Item, Kept, Receipt, Unreadable};
