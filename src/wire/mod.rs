@@ -7,6 +7,7 @@
 
 pub mod credential;
 mod digest;
+pub mod elements;
 pub mod entity;
 pub mod identity;
 mod incoming;
