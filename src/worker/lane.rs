@@ -236,6 +236,7 @@ pub(super) fn pointless(error: Error) -> Result<(), Error> {
         | Error::Unusable(_)
         | Error::UnknownSink(_)
         | Error::NotConnected(_)
+        | Error::NoInstance(_)
         | Error::Closed => Err(error),
     }
 }

@@ -41,6 +41,8 @@ pub struct Worker {
     pub journal: Journal,
     /// Where they go; the name of each one's sink is known to the journal.
     pub endpoints: Vec<Endpoint>,
+    /// More of them, which come, change and go while the relay runs: those of element instances.
+    pub published: watch::Receiver<Arc<[Endpoint]>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where attempts are counted.
@@ -106,6 +108,7 @@ impl Worker {
         Self {
             journal,
             endpoints,
+            published: watch::channel(Arc::default()).1,
             clock,
             tally,
             jitter: random,
