@@ -7,7 +7,7 @@
 use super::error::Failure;
 use super::rows::strange;
 use super::touched::Touched;
-use super::{Error, company, events, route};
+use super::{Error, company, events, route, settle};
 use crate::model::{
     Company, Instance, InstanceDraft, InstanceId, Interest, Polling, RealmId, Timestamp,
 };
@@ -131,8 +131,10 @@ fn update(
 ) -> Result<(), Failure> {
     let before = require(connection, id)?;
     let realm = settle_in(connection, touched, &draft.realm, company, now)?;
-    // What was not for it stays so, whatever kinds it is told of from now on.
+    // What was not for it stays so, whatever kinds it is told of from now on; what failed is tried
+    // at once, at an address that may be another.
     route::skip(connection, before.sink, before.realm)?;
+    settle::forgive(connection, before.sink)?;
     write(connection, before.sink, realm, draft, now)?;
     let after = require(connection, id)?;
     let moved = realm != before.realm;

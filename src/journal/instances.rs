@@ -6,8 +6,11 @@
 
 use super::command::Task;
 use super::instance::{self, Order};
+use super::instance_events::{self, EventCount, InstanceEvent, InstanceEvents, InstanceEventsAsk};
 use super::{Error, Journal};
-use crate::model::{Company, Instance, InstanceDraft, InstanceId, RealmId, Timestamp};
+use crate::model::{ChangeId, Company, Instance, InstanceDraft, InstanceId, RealmId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 impl Journal {
@@ -118,6 +121,103 @@ impl Journal {
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), Error> {
         let (name, value) = (name.to_owned(), value.to_owned());
         self.order_instance(Order::Set { name, value }).await
+    }
+
+    /// The changes that the instance is told of since it was switched on last, newest first, and what
+    /// became of each.
+    ///
+    /// # Errors
+    /// [`Error::NoInstance`], [`Error::Unread`].
+    pub async fn instance_events(
+        &self,
+        id: InstanceId,
+        ask: InstanceEventsAsk,
+    ) -> Result<InstanceEvents, Error> {
+        let mut page = InstanceEvents::default();
+        let mut before = ask.before.map(u64::cast_signed);
+        let size = ask.page_size;
+        loop {
+            let page_size = size.saturating_sub(page.events.len());
+            let ask = InstanceEventsAsk { page_size, ..ask };
+            let step = self
+                .read(move |connection| instance_events::list(connection, id, ask, before))
+                .await?
+                .ok_or(Error::NoInstance(id.as_u32()))?;
+            page.events.extend(step.found);
+            before = step.next;
+            if before.is_none() || instance_events::is_page(&page.events, size) {
+                page.next = before.map(i64::cast_unsigned);
+                return Ok(page);
+            }
+        }
+    }
+
+    /// The one of its events that is meant, while its change is kept.
+    ///
+    /// # Errors
+    /// [`Error::NoInstance`], [`Error::Unread`].
+    pub async fn instance_event(
+        &self,
+        id: InstanceId,
+        is_meant: impl Fn(&ChangeId) -> bool + Send + Sync + 'static,
+    ) -> Result<Option<InstanceEvent>, Error> {
+        let is_meant = Arc::new(is_meant);
+        let mut before = None;
+        loop {
+            let asked = Arc::clone(&is_meant);
+            let step = self
+                .read(move |connection| instance_events::seek(connection, id, &*asked, before))
+                .await?
+                .ok_or(Error::NoInstance(id.as_u32()))?;
+            if let Some(sequence) = step.found {
+                let ask = InstanceEventsAsk {
+                    page_size: 1,
+                    before: Some(sequence.cast_unsigned().saturating_add(1)),
+                    from: None,
+                    to: None,
+                };
+                return Ok(self.instance_events(id, ask).await?.events.pop());
+            }
+            match step.next {
+                Some(next) => before = Some(next),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// How many of its events were received in each interval from `from` on and before `to`, by the
+    /// instant that `interval` gives for it; one without events is missing.
+    ///
+    /// # Errors
+    /// [`Error::NoInstance`], [`Error::Unread`].
+    pub async fn instance_counts(
+        &self,
+        id: InstanceId,
+        (from, to): (Timestamp, Timestamp),
+        interval: impl Fn(Timestamp) -> Timestamp + Send + Sync + 'static,
+    ) -> Result<BTreeMap<Timestamp, EventCount>, Error> {
+        let interval = Arc::new(interval);
+        let mut counts: BTreeMap<Timestamp, EventCount> = BTreeMap::new();
+        let mut before = None;
+        loop {
+            let asked = Arc::clone(&interval);
+            let step = self
+                .read(move |connection| {
+                    instance_events::count(connection, id, (from, to), &*asked, before)
+                })
+                .await?
+                .ok_or(Error::NoInstance(id.as_u32()))?;
+            for (at, count) in step.found {
+                let sum = counts.entry(at).or_default();
+                sum.total += count.total;
+                sum.delivered += count.delivered;
+                sum.dead += count.dead;
+            }
+            match step.next {
+                Some(next) => before = Some(next),
+                None => return Ok(counts),
+            }
+        }
     }
 
     async fn order_instance(&self, order: Order) -> Result<(), Error> {

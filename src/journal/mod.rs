@@ -45,6 +45,7 @@ mod gaps;
 mod incoming;
 pub mod inspect;
 mod instance;
+mod instance_events;
 mod instances;
 mod known;
 mod listing;
@@ -72,6 +73,9 @@ pub use error::Error;
 pub use events::Event;
 pub use export::ExportError;
 pub use inspect::Inspection;
+pub use instance_events::{
+    EventCount, EventStanding, InstanceEvent, InstanceEvents, InstanceEventsAsk,
+};
 pub use open::Found;
 pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;

@@ -258,7 +258,8 @@ fn replay_head(
     }
 }
 
-fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>> {
+/// The body of a receipt.
+pub(super) fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>> {
     let body: Option<Vec<u8>> = connection
         .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
         .query_row([receipt.0], |row| row.get(0))
