@@ -23,6 +23,18 @@ pub struct Schedule {
     pub then_every: Duration,
     /// Time since the first attempt after which a failure is the last one.
     pub give_up_after: Duration,
+    /// What happens then, and whether it happens earlier.
+    pub exhausted: Exhausted,
+}
+
+/// What becomes of a delivery that failed for the last time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exhausted {
+    /// A dead letter, and the lane goes on with the next. After [`Schedule::give_up_after`].
+    DeadLetter,
+    /// The sink is switched off, and everything waits in order until it is enabled. After the last
+    /// of [`Schedule::delays`]: at the first failure where there are none.
+    Pause,
 }
 
 impl Default for Schedule {
@@ -41,11 +53,21 @@ impl Default for Schedule {
             ],
             then_every: hours(6),
             give_up_after: hours(7 * 24),
+            exhausted: Exhausted::DeadLetter,
         }
     }
 }
 
 impl Schedule {
+    /// As many attempts more as there are `delays`, then a pause until the sink is enabled.
+    pub fn pausing(delays: Vec<Duration>) -> Self {
+        Self {
+            delays,
+            exhausted: Exhausted::Pause,
+            ..Self::default()
+        }
+    }
+
     /// The longest wait that [`settle`] ever decides on, jitter and `Retry-After` included.
     pub fn longest(&self) -> Duration {
         let own = self
@@ -115,6 +137,13 @@ pub fn settle(
         Some(_) => schedule.usual_span(failures),
         None => Duration::ZERO,
     };
+    if schedule.exhausted == Exhausted::Pause {
+        let is_last = usize::try_from(failures).is_ok_and(|failed| failed >= schedule.delays.len());
+        return match is_last {
+            true => Settlement::Disabled,
+            false => Settlement::Retry { at: now.plus(wait) },
+        };
+    }
     if tried_for >= schedule.give_up_after && u128::from(attempts) >= schedule.attempts_min() {
         return Settlement::Dead {
             reason: format!(
@@ -308,6 +337,7 @@ mod tests {
             delays: Vec::new(),
             then_every: Duration::from_millis(10),
             give_up_after: Duration::from_secs(1),
+            exhausted: Exhausted::DeadLetter,
         };
         let state = failed(1, NOW.minus(Duration::from_secs(1)));
         let settled = settle(NOW, 0.0, &state, &schedule, &REFUSED);
@@ -378,6 +408,7 @@ mod tests {
                 delays,
                 then_every,
                 give_up_after,
+                exhausted: Exhausted::DeadLetter,
             });
         prop_oneof![Just(Schedule::default()), own]
     }
