@@ -5,6 +5,7 @@
 //! when a company is connected. It promises: a sealed set is unsealed for its own company only and
 //! only as it was sealed; no key, token or part of one in any error or `Debug`.
 
+pub mod admin_secrets;
 mod key;
 
 use crate::model::{Secret, TokenSet};
