@@ -8,6 +8,7 @@
 pub mod admin_secrets;
 pub mod credential;
 mod digest;
+pub mod elements;
 pub mod entity;
 pub mod identity;
 mod incoming;
