@@ -341,7 +341,10 @@ mod tests {
         assert_eq!(secrets.count(NOW), Ok(0));
         let first = folder.make(HOUR, NOW);
         assert_eq!(first.others_end_at, None);
-        assert!(admits(&secrets, &first, NOW.plus(1_000 * HOUR)), "until they are replaced");
+        assert!(
+            admits(&secrets, &first, NOW.plus(1_000 * HOUR)),
+            "until they are replaced"
+        );
         let second = folder.make(HOUR, NOW);
         let end = NOW.plus(HOUR);
         assert_eq!(second.others_end_at, Some(end));
@@ -366,7 +369,11 @@ mod tests {
         for _ in 0..10 {
             folder.make(HOUR, NOW);
         }
-        assert_eq!(folder.secrets().count(NOW), Ok(PAIRS_MAX), "it does not grow for ever");
+        assert_eq!(
+            folder.secrets().count(NOW),
+            Ok(PAIRS_MAX),
+            "it does not grow for ever"
+        );
     }
 
     #[test]
@@ -378,11 +385,17 @@ mod tests {
         fs::write(folder.path(), "{").unwrap();
         let error = secrets.admits(&fresh.user, None, NOW).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("admin-secrets") && text.contains("line 1"), "{text}");
+        assert!(
+            text.contains("admin-secrets") && text.contains("line 1"),
+            "{text}"
+        );
         assert_eq!(make(&folder.path(), HOUR, NOW).unwrap_err(), error);
         assert_eq!(fs::read_to_string(folder.path()).unwrap(), "{");
         fs::remove_file(folder.path()).unwrap();
-        assert!(!admits(&secrets, &fresh, NOW), "without a file nobody is let in");
+        assert!(
+            !admits(&secrets, &fresh, NOW),
+            "without a file nobody is let in"
+        );
         assert!(admits(&secrets, &folder.make(HOUR, NOW), NOW));
     }
 
