@@ -1,5 +1,6 @@
 //! What the short commands do: look, explain, ask the running relay.
 
+pub mod admin_secret;
 mod ask;
 pub mod boot_import;
 pub mod check;

@@ -141,6 +141,6 @@ fn accesses(
 }
 
 /// Fills bytes from the system's randomness.
-fn randomness(bytes: &mut [u8]) -> Result<(), ()> {
+pub(super) fn randomness(bytes: &mut [u8]) -> Result<(), ()> {
     SystemRandom::new().fill(bytes).map_err(|_| ())
 }

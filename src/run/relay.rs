@@ -12,11 +12,14 @@ use crate::connect::Desk;
 use crate::journal::Journal;
 use crate::model::{AppName, Device, Health, Limits, Tally};
 use crate::qbo;
+use crate::server::admin::Rooms;
+use crate::server::elements::{Hall, Nobody};
 use crate::server::webhook::Door;
 use crate::server::{admin, public};
 use crate::sink::Sink;
 use crate::systemd::Inherited;
 use crate::tls;
+use crate::vault::admin_secrets::{self, AdminSecrets};
 use crate::wire;
 use crate::wire::servicestack::metadata::Metadata;
 use crate::worker::company::Roster;
@@ -27,7 +30,7 @@ use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
@@ -68,6 +71,9 @@ struct Fronts {
     consent: Option<Arc<Desk>>,
     control: UnixListener,
     admin: Admin,
+    /// Of the admin listener.
+    admin_tls: Option<Arc<rustls::ServerConfig>>,
+    hall: Hall<Nobody>,
     office: Arc<Office>,
     tally: Arc<Tally>,
     limits: Limits,
@@ -149,6 +155,19 @@ impl Shared {
         }
     }
 
+    /// The Open Connectors interface; callers are let in by the secrets beside the journal.
+    fn hall(&self, journal: &Path) -> Result<Hall<Nobody>, Failure> {
+        let mut seed = [0; 5];
+        let filled = books::randomness(&mut seed);
+        filled.map_err(|()| Failure::Ended("the system's randomness".into()))?;
+        Ok(Hall {
+            elements: None,
+            secrets: AdminSecrets::new(admin_secrets::file_beside(journal)),
+            clock: Arc::clone(&self.clock),
+            seed,
+        })
+    }
+
     fn chronicle(&self) -> Chronicle {
         Chronicle {
             journal: self.journal.clone(),
@@ -199,6 +218,7 @@ impl Relay {
         let pulse = shared.pulse(&resolver, &roster, started.subscribe(), beats.pulse);
         let health = pulse.begin().await;
         let desk = books.as_ref().map(|books| books.desk(&journal, &clock));
+        let paths = parts::paths(&config);
         let face = parts::face(config.face, &config.paths, config.sources);
         let metadata = face.enabled.then(|| face.metadata.clone());
         let fronts = Fronts {
@@ -206,7 +226,7 @@ impl Relay {
             public,
             tls: parts::server_config(&resolver)?,
             door: Arc::new(Door {
-                paths: config.paths,
+                paths,
                 verifiers: ArcSwap::from_pointee(config.verifiers),
                 keep: journal.clone(),
                 face,
@@ -215,7 +235,9 @@ impl Relay {
                 tally: Arc::clone(&tally),
             }),
             control: parts::socket(&control_socket(&config.journal))?,
+            admin_tls: parts::admin_tls(&admin, config.admin_tls, &resolver)?,
             admin,
+            hall: shared.hall(&config.journal)?,
             office: Arc::new(shared.office(&health, desk, metadata)),
             tally: Arc::clone(&tally),
             limits: config.limits,
@@ -368,17 +390,18 @@ impl Fronts {
             admin::serve_control(control, office, tally, &limits, stop).await;
             Ok("the control socket")
         });
-        let (pages, office, tally) = (self.admin, self.office, self.tally);
+        let (admin, tls) = (self.admin, self.admin_tls);
+        let rooms = Rooms {
+            observer: self.office,
+            hall: self.hall,
+            tally: self.tally,
+        };
         let limits = self.limits;
         let stop = stopped_answering(pages_beat, thrown(house));
         parts.spawn(async move {
-            match pages {
-                Admin::Tcp(listener) => {
-                    admin::serve_tcp(listener, office, tally, &limits, stop).await
-                }
-                Admin::Unix(listener) => {
-                    admin::serve_unix(listener, office, tally, &limits, stop).await
-                }
+            match admin {
+                Admin::Tcp(listener) => admin::serve_tcp(listener, tls, rooms, &limits, stop).await,
+                Admin::Unix(listener) => admin::serve_unix(listener, rooms, &limits, stop).await,
             }
             Ok("the admin listener")
         });

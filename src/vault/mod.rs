@@ -6,6 +6,7 @@
 //! `instances`. It promises: what is sealed is unsealed for its own company only and only as it was
 //! sealed; no key, token or part of one in any error or `Debug`.
 
+pub mod admin_secrets;
 mod key;
 
 use crate::model::{Secret, TokenSet};

@@ -1,7 +1,15 @@
 //! What the vault seals of an instance: its token and its whole configuration.
+//!
+//! A version byte, a byte of flags, the token and each key and value of the configuration with their
+//! lengths in front (32 bits, big endian). Journals hold it, so a change to it needs another version
+//! byte.
 
 use super::{Configuration, ExternalAuthentication};
 use crate::model::Secret;
+
+const VERSION: u8 = 1;
+const TRACE_LOGGING: u8 = 1;
+const EXTERNAL: u8 = 2;
 
 /// What only its owner and the gateway know of an instance.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,10 +26,98 @@ pub struct Kept {
 
 /// The plain form; wiped when dropped.
 pub fn encode(kept: &Kept) -> Secret {
-    todo!("{kept:?}")
+    let pairs = kept.configuration.iter();
+    let texts = pairs.flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()]);
+    let parts: Vec<&[u8]> = std::iter::once(kept.token.expose()).chain(texts).collect();
+    // All at once: a vector that grows leaves its old bytes behind.
+    let length: usize = parts.iter().map(|part| part.len() + 4).sum();
+    let mut plain = Vec::with_capacity(length + 2);
+    let external = kept.external_authentication == ExternalAuthentication::Initial;
+    let trace = if kept.trace_logging { TRACE_LOGGING } else { 0 };
+    plain.extend([VERSION, trace | if external { EXTERNAL } else { 0 }]);
+    for part in parts {
+        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        plain.extend(length.to_be_bytes());
+        plain.extend(part);
+    }
+    Secret::new(plain)
 }
 
 /// What a plain form holds; `None` when it is none.
 pub fn decode(plain: &[u8]) -> Option<Kept> {
-    todo!("{plain:?}")
+    let (&[VERSION, flags], mut rest) = plain.split_first_chunk()? else {
+        return None;
+    };
+    if flags > TRACE_LOGGING | EXTERNAL {
+        return None;
+    }
+    let token = Secret::new(part(&mut rest)?);
+    let mut configuration = Configuration::default();
+    while !rest.is_empty() {
+        let [key, value] = [part(&mut rest)?, part(&mut rest)?];
+        configuration.set(std::str::from_utf8(key).ok()?, std::str::from_utf8(value).ok()?);
+    }
+    let external_authentication = match flags & EXTERNAL {
+        0 => ExternalAuthentication::None,
+        _ => ExternalAuthentication::Initial,
+    };
+    Some(Kept {
+        token,
+        configuration,
+        external_authentication,
+        trace_logging: flags & TRACE_LOGGING != 0,
+    })
+}
+
+fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (part, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(external_authentication: ExternalAuthentication, trace_logging: bool) -> Kept {
+        let mut configuration = Configuration::default();
+        configuration.set("oauth.api.secret", "s3cret");
+        configuration.set("event.poller.urls", "bills\ninvoices");
+        configuration.set("ü", "");
+        Kept {
+            token: Secret::new("ABC/D="),
+            configuration,
+            external_authentication,
+            trace_logging,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        use ExternalAuthentication::{Initial, None};
+        for (external, trace) in [(None, false), (Initial, false), (None, true), (Initial, true)] {
+            let kept = kept(external, trace);
+            assert_eq!(decode(encode(&kept).expose()), Some(kept));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_plain_form() {
+        let whole = kept(ExternalAuthentication::None, false);
+        let plain = encode(&whole);
+        let plain = plain.expose();
+        for length in 0..plain.len() {
+            let cut = decode(&plain[..length]);
+            // It may break off between a key and the next, but never within one.
+            assert!(cut.is_none_or(|cut| cut.token == whole.token), "{length}");
+        }
+        for (at, byte) in [(0, 2), (1, 4)] {
+            let mut other = plain.to_vec();
+            other[at] = byte;
+            assert_eq!(decode(&other), None);
+        }
+        assert_eq!(decode(&[1, 0, 0, 0, 0, 1, 0xff, 0, 0, 0, 1, 0xff, 0, 0, 0, 0]), None);
+    }
 }

@@ -9,27 +9,30 @@
 //! (words to bytes).
 
 pub mod authorization;
+mod body;
 pub mod call;
-pub mod configuration;
+mod configuration;
 pub mod draft;
 pub mod kept;
+mod keys;
 pub mod notifications;
-pub mod oauth;
+mod oauth;
 pub mod openapi;
 pub mod pollers;
 pub mod query;
 pub mod show;
-pub mod terms;
-pub mod wrong;
+mod syntax;
+mod terms;
+mod wrong;
 
 pub use authorization::Authorization;
 pub use call::{Call, Request, Whose};
 pub use configuration::Configuration;
-pub use draft::{Amendment, Draft, ExternalAuthentication};
+pub use draft::{Amendment, Draft, ExternalAuthentication, company};
 pub use kept::Kept;
-pub use notifications::{FailurePolicy, Filter};
+pub use notifications::{DeliveryStatus, FailurePolicy, Filter};
 pub use oauth::OauthAsk;
-pub use query::{Analysis, By, Interval, Listing, Paging};
+pub use query::{Analysis, By, Interval, Listing, Paging, Spans};
 pub use terms::{Oauth, Terms};
 pub use wrong::Wrong;
 
