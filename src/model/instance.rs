@@ -110,8 +110,7 @@ impl Interest {
     /// Whether it is told of changes of this record.
     pub fn covers(&self, entity: &EntityRef) -> bool {
         let is_kind = |kind: &String| kind.eq_ignore_ascii_case(&entity.kind);
-        self.kinds()
-            .is_none_or(|kinds| kinds.iter().any(is_kind))
+        self.kinds().is_none_or(|kinds| kinds.iter().any(is_kind))
     }
 }
 
