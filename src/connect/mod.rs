@@ -20,6 +20,7 @@ pub use pending::Ticket;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// What fills bytes from the system's randomness; an error means that there is none.
 pub type Randomness = fn(&mut [u8]) -> Result<(), ()>;
@@ -27,6 +28,7 @@ pub type Randomness = fn(&mut [u8]) -> Result<(), ()>;
 /// Where companies are connected and disconnected.
 pub struct Desk {
     apps: BTreeMap<AppName, App>,
+    others: watch::Receiver<BTreeMap<AppName, App>>,
     vault: Arc<Vault>,
     journal: Journal,
     clock: Arc<dyn Clock>,
@@ -101,7 +103,7 @@ impl fmt::Debug for Desk {
 }
 
 impl Desk {
-    /// A desk for these apps.
+    /// A desk where companies are connected to these apps.
     pub fn new(
         apps: BTreeMap<AppName, App>,
         vault: Arc<Vault>,
@@ -111,6 +113,7 @@ impl Desk {
     ) -> Self {
         Self {
             apps,
+            others: watch::Sender::default().subscribe(),
             vault,
             journal,
             clock,
@@ -119,7 +122,14 @@ impl Desk {
         }
     }
 
-    /// The names of the apps, in order.
+    /// The same desk, where companies of further apps, which come and go, can be disconnected too.
+    /// Nobody is sent to Intuit by them: an element instance brings its own consent.
+    #[must_use]
+    pub fn with_others(self, others: watch::Receiver<BTreeMap<AppName, App>>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The names of the apps that companies are connected to, in order.
     pub fn apps(&self) -> Vec<AppName> {
         self.apps.keys().cloned().collect()
     }
@@ -216,7 +226,9 @@ impl Desk {
     }
 
     async fn revoke(&self, company: &Company, sealed: Option<&[u8]>) -> Result<(), String> {
-        let app = self.apps.get(&company.app).ok_or("its app is gone")?;
+        let other = || self.others.borrow().get(&company.app).cloned();
+        let app = self.apps.get(&company.app).cloned().or_else(other);
+        let app = app.ok_or("its app is gone")?;
         let sealed = sealed.ok_or("there are no tokens")?;
         let tokens = self.vault.unseal(company.realm.as_str(), sealed);
         let refresh: Secret = tokens.map_err(|error| error.to_string())?.refresh;

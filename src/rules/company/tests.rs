@@ -5,6 +5,7 @@ use crate::model::{
     AppName, Company, EntityRef, Environment, EventTime, Gap, Operation, RealmId, Watermark,
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// 2026-11-18, 10:26:40 UTC: the sweep of the day is over.
 const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);

@@ -4,17 +4,19 @@
 //! by looking; what counts is in the journal.
 
 use super::super::lane::{PAUSE, pointless, rest, stopped};
+use super::contract::Contract;
 use super::errand::{Ask, Errand, Step as Taken};
 use super::gate::Pace;
 use super::renewal::{Kept, Renewal, Unrenewed};
 use super::report::Report;
-use super::{Common, Contract, QuickBooks};
+use super::{Common, QuickBooks};
 use crate::journal::Error;
 use crate::model::{
-    ClockTrust, CompanyView, Purpose, Reading, RealmId, Secret, Standing, Timestamp, TokenSet,
+    ClockTrust, CompanyView, HindranceKind, Purpose, Reading, RealmId, Secret, Standing, Timestamp,
+    TokenSet,
 };
 use crate::qbo::{Captured, Failure, Page};
-use crate::rules::company::{Class, Course, Step, open, polled, step};
+use crate::rules::company::{Class, Course, Plan, Step, open, polled, step};
 use crate::rules::throttle::Throttle;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,8 +32,9 @@ const COMPARED_EVERY: Duration = Duration::from_hours(1);
 /// One company's task.
 pub(super) struct Task<Q> {
     common: Arc<Common<Q>>,
-    contract: Arc<Contract<Q>>,
     realm: RealmId,
+    /// What is read of this company, and when, as it was last said.
+    plan: Plan,
     course: Course,
     errands: BTreeMap<Class, Errand>,
     tokens: Option<TokenSet>,
@@ -60,13 +63,13 @@ enum Answer {
     Page(Page),
 }
 
-impl<Q: QuickBooks> Task<Q> {
-    pub(super) fn new(common: Arc<Common<Q>>, contract: Arc<Contract<Q>>, realm: RealmId) -> Self {
+impl<Q: QuickBooks + Clone> Task<Q> {
+    pub(super) fn new(common: Arc<Common<Q>>, realm: RealmId) -> Self {
         Self {
             report: Report::new(common.roster.clone(), realm.clone()),
             throttle: Throttle::every(common.interval),
+            plan: common.plan.clone(),
             common,
-            contract,
             realm,
             course: Course::default(),
             errands: BTreeMap::new(),
@@ -85,6 +88,7 @@ impl<Q: QuickBooks> Task<Q> {
         let mut wake = self.common.journal.subscribe(&self.realm);
         let mut bell = self.common.bell.subscribe();
         let (mut device, mut stop) = (self.common.device.clone(), self.common.stop.clone());
+        let (mut apps, mut polls) = (self.common.contracts.subscribe(), self.common.polls.clone());
         while !*stop.borrow() {
             tokio::select! {
                 // Nobody left to say so counts as trust.
@@ -94,6 +98,9 @@ impl<Q: QuickBooks> Task<Q> {
             // Marked as seen before the look, so that what happens after it wakes the task.
             wake.mark_unchanged();
             bell.mark_unchanged();
+            apps.mark_unchanged();
+            let own = polls.borrow_and_update().get(&self.realm).cloned();
+            self.plan = self.common.plan.with(&own.unwrap_or_default());
             let pause = match self.turn().await? {
                 Turn::Done => continue,
                 Turn::Over => break,
@@ -103,6 +110,8 @@ impl<Q: QuickBooks> Task<Q> {
             tokio::select! {
                 () = rest(pause, &mut wake) => {}
                 Ok(()) = bell.changed() => {}
+                Ok(()) = apps.changed() => {}
+                Ok(()) = polls.changed() => {}
                 () = stopped(&mut stop) => {}
             }
         }
@@ -117,7 +126,16 @@ impl<Q: QuickBooks> Task<Q> {
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
         let now = self.common.clock.now();
-        let spent = match self.contract.meter.spent(journal, now).await {
+        let Some(contract) = self.common.contracts.get(&view.company.app) else {
+            let why = format!(
+                "there is no app named {}, to which this company was connected",
+                view.company.app
+            );
+            let kind = HindranceKind::Refused;
+            self.common.roster.hinder(&view.company, kind, &why, now);
+            return Ok(Turn::Rest(now.plus(self.common.tick)));
+        };
+        let spent = match contract.spent(journal, now).await {
             Ok(spent) => spent,
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
@@ -127,20 +145,19 @@ impl<Q: QuickBooks> Task<Q> {
             (self.tokens, self.errands) = (None, BTreeMap::new());
         }
         self.course.under_way = self.errands.keys().copied().collect();
-        let plan = &self.common.plan;
-        let step = step(now, &view, plan, spent, &mut self.course);
+        let step = step(now, &view, &self.plan, spent, &mut self.course);
         self.report.tell(now, &view, spent, &self.course);
         match step {
             Step::Rest { until } => Ok(Turn::Rest(until)),
-            Step::Refresh => self.renew().await,
-            Step::Read(class) => self.read(class, &view).await,
+            Step::Refresh => self.renew(&contract).await,
+            Step::Read(class) => self.read(&contract, class, &view).await,
         }
     }
 
     /// Gets and stores the next tokens.
-    async fn renew(&mut self) -> Result<Turn, Error> {
+    async fn renew(&mut self, contract: &Contract<Q>) -> Result<Turn, Error> {
         let unstored = |why: String| self.report.unstored(&why, self.common.clock.now());
-        let renewed = self.renewal(&unstored).renew().await;
+        let renewed = self.renewal(contract, &unstored).renew().await;
         match renewed {
             Ok(tokens) => {
                 self.tokens = Some(tokens);
@@ -153,22 +170,30 @@ impl<Q: QuickBooks> Task<Q> {
     }
 
     /// The access token that belongs to the view: what was stored last.
-    async fn access(&mut self, view: &CompanyView) -> Result<Secret, Unrenewed> {
+    async fn access(
+        &mut self,
+        contract: &Contract<Q>,
+        view: &CompanyView,
+    ) -> Result<Secret, Unrenewed> {
         let newest = view.company.access_expires_at;
         let held = self.tokens.take();
         let held = held.filter(|tokens| Some(tokens.access_expires_at) == newest);
         let tokens = match held {
             Some(tokens) => tokens,
-            None => self.renewal(&|_| ()).stored().await?,
+            None => self.renewal(contract, &|_| ()).stored().await?,
         };
         let access = tokens.access.clone();
         self.tokens = Some(tokens);
         Ok(access)
     }
 
-    fn renewal<'a>(&'a self, unstored: &'a (dyn Fn(String) + Sync)) -> Renewal<'a, Q, Kept<'a>> {
+    fn renewal<'a>(
+        &'a self,
+        contract: &'a Contract<Q>,
+        unstored: &'a (dyn Fn(String) + Sync),
+    ) -> Renewal<'a, Q, Kept<'a>> {
         Renewal {
-            quickbooks: &self.contract.quickbooks,
+            quickbooks: &contract.quickbooks,
             store: Kept {
                 journal: &self.common.journal,
                 realm: &self.realm,
@@ -211,7 +236,12 @@ impl<Q: QuickBooks> Task<Q> {
     }
 
     /// The next call for this reason, and what it brings.
-    async fn read(&mut self, class: Class, view: &CompanyView) -> Result<Turn, Error> {
+    async fn read(
+        &mut self,
+        contract: &Contract<Q>,
+        class: Class,
+        view: &CompanyView,
+    ) -> Result<Turn, Error> {
         let now = self.common.clock.now();
         let held = self.errands.remove(&class);
         let held = held.filter(|errand| class != Class::Gap || errand.gap == view.gap);
@@ -222,14 +252,14 @@ impl<Q: QuickBooks> Task<Q> {
             let taken = errand.close(now);
             return self.take_in(errand, taken).await;
         };
-        let access = match self.access(view).await {
+        let access = match self.access(contract, view).await {
             Ok(access) => access,
             Err(unrenewed) => {
                 self.errands.insert(class, errand);
                 return self.unrenewed(unrenewed).await;
             }
         };
-        let Some(answer) = self.call(&access, &ask).await? else {
+        let Some(answer) = self.call(contract, &access, &ask).await? else {
             return Ok(Turn::Done);
         };
         let now = self.common.clock.now();
@@ -261,7 +291,7 @@ impl<Q: QuickBooks> Task<Q> {
     }
 
     fn begin(&self, now: Timestamp, class: Class, view: &CompanyView) -> Option<Errand> {
-        let plan = &self.common.plan;
+        let plan = &self.plan;
         let errand = match class {
             Class::Notified => {
                 let open = open(now, view, &self.course);
@@ -281,6 +311,7 @@ impl<Q: QuickBooks> Task<Q> {
     /// One call, when its turn has come; `None` when the relay is to stop before it is answered.
     async fn call(
         &mut self,
+        contract: &Contract<Q>,
         access: &Secret,
         ask: &Ask,
     ) -> Result<Option<Result<Answer, Failure>>, Error> {
@@ -294,14 +325,10 @@ impl<Q: QuickBooks> Task<Q> {
             () = stopped(&mut stop) => return Ok(None),
         };
         common.tally.quickbooks_calls.add_one();
-        if self.contract.meter.count_one()
-            && let Err(error) = self.contract.meter.write(&common.journal).await
-        {
-            pointless(error)?;
-        }
+        contract.count_one(&common.journal).await?;
         let began = Instant::now();
         let answer = tokio::select! {
-            answer = self.ask(access, ask) => answer,
+            answer = self.ask(contract, access, ask) => answer,
             () = stopped(&mut stop) => return Ok(None),
         };
         drop(permit);
@@ -316,8 +343,13 @@ impl<Q: QuickBooks> Task<Q> {
         Ok(Some(answer))
     }
 
-    async fn ask(&self, access: &Secret, ask: &Ask) -> Result<Answer, Failure> {
-        let (quickbooks, realm) = (&self.contract.quickbooks, &self.realm);
+    async fn ask(
+        &self,
+        contract: &Contract<Q>,
+        access: &Secret,
+        ask: &Ask,
+    ) -> Result<Answer, Failure> {
+        let (quickbooks, realm) = (&contract.quickbooks, &self.realm);
         match ask {
             Ask::Capture { kinds, since } => {
                 let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
@@ -366,7 +398,7 @@ impl<Q: QuickBooks> Task<Q> {
             self.course.kind_refused(reading.at, &kind);
         }
         if let Some((kind, calls)) = compared {
-            let interval = self.common.plan.polls.get(&kind).copied();
+            let interval = self.plan.polls.get(&kind).copied();
             let interval = interval.unwrap_or(COMPARED_EVERY);
             self.course.compared(reading.at, &kind, calls, interval);
         }
