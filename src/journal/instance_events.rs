@@ -95,9 +95,8 @@ struct Teller {
     until: i64,
     calls_back: bool,
     is_on: bool,
-    is_paused: bool,
-    /// The first change that waits, where it was tried already, and how it failed.
-    failing: Option<(i64, String)>,
+    /// The first change that waits, where it was tried already.
+    failing: Option<i64>,
 }
 
 /// What one step found, and before which number the next one looks.
@@ -117,41 +116,16 @@ impl Teller {
             realm,
             told_until,
         } = found;
-        let (kinds, is_paused, newest, since, through, failure) = connection
-            .prepare_cached(
-                "SELECT s.kinds, s.disabled_at IS NOT NULL, m.sequence, l.since, l.through, \
-                 iif(l.attempts > 0, l.last_failure, NULL) FROM sink s JOIN realm m ON m.id = ?2 \
-                 JOIN lane l ON l.sink = s.id AND l.realm = m.id WHERE s.id = ?1",
-            )?
-            .query_row((sink, realm), |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                    row.get::<_, Option<String>>(5)?,
-                ))
-            })?;
-        let route = Route {
-            sink,
-            name: id.sink(),
-            kinds,
-            realm,
-            newest,
-            since,
-            through,
-        };
-        let failing = match failure {
-            Some(why) => route::next(connection, &route, through, newest)?.map(|head| (head, why)),
-            None => None,
+        let route = route::of_instance(connection, sink, realm)?;
+        let failing = match route.state.attempts {
+            0 => None,
+            _ => route::next(connection, &route, route.through, route.newest)?,
         };
         let events = instance.draft.events.as_ref();
         Ok(Some(Self {
-            until: told_until.unwrap_or(newest),
+            until: told_until.unwrap_or(route.newest),
             calls_back: events.is_none_or(|interest| interest.calls_back),
             is_on: told_until.is_none(),
-            is_paused,
             failing,
             route,
         }))
@@ -174,18 +148,18 @@ impl Teller {
 
     fn standing(&self, sequence: i64, dead: Option<String>, is_replayed: bool) -> EventStanding {
         let waits = sequence > self.route.through || is_replayed;
-        match (&self.failing, dead) {
+        match dead {
             _ if !self.calls_back => EventStanding::Listed,
-            (_, Some(reason)) => EventStanding::Dead { reason },
-            _ if !waits => EventStanding::Delivered,
-            _ if !self.is_on => EventStanding::Dead {
+            Some(reason) => EventStanding::Dead { reason },
+            None if !waits => EventStanding::Delivered,
+            None if !self.is_on => EventStanding::Dead {
                 reason: "the instance was switched off before it went".into(),
             },
-            _ if self.is_paused => EventStanding::Queued,
-            (Some((head, why)), None) if *head == sequence => EventStanding::Failing {
-                last_failure: why.clone(),
+            None if self.route.is_off => EventStanding::Queued,
+            None if self.failing == Some(sequence) => EventStanding::Failing {
+                last_failure: self.route.state.last_failure.clone().unwrap_or_default(),
             },
-            _ => EventStanding::Waiting,
+            None => EventStanding::Waiting,
         }
     }
 

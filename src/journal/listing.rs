@@ -5,7 +5,7 @@ use super::inspect::{Fate, Filter, Listed, ListedChange, ListedReplay, ListedUnr
 use super::records;
 use super::route::{self, Route};
 use super::rows::{self, CHANGE, CHANGE_COLUMNS, CHANGE_JOINED, number, strange};
-use crate::model::{Change, Encoding, Form, LaneState, Seq, SinkName, Timestamp};
+use crate::model::{Change, Encoding, Form, Seq, SinkName, Timestamp};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -13,30 +13,22 @@ use std::collections::HashMap;
 /// Receipts that one step looks at.
 const STEP: usize = 128;
 
-/// The lanes of each company, and how the heads of those that fail fare.
+/// The lanes of each company.
 pub(super) struct Lanes(HashMap<i64, Vec<Listing>>);
 
 struct Listing {
     route: Route,
-    /// Of the first change that waits, where it was tried already.
-    failing: Option<(i64, LaneState)>,
+    /// The first change that waits, where it was tried already.
+    failing: Option<i64>,
 }
 
 impl Lanes {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut failing = connection.prepare_cached(
-            "SELECT attempts, first_attempt_at, next_attempt_at, last_failure FROM lane \
-             WHERE sink = ?1 AND realm = ?2 AND attempts > 0",
-        )?;
         let mut lanes: HashMap<i64, Vec<Listing>> = HashMap::new();
         for route in route::all(connection)? {
-            let state = failing
-                .query_row((route.sink, route.realm), |row| rows::lane_state(row, 0))
-                .optional()?;
-            let failing = match state {
-                Some(state) => route::next(connection, &route, route.through, i64::MAX)?
-                    .map(|head| (head, state)),
-                None => None,
+            let failing = match route.state.attempts {
+                0 => None,
+                _ => route::next(connection, &route, route.through, i64::MAX)?,
             };
             let of_company = lanes.entry(route.realm).or_default();
             of_company.push(Listing { route, failing });
@@ -189,9 +181,8 @@ fn listed_changes(
 fn fate(connection: &Connection, lane: &Listing, change: &Change) -> rusqlite::Result<Fate> {
     let sequence = change.sequence.cast_signed();
     if sequence > lane.route.through {
-        let failing = lane.failing.as_ref();
-        let state = failing.filter(|(head, _)| *head == sequence);
-        return Ok(Fate::Waiting(state.map(|(_, state)| state.clone())));
+        let is_tried = lane.failing == Some(sequence);
+        return Ok(Fate::Waiting(is_tried.then(|| lane.route.state.clone())));
     }
     let dead = connection
         .prepare_cached(

@@ -31,6 +31,9 @@
 //! 10. **What a look at a company brought is taken in whole or not at all**, and judged by what the
 //!     journal holds at that moment: what somebody told already is not told again, whichever way it
 //!     comes first. Tokens are on the disk, sealed, before the call that stores them returns.
+//! 11. **An element instance is there with its company, its tokens and its lane, or nothing of it is.**
+//!     It is told of what comes after it was made; receipts cost the same however many there are, and
+//!     what is not for one is neither written for it nor kept for it.
 //!
 //! Each sentence has its test in `tests/it/journal`.
 
@@ -328,7 +331,7 @@ impl Journal {
         }
     }
 
-    /// Switches a sink on that a 410 switched off, and lets its lanes try at once.
+    /// Switches a sink on that was switched off after an attempt, and lets its lanes try at once.
     ///
     /// # Errors
     /// [`Error::UnknownSink`], or as for [`settle`](Self::settle).

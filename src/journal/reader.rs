@@ -128,14 +128,6 @@ pub(super) fn lane_view(
         // A company that nothing was notified of yet will have a lane.
         return Ok(route::awaits_companies(connection, &lane.sink)?.then(LaneView::default));
     };
-    let (state, disabled) = connection
-        .prepare_cached(
-            "SELECT attempts, first_attempt_at, next_attempt_at, last_failure, \
-             disabled_at IS NOT NULL FROM route WHERE sink = ?1 AND realm = ?2",
-        )?
-        .query_row((route.sink, route.realm), |row| {
-            Ok((rows::lane_state(row, 0)?, row.get(4)?))
-        })?;
     let mut head = head(connection, sieve, &route, ask.max)?;
     let held_since = match ask.reconciled_only {
         Some(limit) => hold_back(connection, &lane.realm, &mut head, limit)?,
@@ -155,8 +147,8 @@ pub(super) fn lane_view(
         records::fill(connection, head.iter_mut().chain(replayed))?;
     }
     Ok(Some(LaneView {
-        disabled,
-        state,
+        disabled: route.is_off,
+        state: route.state,
         head,
         held_since,
         body,

@@ -4,8 +4,8 @@
 //! lists and who deletes. Here is what they ask it, and how a lane passes by changes of kinds that
 //! are not for it: a step of retention moves its cursor, not each of those changes.
 
-use super::rows::strange;
-use crate::model::{Lane, SinkName};
+use super::rows::{lane_state, strange};
+use crate::model::{Lane, LaneState, SinkName};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Whether a change `c` is of a kind that is told, where `?` stands for the sink's `kinds`.
@@ -30,9 +30,14 @@ pub(super) struct Route {
     pub(super) since: i64,
     /// The last change that is settled.
     pub(super) through: i64,
+    /// The sink was switched off.
+    pub(super) is_off: bool,
+    /// How the first change that waits fared.
+    pub(super) state: LaneState,
 }
 
-const ROUTE: &str = "SELECT w.sink, w.sink_name, w.kinds, w.realm, w.sequence, w.since, w.through \
+const ROUTE: &str = "SELECT w.sink, w.sink_name, w.kinds, w.realm, w.sequence, w.since, w.through, \
+    w.disabled_at IS NOT NULL, w.attempts, w.first_attempt_at, w.next_attempt_at, w.last_failure \
     FROM route w";
 
 impl Route {
@@ -59,6 +64,22 @@ pub(super) fn find(connection: &Connection, lane: &Lane) -> rusqlite::Result<Opt
         ))?
         .query_row((lane.sink.as_str(), lane.realm.as_str()), route)
         .optional()
+}
+
+/// The lane of an instance, whether events leave by it or not.
+pub(super) fn of_instance(
+    connection: &Connection,
+    sink: i64,
+    realm: i64,
+) -> rusqlite::Result<Route> {
+    connection
+        .prepare_cached(
+            "SELECT s.id, s.name, s.kinds, m.id, m.sequence, l.since, l.through, \
+             s.disabled_at IS NOT NULL, l.attempts, l.first_attempt_at, l.next_attempt_at, \
+             l.last_failure FROM sink s JOIN realm m ON m.id = ?2 \
+             JOIN lane l ON l.sink = s.id AND l.realm = m.id WHERE s.id = ?1",
+        )?
+        .query_row((sink, realm), route)
 }
 
 /// The sink of this name, where it is configured.
@@ -96,6 +117,8 @@ fn route(row: &Row<'_>) -> rusqlite::Result<Route> {
         newest: row.get(4)?,
         since: row.get(5)?,
         through: row.get(6)?,
+        is_off: row.get(7)?,
+        state: lane_state(row, 8)?,
     })
 }
 

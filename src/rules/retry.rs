@@ -62,6 +62,7 @@ impl Schedule {
     /// As many attempts more as there are `delays`, then a pause until the sink is enabled.
     pub fn pausing(delays: Vec<Duration>) -> Self {
         Self {
+            then_every: delays.last().copied().unwrap_or_default(),
             delays,
             exhausted: Exhausted::Pause,
             ..Self::default()
@@ -76,6 +77,11 @@ impl Schedule {
             .copied()
             .fold(self.then_every, Duration::max);
         scaled(own, 1.0).max(RETRY_AFTER.1)
+    }
+
+    /// Whether the delays are used up after this many earlier failures.
+    fn has_no_delay(&self, failures: u32) -> bool {
+        usize::try_from(failures).is_ok_and(|failures| failures >= self.delays.len())
     }
 
     /// The wait after this many earlier failures.
@@ -137,23 +143,19 @@ pub fn settle(
         Some(_) => schedule.usual_span(failures),
         None => Duration::ZERO,
     };
-    if schedule.exhausted == Exhausted::Pause {
-        let is_last = usize::try_from(failures).is_ok_and(|failed| failed >= schedule.delays.len());
-        return match is_last {
-            true => Settlement::Disabled,
-            false => Settlement::Retry { at: now.plus(wait) },
-        };
-    }
-    if tried_for >= schedule.give_up_after && u128::from(attempts) >= schedule.attempts_min() {
-        return Settlement::Dead {
+    let is_given_up =
+        tried_for >= schedule.give_up_after && u128::from(attempts) >= schedule.attempts_min();
+    match schedule.exhausted {
+        Exhausted::Pause if schedule.has_no_delay(failures) => Settlement::Disabled,
+        Exhausted::DeadLetter if is_given_up => Settlement::Dead {
             reason: format!(
                 "given up after {attempts} attempts in {}; at the last one the sink {}",
                 span::text(tried_for),
                 describe(outcome)
             ),
-        };
+        },
+        Exhausted::Pause | Exhausted::DeadLetter => Settlement::Retry { at: now.plus(wait) },
     }
-    Settlement::Retry { at: now.plus(wait) }
 }
 
 /// What an attempt came to, as the rest of a sentence that begins with the sink: `refuses: HTTP 500`.
@@ -342,6 +344,27 @@ mod tests {
         let state = failed(1, NOW.minus(Duration::from_secs(1)));
         let settled = settle(NOW, 0.0, &state, &schedule, &REFUSED);
         assert!(matches!(settled, Settlement::Dead { .. }));
+    }
+
+    #[test]
+    fn a_pausing_schedule_makes_as_many_attempts_more_as_it_has_delays_and_gives_nothing_up() {
+        let spans = [8, 56, 448].map(Duration::from_secs).to_vec();
+        for delays in [Vec::new(), spans] {
+            let schedule = Schedule::pausing(delays.clone());
+            let (mut now, mut state) = (NOW, LaneState::default());
+            for delay in &delays {
+                let settled = settle(now, 0.0, &state, &schedule, &REFUSED);
+                let at = now.plus(*delay);
+                assert_eq!(settled, Settlement::Retry { at });
+                state.first_attempt_at = state.first_attempt_at.or(Some(now));
+                state.attempts += 1;
+                now = at;
+            }
+            let settled = settle(now, 0.0, &state, &schedule, &REFUSED);
+            assert_eq!(settled, Settlement::Disabled);
+            let accepted = settle(now, 0.0, &state, &schedule, &Outcome::Accepted);
+            assert_eq!(accepted, Settlement::Delivered);
+        }
     }
 
     #[test]

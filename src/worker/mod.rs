@@ -51,7 +51,8 @@ pub struct Worker {
     pub tally: Arc<Tally>,
     /// Chance for the schedule; [`random`] but in tests.
     pub jitter: Jitter,
-    /// Attempts in flight over all sinks; every sink may make at least one.
+    /// Attempts in flight over all sinks, the published ones together counting as one; every sink may
+    /// make at least one.
     pub attempts_max: usize,
     /// How long a lane sleeps at most, whether or not a wake-up was lost.
     pub tick: Duration,
