@@ -7,12 +7,15 @@
 )]
 
 mod admin;
+mod admin_secret;
 mod company;
 mod company_polls;
 mod company_tokens;
 mod company_trouble;
 mod configuration;
 mod device;
+mod elements_access;
+mod elements_requests;
 mod fake_intuit;
 mod fake_intuit_faults;
 mod fake_intuit_oauth;

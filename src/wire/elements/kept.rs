@@ -55,7 +55,10 @@ pub fn decode(plain: &[u8]) -> Option<Kept> {
     let mut configuration = Configuration::default();
     while !rest.is_empty() {
         let [key, value] = [part(&mut rest)?, part(&mut rest)?];
-        configuration.set(std::str::from_utf8(key).ok()?, std::str::from_utf8(value).ok()?);
+        configuration.set(
+            std::str::from_utf8(key).ok()?,
+            std::str::from_utf8(value).ok()?,
+        );
     }
     let external_authentication = match flags & EXTERNAL {
         0 => ExternalAuthentication::None,
@@ -97,7 +100,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         use ExternalAuthentication::{Initial, None};
-        for (external, trace) in [(None, false), (Initial, false), (None, true), (Initial, true)] {
+        for (external, trace) in [
+            (None, false),
+            (Initial, false),
+            (None, true),
+            (Initial, true),
+        ] {
             let kept = kept(external, trace);
             assert_eq!(decode(encode(&kept).expose()), Some(kept));
         }
@@ -118,6 +126,9 @@ mod tests {
             other[at] = byte;
             assert_eq!(decode(&other), None);
         }
-        assert_eq!(decode(&[1, 0, 0, 0, 0, 1, 0xff, 0, 0, 0, 1, 0xff, 0, 0, 0, 0]), None);
+        assert_eq!(
+            decode(&[1, 0, 0, 0, 0, 1, 0xff, 0, 0, 0, 1, 0xff, 0, 0, 0, 0]),
+            None
+        );
     }
 }
