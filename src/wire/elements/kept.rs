@@ -1,8 +1,8 @@
 //! What the vault seals of an instance: its token and its whole configuration.
 //!
-//! A version byte, a byte of flags, the token and each key and value of the configuration with their
-//! lengths in front (32 bits, big endian). Journals hold it, so a change to it needs another version
-//! byte.
+//! A version byte, a byte of flags, how many keys there are (32 bits, big endian), then the token and
+//! each key and value with their lengths in front (likewise). Journals hold it, so a change to it
+//! needs another version byte.
 
 use super::{Configuration, ExternalAuthentication};
 use crate::model::Secret;
@@ -31,13 +31,14 @@ pub fn encode(kept: &Kept) -> Secret {
     let parts: Vec<&[u8]> = std::iter::once(kept.token.expose()).chain(texts).collect();
     // All at once: a vector that grows leaves its old bytes behind.
     let length: usize = parts.iter().map(|part| part.len() + 4).sum();
-    let mut plain = Vec::with_capacity(length + 2);
+    let mut plain = Vec::with_capacity(length + 6);
     let external = kept.external_authentication == ExternalAuthentication::Initial;
     let trace = if kept.trace_logging { TRACE_LOGGING } else { 0 };
     plain.extend([VERSION, trace | if external { EXTERNAL } else { 0 }]);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes();
+    plain.extend(number(kept.configuration.iter().count()));
     for part in parts {
-        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        plain.extend(length.to_be_bytes());
+        plain.extend(number(part.len()));
         plain.extend(part);
     }
     Secret::new(plain)
@@ -51,20 +52,18 @@ pub fn decode(plain: &[u8]) -> Option<Kept> {
     if flags > TRACE_LOGGING | EXTERNAL {
         return None;
     }
+    let count = number(&mut rest)?;
     let token = Secret::new(part(&mut rest)?);
     let mut configuration = Configuration::default();
-    while !rest.is_empty() {
+    for _ in 0..count {
         let [key, value] = [part(&mut rest)?, part(&mut rest)?];
-        configuration.set(
-            std::str::from_utf8(key).ok()?,
-            std::str::from_utf8(value).ok()?,
-        );
+        configuration.set(std::str::from_utf8(key).ok()?, std::str::from_utf8(value).ok()?);
     }
     let external_authentication = match flags & EXTERNAL {
         0 => ExternalAuthentication::None,
         _ => ExternalAuthentication::Initial,
     };
-    Some(Kept {
+    rest.is_empty().then_some(Kept {
         token,
         configuration,
         external_authentication,
@@ -73,11 +72,16 @@ pub fn decode(plain: &[u8]) -> Option<Kept> {
 }
 
 fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let (part, after) = after.split_at_checked(length)?;
+    let length = usize::try_from(number(rest)?).ok()?;
+    let (part, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(part)
+}
+
+fn number(rest: &mut &[u8]) -> Option<u32> {
+    let (number, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(u32::from_be_bytes(*number))
 }
 
 #[cfg(test)]
@@ -100,12 +104,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         use ExternalAuthentication::{Initial, None};
-        for (external, trace) in [
-            (None, false),
-            (Initial, false),
-            (None, true),
-            (Initial, true),
-        ] {
+        for (external, trace) in [(None, false), (Initial, false), (None, true), (Initial, true)] {
             let kept = kept(external, trace);
             assert_eq!(decode(encode(&kept).expose()), Some(kept));
         }
@@ -113,22 +112,20 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_plain_form() {
-        let whole = kept(ExternalAuthentication::None, false);
-        let plain = encode(&whole);
+        let plain = encode(&kept(ExternalAuthentication::None, false));
         let plain = plain.expose();
         for length in 0..plain.len() {
-            let cut = decode(&plain[..length]);
-            // It may break off between a key and the next, but never within one.
-            assert!(cut.is_none_or(|cut| cut.token == whole.token), "{length}");
+            assert_eq!(decode(&plain[..length]), None, "{length}");
         }
+        assert_eq!(decode(&[plain, b"x"].concat()), None);
         for (at, byte) in [(0, 2), (1, 4)] {
             let mut other = plain.to_vec();
             other[at] = byte;
             assert_eq!(decode(&other), None);
         }
-        assert_eq!(
-            decode(&[1, 0, 0, 0, 0, 1, 0xff, 0, 0, 0, 1, 0xff, 0, 0, 0, 0]),
-            None
-        );
+        let token_of_ff = [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff];
+        assert!(decode(&token_of_ff).is_some());
+        let key_of_ff = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0, 0];
+        assert_eq!(decode(&key_of_ff), None);
     }
 }

@@ -155,7 +155,7 @@ struct Message<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+pub(in crate::wire) struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<String>,
     element_key: &'static str,
@@ -167,7 +167,7 @@ struct Event<'a> {
 
 /// The events of one change: one, or for a merge two (A1.4). The sync token that the original puts
 /// behind an object id is not in a notification, so the id is plain.
-fn events(change: &Change) -> impl Iterator<Item = Event<'_>> {
+pub(in crate::wire) fn events(change: &Change) -> impl Iterator<Item = Event<'_>> {
     let notification = &change.notification;
     let event_type = match notification.operation {
         Operation::Create => "CREATED",
@@ -192,7 +192,7 @@ fn events(change: &Change) -> impl Iterator<Item = Event<'_>> {
 }
 
 /// RFC 3339 in whole seconds.
-fn date(at: Timestamp) -> Option<String> {
+pub(in crate::wire) fn date(at: Timestamp) -> Option<String> {
     let seconds = jiff::Timestamp::from_second(at.as_seconds()).ok()?;
     Some(seconds.to_string())
 }

@@ -1,0 +1,1 @@
+//! Answers against the documented ones, and against what its own API tests ask of them.
