@@ -96,14 +96,12 @@ impl Amendment {
             "configuration",
             "externalAuthentication",
         ];
-        let [element, name, tags, provider, configuration, external] = body::fields(object, names)?;
+        let [element, name, tags, provider, configuration, external] =
+            body::fields(object, names)?;
         check_element(element)?;
         let (code, realm) = provider_data(provider.object()?.unwrap_or("{}"))?;
         Ok(Self {
-            name: name
-                .string()?
-                .map(|name| plain("name", &name))
-                .transpose()?,
+            name: name.string()?.map(|name| plain("name", &name)).transpose()?,
             tags: tags.strings(TAGS_MAX)?.map(plain_tags).transpose()?,
             code,
             realm,
@@ -165,10 +163,7 @@ fn provider_data(object: &str) -> Result<(Option<Secret>, Option<RealmId>), Wron
     let [code, realm] = body::fields(object, names)?;
     let name = code.name;
     let code = code.secret()?;
-    if code
-        .as_ref()
-        .is_some_and(|code| code.expose().len() > CODE_CHARACTERS_MAX)
-    {
+    if code.as_ref().is_some_and(|code| code.expose().len() > CODE_CHARACTERS_MAX) {
         let why = format!("longer than {CODE_CHARACTERS_MAX} characters");
         return Err(Wrong::at(name, why));
     }
@@ -180,13 +175,10 @@ fn provider_data(object: &str) -> Result<(Option<Secret>, Option<RealmId>), Wron
 }
 
 fn who(word: &str) -> Result<ExternalAuthentication, Wrong> {
-    [
-        ExternalAuthentication::None,
-        ExternalAuthentication::Initial,
-    ]
-    .into_iter()
-    .find(|who| who.as_str() == word)
-    .ok_or_else(|| Wrong::at("externalAuthentication", "expected \"none\" or \"initial\""))
+    [ExternalAuthentication::None, ExternalAuthentication::Initial]
+        .into_iter()
+        .find(|who| who.as_str() == word)
+        .ok_or_else(|| Wrong::at("externalAuthentication", "expected \"none\" or \"initial\""))
 }
 
 fn plain_tags(tags: Vec<String>) -> Result<Vec<String>, Wrong> {

@@ -81,10 +81,7 @@ pub fn kinds(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec<String>), W
         }
     }
     let warnings = found.warnings.into_iter();
-    Ok((
-        found.kinds,
-        warnings.map(|why| format!("{key}: {why}")).collect(),
-    ))
+    Ok((found.kinds, warnings.map(|why| format!("{key}: {why}")).collect()))
 }
 
 /// The kinds of the resources that an `event.poller.configuration` has, the same way.
@@ -103,10 +100,7 @@ pub(super) fn configured(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec
         }
     }
     let warnings = found.warnings.into_iter();
-    Ok((
-        found.kinds,
-        warnings.map(|why| format!("{key}: {why}")).collect(),
-    ))
+    Ok((found.kinds, warnings.map(|why| format!("{key}: {why}")).collect()))
 }
 
 impl Found {
@@ -258,14 +252,8 @@ mod tests {
         for (text, named) in [
             ("invoices|accounts", r#"urls: "accounts" is no resource"#),
             ("change-orders", r#""change-orders" is no resource"#),
-            (
-                "billsinvoice",
-                r#""billsinvoice" (at "invoice") is no resource"#,
-            ),
-            (
-                "accounts|/hubs/crm/accounts",
-                r#""accounts" is no resource"#,
-            ),
+            ("billsinvoice", r#""billsinvoice" (at "invoice") is no resource"#),
+            ("accounts|/hubs/crm/accounts", r#""accounts" is no resource"#),
             (r#"["bills""#, "urls: line 1 column"),
             (r#"["bills" "invoices"]"#, "a comma is missing"),
             (r#"[{"bills":1}]"#, "urls: line 1 column 2: "),

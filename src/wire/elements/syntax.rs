@@ -134,7 +134,10 @@ mod tests {
                 "{“a”:1}",
                 "line 1 column 2: not JSON: a curly quotation mark where a straight one (\") has to be",
             ),
-            (r#"{"a":1,}"#, "line 1 column 8: not JSON: trailing comma"),
+            (
+                r#"{"a":1,}"#,
+                "line 1 column 8: not JSON: trailing comma",
+            ),
             ("{\n\"a\" 1}", "line 2 column 5: not JSON: expected `:`"),
             (
                 r#"{"a":1"#,
