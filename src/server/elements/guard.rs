@@ -1,7 +1,7 @@
 //! Who may come in: `User` with `Organization`, with `Element`, or with both.
 //!
-//! Promises: right secrets are let in however often wrong ones came before; which of them was wrong is
-//! not told.
+//! Promises: right secrets are let in however often wrong ones came before; which of the admin secrets
+//! was wrong is not told.
 
 use super::super::registry::Visit;
 use super::Elements;
@@ -69,6 +69,7 @@ impl Guard {
         })
     }
 
+    /// Whoever shows right secrets; nobody, where the admin secrets are wrong.
     async fn recognize<E: Elements>(
         &self,
         shown: &Authorization,
@@ -78,10 +79,7 @@ impl Guard {
             (Some(user), organization) if organization.or(shown.element.as_ref()).is_some() => {
                 (user, organization)
             }
-            _ => {
-                let why = "Authorization needs a User, and an Organization or an Element: User <secret>, Organization <secret>";
-                return Err(Wrong::unauthorized(why).into());
-            }
+            _ => return Err(missing()),
         };
         let is_good = self.secrets.admits(user, organization, self.clock.now());
         let is_good = is_good.map_err(|error| {
@@ -93,14 +91,15 @@ impl Guard {
         }
         let instance = match &shown.element {
             None => None,
-            Some(token) => {
-                let holder = elements.holder(token).await;
-                let holder = holder.map_err(|why| Refused::later(&why))?;
-                match holder {
-                    None => return Ok(None),
-                    holder => holder,
+            // Its instance may be gone. No guess: who shows it has a right secret.
+            Some(token) => match elements.holder(token).await {
+                Ok(None) => {
+                    let why = "the element token is no instance's; was it deleted?";
+                    return Err(Wrong::unauthorized(why).into());
                 }
-            }
+                Ok(holder) => holder,
+                Err(why) => return Err(Refused::later(&why)),
+            },
         };
         Ok(Some(Caller {
             organization: organization.is_some(),
@@ -115,11 +114,14 @@ fn shown(headers: &HeaderMap) -> Result<Authorization, Refused> {
     match (fields.next(), fields.next()) {
         (Some(field), None) => Ok(authorization::parse(field.as_bytes())?),
         (Some(_), Some(_)) => Err(Wrong::unauthorized("Authorization is there twice").into()),
-        (None, _) => {
-            let why = "Authorization is missing: User <secret>, Organization <secret>";
-            Err(Wrong::unauthorized(why).into())
-        }
+        (None, _) => Err(missing()),
     }
+}
+
+pub(super) fn missing() -> Refused {
+    let why = "secrets are missing; expected `Authorization: User <secret>, Organization <secret>` \
+               or `User <secret>, Element <token>`";
+    Wrong::unauthorized(why).into()
 }
 
 impl Refused {

@@ -211,12 +211,8 @@ impl<E: Elements> Interface<E> {
         id: &str,
     ) -> Result<Answer, Refused> {
         let elements = self.opened()?;
-        let method = match head.method {
-            Method::HEAD => "GET",
-            _ => head.method.as_str(),
-        };
         let asked = Asked {
-            method,
+            method: head.method.as_str(),
             path: head.uri.path().strip_prefix(BASE).unwrap_or_default(),
             query: head.uri.query(),
             content_type: head
@@ -225,30 +221,30 @@ impl<E: Elements> Interface<E> {
                 .and_then(|value| value.to_str().ok()),
             body: b"",
         };
-        // What may be known without secrets, as it stands in the documentation.
-        match call::parse(&asked) {
-            Ok(Call::Description) => {
-                let host = host.map_or_else(|| "localhost".to_owned(), |host| host.to_string());
-                let server = format!("{}://{host}{BASE}", self.reach.scheme());
-                return Ok(answer(StatusCode::OK, JSON, openapi::document(&server)));
-            }
-            Err(wrong) if head.method == Method::OPTIONS && wrong.status == 405 => {
-                let mut answer = Answer::default();
-                *answer.status_mut() = StatusCode::NO_CONTENT;
-                put(&mut answer, ALLOW, wrong.allow.unwrap_or_default());
-                return Ok(answer);
-            }
-            _ => {}
+        if head.method == Method::OPTIONS {
+            return options(&asked);
         }
-        let caller = self.guard.admit(&head.headers, visit, elements).await;
-        let caller = caller.inspect_err(|refused| self.note(refused, visit))?;
+        let caller = if call::needs_authorization(asked.path) {
+            let caller = self.guard.admit(&head.headers, visit, elements).await;
+            Some(caller.inspect_err(|refused| self.note(refused, visit))?)
+        } else {
+            None
+        };
         let held = self.read(body, visit).await?;
         let call = call::parse(&Asked {
             body: held.as_ref().map_or(b"", |held| &held.bytes),
             ..asked
         })?;
         drop(held);
-        self.carry_out(Arc::clone(elements), caller, call, id).await
+        match (call, caller) {
+            (Call::Description, _) => {
+                let host = host.map_or_else(|| "localhost".to_owned(), |host| host.to_string());
+                let server = format!("{}://{host}{BASE}", self.reach.scheme());
+                Ok(answer(StatusCode::OK, JSON, openapi::document(&server)))
+            }
+            (call, Some(caller)) => self.carry_out(Arc::clone(elements), caller, call, id).await,
+            (_, None) => Err(guard::missing()),
+        }
     }
 
     /// Who carries calls out, where anything is served.
@@ -349,6 +345,23 @@ impl From<Reply> for Answer {
             }
         }
         answer
+    }
+}
+
+/// The methods that there are, as everybody may know them. No page of another origin is let in: browsers
+/// are not told anything about origins.
+fn options(asked: &Asked<'_>) -> Result<Answer, Refused> {
+    match call::parse(asked) {
+        Err(Wrong {
+            allow: Some(allow), ..
+        }) => {
+            let mut answer = answer(StatusCode::NO_CONTENT, JSON, "");
+            answer.headers_mut().remove(CONTENT_TYPE);
+            put(&mut answer, ALLOW, allow);
+            Ok(answer)
+        }
+        Err(wrong) => Err(wrong.into()),
+        Ok(_) => Err(Wrong::not_found("nothing is there").into()),
     }
 }
 
