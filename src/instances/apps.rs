@@ -72,6 +72,12 @@ impl Apps {
         made.map_err(|error| Wrong::at("apiKey", error))
     }
 
+    /// Where the companies of an owner's keys live.
+    pub(super) fn environment(&self, oauth: &Oauth) -> Environment {
+        let lent = oauth.key.as_deref().and_then(|key| self.lent(key));
+        lent.map_or_else(|| environment(oauth), |settings| settings.environment)
+    }
+
     fn lent(&self, key: &str) -> Option<&Settings> {
         self.configured.iter().find(|settings| settings.client_id == key)
     }

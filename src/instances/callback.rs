@@ -21,7 +21,7 @@ pub struct Own {
 }
 
 /// The key that is judged.
-const KEY: &str = "event.notification.callback.url";
+pub(super) const KEY: &str = "event.notification.callback.url";
 
 /// Hosts of the original platforms: `api.cloud-elements.com` and its like, and
 /// `api.openconnectors.<region>.ext.hana.ondemand.com`.

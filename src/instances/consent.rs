@@ -3,7 +3,7 @@
 
 use super::{Platform, unread};
 use crate::model::{AppName, Company, Environment, RealmId, Secret, Standing, TokenSet};
-use crate::qbo::{Failure, Granted};
+use crate::qbo::Failure;
 use crate::wire::elements::{ExternalAuthentication, Terms, Wrong};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Platform {
             let app = self.apps.exchanging(&terms.oauth)?;
             let asked_at = self.clock.now();
             let granted = app.exchange(code).await.map_err(|failure| refused(&failure))?;
-            let tokens = token_set(granted, asked_at);
+            let tokens = granted.since(asked_at);
             return self.seal(realm, app.name(), app.environment(), &tokens).map(Some);
         }
         if external == ExternalAuthentication::Initial {
@@ -94,17 +94,6 @@ impl Platform {
         let sealed = self.vault.seal(realm.as_str(), tokens);
         let sealed = sealed.map_err(|error| Wrong::new(503, error.to_string()))?;
         Ok((company, sealed))
-    }
-}
-
-/// The tokens with their ends, counted from before they were asked for: never later than they are.
-fn token_set(granted: Granted, asked_at: crate::model::Timestamp) -> TokenSet {
-    TokenSet {
-        access: granted.access,
-        access_expires_at: asked_at.plus(granted.access_for),
-        refresh: granted.refresh,
-        refresh_expires_at: asked_at.plus(granted.refresh_for),
-        hard_expires_at: granted.hard_for.map(|span| asked_at.plus(span)),
     }
 }
 

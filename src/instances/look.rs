@@ -8,6 +8,7 @@ use crate::wire::elements::show::Shown;
 use crate::wire::elements::{
     Configuration, ELEMENT, ExternalAuthentication, Listing, OauthAsk, Wrong, show,
 };
+use crate::wire::quickbooks::SCOPE;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ impl Platform {
     pub(super) fn oauth_url(&self, ask: &OauthAsk) -> Result<Answered, Wrong> {
         let app = self.apps.asking(&ask.key, ask.callback_url.clone())?;
         let state = ask.state.as_deref().unwrap_or(ELEMENT);
-        let url = app.authorize_url_for(ask.scope.as_deref(), state);
+        let url = app.authorize_url_for(ask.scope.as_deref().unwrap_or(SCOPE), state);
         Ok(Answered::of(show::oauth_url(&url)))
     }
 

@@ -58,12 +58,12 @@ impl Platform {
         let entries = self.subscribed(own);
         let mut found: Vec<(Told, &Arc<Entry>)> = Vec::new();
         let mut next_page = None;
-        let meant: Vec<_> = entries.iter().filter(|entry| names(filter, entry)).collect();
+        let meant: Vec<&Arc<Entry>> = entries.iter().filter(|entry| names(filter, entry)).collect();
         for entry in &meant {
             let (told, next) = self.told(entry.id(), filter.paging).await?;
             // With several subscriptions there is no one number to go on from.
             next_page = next.filter(|_| meant.len() == 1);
-            found.extend(told.into_iter().map(|told| (told, **entry)));
+            found.extend(told.into_iter().map(|told| (told, *entry)));
         }
         found.retain(|(told, entry)| is_admitted(filter, entry, told.show().status));
         let over = found.len() > filter.paging.page_size;
@@ -114,7 +114,7 @@ impl Platform {
 
     /// Those whose subscription is paused.
     async fn paused(&self) -> Result<BTreeSet<InstanceId>, Wrong> {
-        let off = self.journal.disabled_sinks().await.map_err(unread)?;
+        let off = self.journal.paused_instances().await.map_err(unread)?;
         let book = self.book.load();
         let paused = book.iter().map(|entry| entry.id());
         Ok(paused.filter(|id| off.contains(&id.sink())).collect())

@@ -9,7 +9,7 @@ use super::rows::strange;
 use super::touched::Touched;
 use super::{Error, company, events, route, settle};
 use crate::model::{
-    Company, Instance, InstanceDraft, InstanceId, Interest, Polling, RealmId, Timestamp,
+    Company, Instance, InstanceDraft, InstanceId, Interest, Polling, RealmId, SinkName, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
@@ -343,6 +343,19 @@ pub(super) fn wants_records(connection: &Connection, realm: i64) -> rusqlite::Re
              WHERE s.realm = ?1 AND s.configured = 1 AND i.polled_kinds IS NOT NULL)",
         )?
         .query_row([realm], |row| row.get(0))
+}
+
+/// The sinks of instances that were switched off after failures.
+pub(super) fn paused(connection: &Connection) -> rusqlite::Result<BTreeSet<SinkName>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name FROM sink s JOIN instance i ON i.sink = s.id \
+             WHERE s.disabled_at IS NOT NULL",
+        )?
+        .query_map((), |row| {
+            SinkName::new(row.get::<_, String>(0)?).ok_or_else(|| strange(0, "sink"))
+        })?
+        .collect()
 }
 
 /// What was set under this name.

@@ -8,8 +8,10 @@ use super::command::Task;
 use super::instance::{self, Order};
 use super::instance_events::{self, EventCount, InstanceEvent, InstanceEvents, InstanceEventsAsk};
 use super::{Error, Journal};
-use crate::model::{ChangeId, Company, Instance, InstanceDraft, InstanceId, RealmId, Timestamp};
-use std::collections::BTreeMap;
+use crate::model::{
+    ChangeId, Company, Instance, InstanceDraft, InstanceId, RealmId, SinkName, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -102,6 +104,14 @@ impl Journal {
     /// Changes whenever an instance was made, changed, switched or deleted.
     pub fn subscribe_instances(&self) -> watch::Receiver<u64> {
         self.0.shared.subscribe_instances()
+    }
+
+    /// The sinks of those whose subscription is paused, because a callback failed for the last time.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub async fn paused_instances(&self) -> Result<BTreeSet<SinkName>, Error> {
+        self.read(instance::paused).await
     }
 
     /// What was set for the whole interface under this name.
