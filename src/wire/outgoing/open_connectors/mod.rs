@@ -4,30 +4,33 @@
 //! The envelope has the keys of the published QuickBooks capture in their order. Numbers that only
 //! the platform could know come from [`OpenConnectors`]; ids come from digests, so that a retry has
 //! the same ones. A replay says so in `message.replay`.
+//!
+//! It has two shapes. What was notified is shown as the vendor wrote it; what was polled is shown as
+//! records, of one resource, and with the time of the poll. A polling instance knows the second only.
+
+mod bean;
+mod notified;
+mod polled;
 
 use super::{delivery_id, embed};
-use crate::model::{Change, Delivery, Manner, Operation, RealmId, Timestamp};
+use crate::model::{Change, ChangeId, Delivery, Manner, Operation, Origin, RealmId, Timestamp};
 use crate::wire::digest::{first, sha256};
 use crate::wire::entity;
-use crate::wire::json::{self, Key};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Content type of [`encode`].
 pub const CONTENT_TYPE: &str = "application/json";
 
-/// Events that one callback has at most (its events overview).
+/// Events that one callback about what was notified has at most (its events overview).
 pub const EVENTS_MAX: usize = 20;
 
-/// Changes that a delivery in this format may have: a merge makes two events, so any ten changes fit
-/// into [`EVENTS_MAX`].
-pub const CHANGES_MAX: usize = EVENTS_MAX / 2;
-
-/// Entries of a body that are looked at when it is cut down to one company.
-const ENTRIES_MAX: usize = 10_000;
+/// Events that one callback about what was polled has at most (the same page).
+pub const POLLED_EVENTS_MAX: usize = 10;
 
 /// The platform account that the callbacks appear to come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +45,61 @@ pub struct OpenConnectors {
     pub user: String,
     /// The element instance of each company; one that is missing here gets [`Instance::of`].
     pub instances: BTreeMap<RealmId, Instance>,
+    /// In which shape changes are told.
+    pub shape: Shape,
+}
+
+/// Which changes are told in which shape.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum Shape {
+    /// Everything as it would have been notified, with the body that brought it.
+    #[default]
+    Notified,
+    /// Everything as it would have been polled, with its record: a polling instance.
+    Polled,
+    /// What was notified as that, and what a reading found as polled.
+    ByOrigin,
+}
+
+impl Shape {
+    /// Whether this change is told as polled.
+    pub const fn is_polled(self, change: &Change) -> bool {
+        match self {
+            Self::Notified => false,
+            Self::Polled => true,
+            Self::ByOrigin => !matches!(change.origin, Origin::Webhook),
+        }
+    }
+
+    /// How many of `changes`, from the first, fit into one callback; at least one. A merge is told
+    /// as an update and a deletion.
+    pub fn fitting(self, changes: &[Change]) -> usize {
+        let Some(head) = changes.first() else {
+            return 1;
+        };
+        let is_polled = self.is_polled(head);
+        let events_max = if is_polled {
+            POLLED_EVENTS_MAX
+        } else {
+            EVENTS_MAX
+        };
+        let resource = |change: &Change| entity::resource(&change.notification.entity.kind);
+        let head_resource = resource(head);
+        let mut events = 0;
+        let fits = |change: &&Change| {
+            events += 1 + usize::from(merged_away(change).is_some());
+            let alike = self.is_polled(change) == is_polled
+                && (!is_polled || resource(change) == head_resource);
+            alike && events <= events_max
+        };
+        changes.iter().take_while(fits).count().max(1)
+    }
+}
+
+/// `message.eventId` of a callback that begins with this change: 20 characters of Base64 for URLs.
+pub fn event_id(change: &ChangeId) -> String {
+    let digest = sha256("qbo-relay open-connectors event", &[change.0.as_bytes()]);
+    URL_SAFE_NO_PAD.encode(first::<15>(&digest))
 }
 
 /// An element instance: one authorized QuickBooks company.
@@ -63,6 +121,7 @@ impl Default for OpenConnectors {
             user_id: 1,
             user: "notifications@cloud-elements.com".into(),
             instances: BTreeMap::new(),
+            shape: Shape::default(),
         }
     }
 }
@@ -81,29 +140,42 @@ impl Instance {
     }
 }
 
-/// The body of a callback for a delivery of at most [`CHANGES_MAX`] changes.
+/// The body of a callback for a delivery of changes that fit into one ([`Shape::fitting`]).
 ///
-/// `raw` is the sender's body unchanged where it holds only this company, otherwise its entries for
-/// this company; `{}` when the body is no longer kept. `createdDate` is when the notification
-/// arrived, because the time of the attempt would make every retry another body.
+/// `raw` of what was notified is the sender's body unchanged where it holds only this company,
+/// otherwise its entries for this company; `{}` when the body is no longer kept. `createdDate` is
+/// when the notification or the answer to the poll arrived, because the time of the attempt would
+/// make every retry another body.
 pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
     let realm = &delivery.lane.realm;
     let configured = account.instances.get(realm).cloned();
     let instance = configured.unwrap_or_else(|| Instance::of(realm));
     let id = delivery_id(delivery);
-    let digest = |of: &str| sha256(&format!("qbo-relay open-connectors {of}"), &[id.as_bytes()]);
-    let raw = delivery.body.as_deref().and_then(|body| raw(body, realm));
+    let digest = sha256("qbo-relay open-connectors notification", &[id.as_bytes()]);
+    let head = delivery.changes.first();
+    let (raw, events) = match head.filter(|head| account.shape.is_polled(head)) {
+        Some(head) => polled::told(head, &delivery.changes),
+        None => {
+            let body = delivery.body.as_deref();
+            let raw = body.and_then(|body| notified::raw(body, realm));
+            let events = delivery.changes.iter();
+            (
+                raw,
+                events.flat_map(|change| events_of(change, None)).collect(),
+            )
+        }
+    };
     let callback = Callback {
         severity: "medium",
         created_date: created_date(delivery),
         topic: format!("instance-{}-{ELEMENT}-events", instance.id),
         action: "create",
         // 53 bits, so that a receiver whose numbers are doubles keeps them apart.
-        id: (u64::from_be_bytes(first(&digest("notification"))) >> 11).to_string(),
+        id: (u64::from_be_bytes(first(&digest)) >> 11).to_string(),
         message: Message {
             element_key: ELEMENT,
             account_id: account.account_id,
-            event_id: URL_SAFE_NO_PAD.encode(first::<15>(&digest("event"))),
+            event_id: head.map(|head| event_id(&head.id)).unwrap_or_default(),
             company_id: account.company_id,
             instance_id: instance.id,
             instance_id_again: instance.id,
@@ -111,7 +183,7 @@ pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
             instance_tags: &instance.tags,
             raw: raw.or_else(|| embed("{}")),
             user_id: account.user_id,
-            events: delivery.changes.iter().flat_map(events).collect(),
+            events,
             replay: matches!(delivery.manner, Manner::Replay(_)),
         },
         user: &account.user,
@@ -159,36 +231,48 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<String>,
     element_key: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll_date: Option<String>,
     event_type: &'static str,
     hub_key: &'static str,
-    object_id: &'a str,
+    object_id: Cow<'a, str>,
     object_type: String,
 }
 
-/// The events of one change: one, or for a merge two (A1.4). The sync token that the original puts
-/// behind an object id is not in a notification, so the id is plain.
-fn events(change: &Change) -> impl Iterator<Item = Event<'_>> {
+/// The events of one change: one, or for a merge two. No notification has the sync token that the
+/// platform puts behind an id, so the id is plain unless a record has it.
+fn events_of<'a>(change: &'a Change, object_id: Option<String>) -> impl Iterator<Item = Event<'a>> {
     let notification = &change.notification;
-    let event_type = match notification.operation {
-        Operation::Create => "CREATED",
-        Operation::Update | Operation::Merge | Operation::Void | Operation::Emailed => "UPDATED",
-        Operation::Delete => "DELETED",
-        Operation::Other(_) => "UNKNOWN",
-    };
-    let merged_away = match notification.operation {
-        Operation::Merge => notification.deleted_id.as_deref(),
-        _ => None,
-    };
-    let event = |event_type, object_id| Event {
+    let event = move |event_type, object_id| Event {
         date: notification.happened.at.and_then(date),
         element_key: ELEMENT,
+        poll_date: None,
         event_type,
         hub_key: "finance",
         object_id,
         object_type: entity::resource(&notification.entity.kind),
     };
-    let deleted = merged_away.map(|id| event("DELETED", id));
-    std::iter::once(event(event_type, &notification.entity.id)).chain(deleted)
+    let object_id = object_id.map_or(Cow::Borrowed(notification.entity.id.as_str()), Cow::Owned);
+    let deleted = merged_away(change).map(|id| event("DELETED", Cow::Borrowed(id)));
+    std::iter::once(event(event_type(change), object_id)).chain(deleted)
+}
+
+fn event_type(change: &Change) -> &'static str {
+    match change.notification.operation {
+        Operation::Create => "CREATED",
+        Operation::Update | Operation::Merge | Operation::Void | Operation::Emailed => "UPDATED",
+        Operation::Delete => "DELETED",
+        Operation::Other(_) => "UNKNOWN",
+    }
+}
+
+/// The record that a merge removed.
+fn merged_away(change: &Change) -> Option<&str> {
+    let notification = &change.notification;
+    match notification.operation {
+        Operation::Merge => notification.deleted_id.as_deref(),
+        _ => None,
+    }
 }
 
 /// RFC 3339 in whole seconds.
@@ -205,51 +289,5 @@ fn created_date(delivery: &Delivery) -> String {
     instant.strftime("%a %b %d %H:%M:%S UTC %Y").to_string()
 }
 
-/// The sender's body as far as it is about this company.
-fn raw(body: &[u8], realm: &RealmId) -> Option<Box<RawValue>> {
-    let text = String::from_utf8_lossy(body);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_ascii();
-    match text.as_bytes().first() {
-        Some(b'[') => cut_down(text, text, "intuitaccountid", realm),
-        Some(b'{') => {
-            let [notifications] = json::fields(text, [Key::Exact("eventNotifications")]).ok()?;
-            match notifications {
-                Some(array) => cut_down(text, array.get(), "realmId", realm),
-                // A single CloudEvent: the delivery's company can only be its own.
-                None => whole(text),
-            }
-        }
-        _ => None,
-    }
-}
-
-/// `body` itself when all entries of `array` are the company's, else only those that are.
-fn cut_down(body: &str, array: &str, key: &'static str, realm: &RealmId) -> Option<Box<RawValue>> {
-    let found = json::elements(array, ENTRIES_MAX);
-    let own: Vec<&str> = found
-        .kept
-        .iter()
-        .map(|entry| entry.get())
-        .filter(|entry| is_of(entry, key, realm))
-        .collect();
-    let all = own.len() == found.kept.len() && found.left == 0;
-    if let Some(body) = all.then(|| whole(body)).flatten() {
-        return Some(body);
-    }
-    let list = own.join(",");
-    embed(&match key {
-        "realmId" => format!(r#"{{"eventNotifications":[{list}]}}"#),
-        _ => format!("[{list}]"),
-    })
-}
-
-fn whole(body: &str) -> Option<Box<RawValue>> {
-    json::check_readable(body).ok().and_then(|()| embed(body))
-}
-
-/// Whether an entry is the company's, and one that a receiver can read.
-fn is_of(entry: &str, key: &'static str, realm: &RealmId) -> bool {
-    let named = json::fields(entry, [Key::Exact(key)]);
-    let id = named.ok().and_then(|[value]| json::text(value?).ok()?);
-    id.is_some_and(|id| id == realm.as_str()) && json::check_readable(entry).is_ok()
-}
+#[cfg(test)]
+mod tests;
