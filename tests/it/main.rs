@@ -20,6 +20,7 @@ mod fake_intuit_oauth;
 mod gateway;
 mod journal;
 mod lanes;
+mod lanes_instances;
 mod lanes_life;
 mod lanes_replay;
 mod linear;
