@@ -1,19 +1,19 @@
-//! Element instances in the tables: made, changed, switched, deleted, and read back.
+//! Element instances in the tables: made, changed, switched and deleted.
 //!
 //! An instance is a row of `instance` and a sink that is restricted to its company; its lane is like
 //! every other from there on. The sink is configured while events leave by it, and what changes
 //! meanwhile is not for it: switched on again, it is told of what comes from then on.
 
 use super::error::Failure;
-use super::rows::strange;
+use super::instance_rows::{self, Found};
 use super::touched::Touched;
+use super::rows::strange;
 use super::{Error, company, events, route, settle};
 use crate::model::{
-    Company, Instance, InstanceDraft, InstanceId, Interest, Polling, RealmId, SinkName, Timestamp,
+    Company, Instance, InstanceDraft, InstanceId, Interest, RealmId, SinkName, Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// A company that is connected in the same transaction, and its sealed tokens.
 pub(super) type Connected = Option<(Company, Vec<u8>)>;
@@ -45,15 +45,6 @@ pub(super) enum Order {
     Set { name: String, value: String },
 }
 
-/// An instance and where it lies.
-pub(super) struct Found {
-    pub(super) instance: Instance,
-    pub(super) sink: i64,
-    pub(super) realm: i64,
-    /// `sequence` of the last change that it is told of, while its events are off.
-    pub(super) told_until: Option<i64>,
-}
-
 /// Makes one; its lane begins behind everything there is.
 pub(super) fn create(
     connection: &Connection,
@@ -78,6 +69,7 @@ pub(super) fn create(
              ON CONFLICT (name) DO UPDATE SET realm = excluded.realm RETURNING id",
         )?
         .query_row((id.sink().as_str(), now.as_ms(), realm), |row| row.get(0))?;
+    erase(connection, sink)?;
     connection
         .prepare_cached(
             "INSERT INTO instance (id, sink, created_at, updated_at, name, tags, token_digest, \
@@ -188,14 +180,8 @@ fn delete(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let gone = require(connection, id)?;
-    let open_dead: i64 = connection
-        .prepare_cached("SELECT count(*) FROM dead WHERE sink = ?1 AND replayed_at IS NULL")?
-        .query_row([gone.sink], |row| row.get(0))?;
-    events::count(connection, "dead", -open_dead)?;
+    erase(connection, gone.sink)?;
     for sql in [
-        "DELETE FROM dead WHERE sink = ?1",
-        "DELETE FROM replay WHERE sink = ?1",
-        "DELETE FROM lane WHERE sink = ?1",
         "DELETE FROM instance WHERE sink = ?1",
         "DELETE FROM sink WHERE id = ?1",
     ] {
@@ -206,6 +192,22 @@ fn delete(
     events::insert(connection, now, "instance", &text)?;
     touched.instance(now, realm);
     touched.settled();
+    Ok(())
+}
+
+/// Forgets what was kept for a sink, dead letters included.
+fn erase(connection: &Connection, sink: i64) -> rusqlite::Result<()> {
+    let open_dead: i64 = connection
+        .prepare_cached("SELECT count(*) FROM dead WHERE sink = ?1 AND replayed_at IS NULL")?
+        .query_row([sink], |row| row.get(0))?;
+    events::count(connection, "dead", -open_dead)?;
+    for sql in [
+        "DELETE FROM dead WHERE sink = ?1",
+        "DELETE FROM replay WHERE sink = ?1",
+        "DELETE FROM lane WHERE sink = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([sink])?;
+    }
     Ok(())
 }
 
@@ -340,7 +342,7 @@ pub(super) fn wants_records(connection: &Connection, realm: i64) -> rusqlite::Re
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM instance i JOIN sink s ON s.id = i.sink \
-             WHERE s.realm = ?1 AND s.configured = 1 AND i.polled_kinds IS NOT NULL)",
+             WHERE s.realm = ?1 AND i.disabled_at IS NULL AND i.polled_kinds IS NOT NULL)",
         )?
         .query_row([realm], |row| row.get(0))
 }
@@ -366,85 +368,6 @@ pub(super) fn setting(connection: &Connection, name: &str) -> rusqlite::Result<O
         .optional()
 }
 
-/// The columns that [`found`] reads.
-const FOUND: &str = "SELECT i.id, i.created_at, i.updated_at, i.disabled_at, i.stopped_at, \
-    i.stopped_why, m.name, i.name, i.tags, i.token_digest, i.sealed, i.webhook, i.polled_kinds, \
-    i.polled_every, i.calls_back, i.sink, m.id, i.told_until \
-    FROM instance i JOIN sink s ON s.id = i.sink JOIN realm m ON m.id = s.realm";
-
-/// All of them, by number.
-pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Instance>> {
-    connection
-        .prepare_cached(&format!("{FOUND} ORDER BY i.id"))?
-        .query_map((), |row| found(row).map(|found| found.instance))?
-        .collect()
-}
-
-/// The one of that number.
-pub(super) fn find(connection: &Connection, id: InstanceId) -> rusqlite::Result<Option<Found>> {
-    connection
-        .prepare_cached(&format!("{FOUND} WHERE i.id = ?1"))?
-        .query_row([id.as_u32()], found)
-        .optional()
-}
-
 fn require(connection: &Connection, id: InstanceId) -> Result<Found, Failure> {
-    find(connection, id)?.ok_or_else(|| Error::NoInstance(id.as_u32()).into())
-}
-
-fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
-    let instant = |column| -> rusqlite::Result<Option<Timestamp>> {
-        Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_ms))
-    };
-    let why = row.get::<_, Option<String>>(5)?.unwrap_or_default();
-    let realm: String = row.get(6)?;
-    let draft = InstanceDraft {
-        realm: RealmId::new(realm).ok_or_else(|| strange(6, "company"))?,
-        name: row.get(7)?,
-        tags: words(row, 8)?.unwrap_or_default(),
-        token_digest: row.get(9)?,
-        sealed: row.get(10)?,
-        events: interest(row, 11)?,
-    };
-    let instance = Instance {
-        id: InstanceId::new(row.get(0)?).ok_or_else(|| strange(0, "instance"))?,
-        created_at: Timestamp::from_ms(row.get(1)?),
-        updated_at: Timestamp::from_ms(row.get(2)?),
-        disabled_at: instant(3)?,
-        polling_stopped: instant(4)?.map(|at| (at, why)),
-        draft,
-    };
-    Ok(Found {
-        instance,
-        sink: row.get(15)?,
-        realm: row.get(16)?,
-        told_until: row.get(17)?,
-    })
-}
-
-/// What it is told of, from four columns, from `first` on.
-fn interest(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Interest>> {
-    let Some(webhook) = row.get(first)? else {
-        return Ok(None);
-    };
-    let interval: Option<i64> = row.get(first + 2)?;
-    let interval = u64::try_from(interval.unwrap_or(0)).map(Duration::from_millis);
-    let interval = interval.map_err(|_| strange(first + 2, "interval"))?;
-    let polling = words(row, first + 1)?.map(|kinds| Polling { kinds, interval });
-    Ok(Some(Interest {
-        webhook,
-        polling,
-        calls_back: row.get(first + 3)?,
-    }))
-}
-
-/// A JSON array of words from a column.
-fn words<T: serde::de::DeserializeOwned>(
-    row: &Row<'_>,
-    column: usize,
-) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|_| strange(column, "list"))
+    instance_rows::find(connection, id)?.ok_or_else(|| Error::NoInstance(id.as_u32()).into())
 }

@@ -5,7 +5,7 @@
 //! which it began, as long as the change is kept. Reading goes in steps, so that a long way back does
 //! not keep the lanes waiting.
 
-use super::instance::{self, Found};
+use super::instance_rows::{self, Found};
 use super::route::{self, Route};
 use super::rows::{self, CHANGE, CHANGE_COLUMNS, CHANGE_JOINED, number};
 use super::{reader, records};
@@ -99,6 +99,22 @@ struct Teller {
     failing: Option<i64>,
 }
 
+/// The numbers that a step looks at: those between `after` and `end`, both excluded.
+#[derive(Clone, Copy)]
+struct Span {
+    /// No event has this number or a lower one.
+    floor: i64,
+    after: i64,
+    end: i64,
+}
+
+impl Span {
+    /// Where to go on when all down to this number was looked at.
+    fn next(self, down_to: i64) -> Option<i64> {
+        (down_to > self.floor + 1).then_some(down_to)
+    }
+}
+
 /// What one step found, and before which number the next one looks.
 pub(super) struct Step<T> {
     pub(super) found: T,
@@ -107,7 +123,7 @@ pub(super) struct Step<T> {
 
 impl Teller {
     fn find(connection: &Connection, id: InstanceId) -> rusqlite::Result<Option<Self>> {
-        let Some(found) = instance::find(connection, id)? else {
+        let Some(found) = instance_rows::find(connection, id)? else {
             return Ok(None);
         };
         let Found {
@@ -131,19 +147,15 @@ impl Teller {
         }))
     }
 
-    /// The numbers between which a step looks that begins before this one: both excluded.
-    fn step(&self, connection: &Connection, before: Option<i64>) -> rusqlite::Result<(i64, i64)> {
+    /// The step that begins before this number.
+    fn span(&self, connection: &Connection, before: Option<i64>) -> rusqlite::Result<Span> {
         let oldest: i64 = connection
-            .prepare_cached("SELECT ifnull(min(sequence), 0) FROM change WHERE realm = ?1")?
+            .prepare_cached("SELECT ifnull(min(sequence), 1) FROM change WHERE realm = ?1")?
             .query_row([self.route.realm], |row| row.get(0))?;
-        let end = before.map_or(self.until + 1, |before| before.min(self.until + 1));
-        let first = self.route.since.max(oldest - 1);
-        Ok((first.max(end.saturating_sub(STEP)), end))
-    }
-
-    /// Where the step after this one begins.
-    fn next(&self, after: i64) -> Option<i64> {
-        (after > self.route.since).then_some(after + 1)
+        let floor = self.route.since.max(oldest - 1);
+        let end = before.unwrap_or(i64::MAX).min(self.until + 1);
+        let after = floor.max(end.saturating_sub(STEP));
+        Ok(Span { floor, after, end })
     }
 
     fn standing(&self, sequence: i64, dead: Option<String>, is_replayed: bool) -> EventStanding {
@@ -208,7 +220,7 @@ pub(super) fn list(
     let Some(teller) = Teller::find(connection, id)? else {
         return Ok(None);
     };
-    let (after, end) = teller.step(connection, before)?;
+    let span = teller.span(connection, before)?;
     let sql = format!(
         "SELECT {CHANGE}, {STANDING} FROM change c {CHANGE_JOINED} WHERE {} \
          ORDER BY c.sequence DESC LIMIT ?8",
@@ -218,8 +230,8 @@ pub(super) fn list(
     let mut rows = statement.query(params![
         teller.route.sink,
         teller.route.realm,
-        after,
-        end,
+        span.after,
+        span.end,
         teller.route.kinds,
         ask.from.map(Timestamp::as_ms),
         ask.to.map(Timestamp::as_ms),
@@ -250,8 +262,8 @@ pub(super) fn list(
         .last()
         .map(|event| event.change.sequence.cast_signed());
     let next = match last {
-        Some(last) if is_page(&found, ask.page_size) => teller.next(last - 1),
-        _ => teller.next(after),
+        Some(last) if is_page(&found, ask.page_size) => span.next(last),
+        _ => span.next(span.after + 1),
     };
     Ok(Some(Step { found, next }))
 }
@@ -266,7 +278,7 @@ pub(super) fn seek(
     let Some(teller) = Teller::find(connection, id)? else {
         return Ok(None);
     };
-    let (after, end) = teller.step(connection, before)?;
+    let span = teller.span(connection, before)?;
     let sql = format!(
         "SELECT c.sequence, c.identity, c.content, c.conflicting FROM change c \
          WHERE c.realm = ?1 AND c.sequence > ?2 AND c.sequence < ?3 AND {} \
@@ -274,7 +286,12 @@ pub(super) fn seek(
         route::covers("?4")
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((teller.route.realm, after, end, &teller.route.kinds))?;
+    let mut rows = statement.query((
+        teller.route.realm,
+        span.after,
+        span.end,
+        &teller.route.kinds,
+    ))?;
     while let Some(row) = rows.next()? {
         let content = row.get::<_, i64>(2)?.cast_unsigned();
         if is_meant(&change_id(Identity(row.get(1)?), content, row.get(3)?)) {
@@ -282,7 +299,7 @@ pub(super) fn seek(
             return Ok(Some(Step { found, next: None }));
         }
     }
-    let next = teller.next(after);
+    let next = span.next(span.after + 1);
     Ok(Some(Step { found: None, next }))
 }
 
@@ -290,14 +307,14 @@ pub(super) fn seek(
 pub(super) fn count(
     connection: &Connection,
     id: InstanceId,
-    span: (Timestamp, Timestamp),
+    received: (Timestamp, Timestamp),
     interval: &dyn Fn(Timestamp) -> Timestamp,
     before: Option<i64>,
 ) -> rusqlite::Result<Option<Step<BTreeMap<Timestamp, EventCount>>>> {
     let Some(teller) = Teller::find(connection, id)? else {
         return Ok(None);
     };
-    let (after, end) = teller.step(connection, before)?;
+    let span = teller.span(connection, before)?;
     let sql = format!(
         "SELECT c.sequence, r.received_at, {STANDING} FROM change c \
          JOIN receipt r ON r.seq = c.receipt WHERE {}",
@@ -307,11 +324,11 @@ pub(super) fn count(
     let mut rows = statement.query(params![
         teller.route.sink,
         teller.route.realm,
-        after,
-        end,
+        span.after,
+        span.end,
         teller.route.kinds,
-        span.0.as_ms(),
-        span.1.as_ms(),
+        received.0.as_ms(),
+        received.1.as_ms(),
     ])?;
     let mut found: BTreeMap<Timestamp, EventCount> = BTreeMap::new();
     while let Some(row) = rows.next()? {
@@ -327,6 +344,6 @@ pub(super) fn count(
             | EventStanding::Queued => {}
         }
     }
-    let next = teller.next(after);
+    let next = span.next(span.after + 1);
     Ok(Some(Step { found, next }))
 }

@@ -7,7 +7,7 @@
 use super::command::Task;
 use super::instance::{self, Order};
 use super::instance_events::{self, EventCount, InstanceEvent, InstanceEvents, InstanceEventsAsk};
-use super::{Error, Journal};
+use super::{Error, Journal, instance_rows};
 use crate::model::{
     ChangeId, Company, Instance, InstanceDraft, InstanceId, RealmId, SinkName, Timestamp,
 };
@@ -98,7 +98,7 @@ impl Journal {
     /// # Errors
     /// [`Error::Unread`].
     pub async fn instances(&self) -> Result<Vec<Instance>, Error> {
-        self.read(instance::all).await
+        self.read(instance_rows::all).await
     }
 
     /// Changes whenever an instance was made, changed, switched or deleted.

@@ -49,6 +49,7 @@ mod incoming;
 pub mod inspect;
 mod instance;
 mod instance_events;
+mod instance_rows;
 mod instances;
 mod known;
 mod listing;

@@ -1,13 +1,10 @@
-//! Element instances: what they are told of, from when on, and that they and the configured sinks
-//! leave each other alone.
+//! The life of element instances, and that they and the configured sinks leave each other alone.
 
 use super::instance_support::*;
 use super::readings::*;
 use super::support::*;
-use qbo_relay::journal::inspect::{Filter, State};
 use qbo_relay::journal::{Error, Inspection, Journal, ReplayRequest, Selection, Settings};
-use qbo_relay::model::{InstanceId, Outcome, Settlement};
-use std::time::Duration;
+use qbo_relay::model::{ChangeSeq, Instance, InstanceId, Outcome, Settlement};
 
 #[tokio::test]
 async fn an_instance_is_read_back_as_it_was_written_and_after_a_restart_too() {
@@ -49,125 +46,6 @@ async fn an_instance_is_read_back_as_it_was_written_and_after_a_restart_too() {
     let set = journal.setting("failure policy").await.unwrap();
     assert_eq!(set.as_deref(), Some("retry"));
     assert_eq!(journal.setting("other").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn an_instance_is_told_of_what_comes_after_it_was_made_and_of_no_other_company() {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
-    journal.append(several("1", 1..=3)).await.unwrap();
-    let id = create(&journal, &webhook("1")).await;
-    for number in 4..=5 {
-        journal.append(single("1", number)).await.unwrap();
-        journal.append(single("2", 100 + number)).await.unwrap();
-    }
-    assert_eq!(waiting(&journal).await, 5 + 2 + 2);
-    assert_eq!(drain(&journal, &lane_of(id, "1")).await, [4, 5]);
-    let other = journal.lane_view(&lane_of(id, "2"), MANY).await;
-    assert_eq!(other, Err(Error::UnknownSink(id.sink().to_string())));
-    assert_eq!(drain(&journal, &lane("erp", "1")).await, [1, 2, 3, 4, 5]);
-    assert_eq!(drain(&journal, &lane("erp", "2")).await, [1, 2]);
-    assert_eq!(waiting(&journal).await, 0);
-    sound(journal, directory.path()).await;
-}
-
-#[tokio::test]
-async fn who_is_polled_is_told_of_the_chosen_kinds_only_and_only_they_count_as_waiting() {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = without_sinks(directory.path());
-    let id = create(&journal, &polled("1", &["Bill", "Customer"])).await;
-    // Every tenth is one, and the spelling of a sender's kind is the sender's.
-    for number in 1..=40 {
-        let kind = match number {
-            10 | 30 => "Bill",
-            20 | 40 => "CUSTOMER",
-            _ => "Invoice",
-        };
-        journal.append(of_kind("1", number, kind)).await.unwrap();
-        assert_eq!(waiting(&journal).await, number / 10);
-    }
-    let ours = lane_of(id, "1");
-    let two = qbo_relay::journal::Ask { max: 2, ..MANY };
-    let view = journal.lane_view(&ours, two).await.unwrap();
-    let head: Vec<u64> = view.head.iter().map(|change| change.sequence).collect();
-    assert_eq!(head, [10, 20]);
-    deliver(&journal, &ours, &view).await;
-    assert_eq!(waiting(&journal).await, 2);
-    assert_eq!(drain(&journal, &ours).await, [30, 40]);
-    assert_eq!(waiting(&journal).await, 0);
-    sound(journal, directory.path()).await;
-}
-
-#[tokio::test]
-async fn what_is_excluded_costs_no_write_each_and_holds_up_no_retention() {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = without_sinks(directory.path());
-    let id = create(&journal, &polled("1", &["Bill"])).await;
-    let ours = lane_of(id, "1");
-    for number in 1..=3_000 {
-        journal.append(single("1", number)).await.unwrap();
-        if number % 500 == 0 {
-            assert!(
-                journal
-                    .lane_view(&ours, MANY)
-                    .await
-                    .unwrap()
-                    .head
-                    .is_empty()
-            );
-        }
-    }
-    journal.append(of_kind("1", 3_001, "Bill")).await.unwrap();
-    journal.append(several("1", 3_002..=3_010)).await.unwrap();
-    let through = || -> i64 {
-        let connection = rusqlite::Connection::open(settings(directory.path()).path).unwrap();
-        let through = "SELECT through FROM lane";
-        connection.query_row(through, (), |row| row.get(0)).unwrap()
-    };
-    assert_eq!(through(), 0);
-    assert_eq!(waiting(&journal).await, 1);
-    assert!(journal.snapshot().await.unwrap().troubles.is_empty());
-
-    let later = START.plus(Duration::from_secs(40 * 86_400));
-    newest(&journal, later).await;
-    tidy_all(&journal, later).await;
-    assert_eq!(through(), 3_000);
-    // The bill, what came with the next receipt, and the newest.
-    assert_eq!(journal.snapshot().await.unwrap().receipts, 3);
-    assert_eq!(drain(&journal, &ours).await, [3_001]);
-    tidy_all(&journal, later).await;
-    assert_eq!(journal.snapshot().await.unwrap().receipts, 1);
-    assert_eq!(through(), 3_010);
-    sound(journal, directory.path()).await;
-}
-
-#[tokio::test]
-async fn other_kinds_hold_from_what_waits_on_and_bring_nothing_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = without_sinks(directory.path());
-    let id = create(&journal, &polled("1", &["Bill"])).await;
-    journal.append(several("1", 1..=3)).await.unwrap();
-    let both = polled("1", &["Bill", "Invoice"]);
-    journal
-        .update_instance(id, both, None, after(1))
-        .await
-        .unwrap();
-    assert_eq!(waiting(&journal).await, 0);
-    journal.append(single("1", 4)).await.unwrap();
-    journal.append(of_kind("1", 5, "Bill")).await.unwrap();
-    let invoices = polled("1", &["Invoice"]);
-    journal
-        .update_instance(id, invoices, None, after(2))
-        .await
-        .unwrap();
-    assert_eq!(waiting(&journal).await, 1);
-    assert_eq!(drain(&journal, &lane_of(id, "1")).await, [4]);
-    let instance = only(&journal).await;
-    assert_eq!(
-        (instance.created_at, instance.updated_at),
-        (START, after(2))
-    );
-    sound(journal, directory.path()).await;
 }
 
 #[tokio::test]
@@ -248,8 +126,8 @@ async fn a_deleted_instance_leaves_nothing_behind_and_its_number_is_not_given_ag
     drain(&journal, &ours).await;
     let everything = ReplayRequest {
         selection: Selection::Range {
-            from: qbo_relay::model::ChangeSeq(2),
-            to: qbo_relay::model::ChangeSeq(3),
+            from: ChangeSeq(2),
+            to: ChangeSeq(3),
         },
         sinks: Some(vec![goes.sink()]),
     };
@@ -333,7 +211,7 @@ async fn polls_that_were_stopped_are_remembered_until_the_instance_is_switched_o
     let again = journal.stop_polling(&stopped, "more failed", after(2));
     again.await.unwrap();
     assert!(!told.has_changed().unwrap());
-    let rests = |instances: Vec<qbo_relay::model::Instance>| -> Vec<_> {
+    let rests = |instances: Vec<Instance>| -> Vec<_> {
         instances
             .into_iter()
             .map(|one| one.polling_stopped)
@@ -438,80 +316,6 @@ async fn without_room_nothing_of_an_instance_is_kept() {
 }
 
 #[tokio::test]
-async fn lists_and_replays_know_an_instance_where_it_is_told_of_something() {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path());
-    journal.append(of_kind("1", 1, "Bill")).await.unwrap();
-    let id = create(&journal, &polled("1", &["Bill"])).await;
-    journal.append(of_kind("1", 2, "Bill")).await.unwrap();
-    journal.append(single("1", 3)).await.unwrap();
-    journal.append(of_kind("2", 4, "Bill")).await.unwrap();
-    for ours in journal.lanes().await.unwrap() {
-        drain(&journal, &ours).await;
-    }
-    let all = Selection::Range {
-        from: qbo_relay::model::ChangeSeq(1),
-        to: qbo_relay::model::ChangeSeq(4),
-    };
-    let request = ReplayRequest {
-        selection: all,
-        sinks: None,
-    };
-    let plan = journal.replay(request, false, START).await.unwrap();
-    let planned: Vec<(i64, &str)> = plan
-        .planned
-        .iter()
-        .map(|planned| (planned.change.seq.0, planned.sink.as_str()))
-        .collect();
-    let ours = id.sink();
-    let expected = [
-        (1, "erp"),
-        (2, "erp"),
-        (2, ours.as_str()),
-        (3, "erp"),
-        (4, "erp"),
-    ];
-    assert_eq!(planned, expected);
-    journal.append(of_kind("1", 5, "Bill")).await.unwrap();
-    let view = journal.lane_view(&lane_of(id, "1"), MANY).await.unwrap();
-    let retry = Settlement::Retry { at: after(60) };
-    let failing = delivery(&lane_of(id, "1"), &view);
-    journal
-        .settle(&failing, &attempt(REFUSED), &retry)
-        .await
-        .unwrap();
-    journal.close().await.unwrap();
-
-    let inspection = Inspection::open(&settings(directory.path()).path).unwrap();
-    let listed = inspection.list(&Filter::default()).unwrap();
-    let sinks: Vec<usize> = listed
-        .iter()
-        .map(|one| one.changes[0].fates.len())
-        .collect();
-    assert_eq!(sinks, [1, 2, 1, 1, 2]);
-    let waits = inspection.list(&Filter {
-        state: Some(State::Pending),
-        ..Filter::default()
-    });
-    assert_eq!(waits.unwrap().len(), 5, "replays and the last one");
-    let head = &listed[4].changes[0].fates;
-    let (_, fate) = head.iter().find(|(name, _)| *name == id.sink()).unwrap();
-    let tried = matches!(fate, qbo_relay::journal::inspect::Fate::Waiting(Some(_)));
-    assert!(tried, "{fate:?}");
-    let mut lines = Vec::new();
-    inspection.export(&Filter::default(), &mut lines).unwrap();
-    let lines = String::from_utf8(lines).unwrap();
-    assert_eq!(
-        lines
-            .matches(&format!("{{\"last_failure\":\"refuses: HTTP 500\""))
-            .count()
-            + lines.matches(id.sink().as_str()).count(),
-        4
-    );
-    assert_eq!(inspection.verify().unwrap().findings, [""; 0]);
-}
-
-#[tokio::test]
 async fn a_check_finds_an_instance_without_its_lane() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path());
@@ -526,33 +330,4 @@ async fn a_check_finds_an_instance_without_its_lane() {
         found,
         [format!("instance {id} has no lane of a company of its own")]
     );
-}
-
-#[tokio::test]
-async fn the_record_is_kept_for_who_is_polled_though_no_configured_sink_wants_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let plain = Settings {
-        keep_records: false,
-        sinks: Vec::new(),
-        ..settings(directory.path())
-    };
-    let journal = Journal::open(plain, START).unwrap();
-    connect(&journal, "1").await;
-    let id = create(&journal, &polled("1", &["Invoice"])).await;
-    notify(&journal, 1, qbo_relay::model::Operation::Update, 5).await;
-    let ours = lane_of(id, "1");
-    let held = qbo_relay::journal::Ask {
-        reconciled_only: Some(START),
-        ..MANY
-    };
-    let view = journal.lane_view(&ours, held).await.unwrap();
-    assert!(view.head.is_empty() && view.held_since.is_some());
-    assert_eq!(
-        read(&journal, vec![invoice("130", 1, 6)]).await,
-        counts(0, 1, 0)
-    );
-    let view = journal.lane_view(&ours, held).await.unwrap();
-    assert!(view.head[0].record.is_some());
-    assert_eq!(drain(&journal, &ours).await, [1]);
-    sound(journal, directory.path()).await;
 }

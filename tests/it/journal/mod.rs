@@ -10,6 +10,7 @@ mod gating;
 mod inspecting;
 mod instance_crashes;
 mod instance_events;
+mod instance_interest;
 mod instance_support;
 mod instances;
 mod interleaving;
