@@ -2,7 +2,7 @@
 
 use super::books::{self, Books, Readers};
 use super::chronicle::Chronicle;
-use super::fronts::{Admin, Fronts};
+use super::fronts::Fronts;
 use super::office::Office;
 use super::platform::{self, Host, Joints};
 use super::reloads::Reloads;
@@ -13,7 +13,7 @@ use crate::config::{Config, SinkConfig};
 use crate::connect::Desk;
 use crate::instances::{Own, Platform};
 use crate::journal::Journal;
-use crate::model::{AppName, Device, Health, Limits, Tally};
+use crate::model::{AppName, Device, Health, Tally};
 use crate::qbo;
 use crate::server::elements::Hall;
 use crate::server::webhook::Door;
