@@ -3,7 +3,7 @@
 use super::book::Entry;
 use super::{Answered, Platform, no_instance, unread};
 use crate::journal::{EventStanding, InstanceEvent, InstanceEventsAsk};
-use crate::model::{InstanceId, Timestamp};
+use crate::model::{ChangeId, InstanceId, Timestamp};
 use crate::wire::elements::notifications::DeliveryStatus;
 use crate::wire::elements::show::{Counted, CountedSpan, ShownEvent};
 use crate::wire::elements::{Analysis, By, Paging, Wrong, show};
@@ -22,7 +22,7 @@ impl Told {
     pub(super) fn new(instance: InstanceId, event: InstanceEvent) -> Self {
         Self {
             instance,
-            id: event_id(&event.change.id),
+            id: event_id(instance.as_u32(), &event.change.id),
             event,
         }
     }
@@ -38,7 +38,7 @@ impl Told {
         ShownEvent {
             instance: self.instance,
             id: &self.id,
-            notification: notification_id(&self.event.change.id),
+            notification: notification_id(self.instance.as_u32(), &self.event.change.id),
             change: &self.event.change,
             body: self.event.body.as_deref(),
             status,
@@ -63,7 +63,8 @@ impl Platform {
     pub(super) async fn event(&self, entry: Arc<Entry>, wanted: String) -> Result<Answered, Wrong> {
         let id = entry.id();
         let asked = wanted.clone();
-        let found = self.journal.instance_event(id, move |change| event_id(change) == asked);
+        let is_meant = move |change: &ChangeId| event_id(id.as_u32(), change) == asked;
+        let found = self.journal.instance_event(id, is_meant);
         let found = found.await.map_err(unread)?;
         let missing = || Wrong::not_found(format!("instance {id} has no event {wanted:?}"));
         let told = Told::new(id, found.ok_or_else(missing)?);

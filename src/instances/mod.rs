@@ -172,6 +172,7 @@ impl Platform {
     /// [`Wrong`]: what the caller is told.
     pub async fn carry_out(&self, caller: Caller, call: Call) -> Result<Answered, Wrong> {
         let whose = |whose: Whose| Self::chosen(caller, whose);
+        self.check_enabled(caller, &call)?;
         match call {
             Call::List(listing) => match caller {
                 Caller {
@@ -231,6 +232,23 @@ impl Platform {
             }
             (Whose::Id(id), own) if caller.organization || own == Some(id) => Ok(id),
             (Whose::Id(id), _) => Err(no_instance(id)),
+        }
+    }
+
+    /// A disabled instance can be looked at, enabled and deleted by its token, and nothing else.
+    fn check_enabled(&self, caller: Caller, call: &Call) -> Result<(), Wrong> {
+        let (false, Some(own)) = (caller.organization, caller.instance) else {
+            return Ok(());
+        };
+        if self.entry(own)?.instance.disabled_at.is_none() {
+            return Ok(());
+        }
+        match call {
+            Call::List(_) | Call::Read(_) | Call::Enable(_) | Call::Delete(_) => Ok(()),
+            _ => Err(Wrong::new(
+                403,
+                format!("instance {own} is disabled; PUT /instances/enabled enables it"),
+            )),
         }
     }
 
