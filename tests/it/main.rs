@@ -9,6 +9,7 @@
 mod admin;
 mod company;
 mod company_apps;
+mod company_misses;
 mod company_polls;
 mod company_tokens;
 mod company_trouble;
