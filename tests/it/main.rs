@@ -10,6 +10,7 @@ mod admin;
 mod admin_secret;
 mod company;
 mod company_apps;
+mod company_misses;
 mod company_polls;
 mod company_tokens;
 mod company_trouble;

@@ -7,9 +7,11 @@
 //! hang on a clock that was put back.
 
 mod course;
+mod misses;
 mod plan;
 
 pub use course::{Course, Outcome};
+pub use misses::{MISSES_MAX, Misses};
 pub use plan::{InstancePolls, Plan};
 
 use super::budget::{self, Spent};

@@ -7,6 +7,7 @@
 //! holds another one up; what is lost with the process costs calls and nothing else.
 
 mod answer;
+mod caller;
 mod contract;
 mod errand;
 mod gate;

@@ -4,9 +4,9 @@
 //! by looking; what counts is in the journal.
 
 use super::super::lane::{PAUSE, pointless, rest, stopped};
+use super::caller::{Answer, Caller};
 use super::contract::Contract;
-use super::errand::{Ask, Errand, Step as Taken};
-use super::gate::Pace;
+use super::errand::{Errand, Step as Taken};
 use super::renewal::{Kept, Renewal, Unrenewed};
 use super::report::Report;
 use super::{Common, QuickBooks};
@@ -15,16 +15,14 @@ use crate::model::{
     ClockTrust, CompanyView, HindranceKind, Purpose, Reading, RealmId, Secret, Standing, Timestamp,
     TokenSet,
 };
-use crate::qbo::{Captured, Failure, Page};
-use crate::rules::company::{Class, Course, Plan, Step, open, polled, step};
-use crate::rules::throttle::Throttle;
+use crate::qbo::Failure;
+use crate::rules::company::{
+    Class, Course, InstancePolls, MISSES_MAX, Misses, Plan, Step, open, polled, step,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
-
-/// A call that takes longer makes its company a slow one.
-const SLOW: Duration = Duration::from_secs(10);
+use tokio::time::sleep;
 
 /// How often the list of a kind is compared that is not polled.
 const COMPARED_EVERY: Duration = Duration::from_hours(1);
@@ -35,14 +33,15 @@ pub(super) struct Task<Q> {
     realm: RealmId,
     /// What is read of this company, and when, as it was last said.
     plan: Plan,
+    /// What of it is for its element instances.
+    wishes: InstancePolls,
+    misses: Misses,
     course: Course,
     errands: BTreeMap<Class, Errand>,
     tokens: Option<TokenSet>,
     connected_at: Option<Timestamp>,
     report: Report,
-    throttle: Throttle,
-    began: Instant,
-    pace: Pace,
+    caller: Caller,
 }
 
 /// What a turn came to.
@@ -57,26 +56,20 @@ enum Turn {
     Over,
 }
 
-/// What a call brought.
-enum Answer {
-    Captured(Captured),
-    Page(Page),
-}
-
 impl<Q: QuickBooks + Clone> Task<Q> {
     pub(super) fn new(common: Arc<Common<Q>>, realm: RealmId) -> Self {
         Self {
             report: Report::new(common.roster.clone(), realm.clone()),
-            throttle: Throttle::every(common.interval),
+            caller: Caller::every(common.interval),
             plan: common.plan.clone(),
+            wishes: InstancePolls::default(),
+            misses: Misses::default(),
             common,
             realm,
             course: Course::default(),
             errands: BTreeMap::new(),
             tokens: None,
             connected_at: None,
-            began: Instant::now(),
-            pace: Pace::default(),
         }
     }
 
@@ -99,8 +92,9 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             wake.mark_unchanged();
             bell.mark_unchanged();
             apps.mark_unchanged();
-            let own = polls.borrow_and_update().get(&self.realm).cloned();
-            self.plan = self.common.plan.with(&own.unwrap_or_default());
+            let wishes = polls.borrow_and_update().get(&self.realm).cloned();
+            self.wishes = wishes.unwrap_or_default();
+            self.plan = self.common.plan.with(&self.wishes);
             let pause = match self.turn().await? {
                 Turn::Done => continue,
                 Turn::Over => break,
@@ -142,20 +136,23 @@ impl<Q: QuickBooks + Clone> Task<Q> {
         if self.connected_at != Some(view.company.connected_at) {
             self.connected_at = Some(view.company.connected_at);
             self.course.connected();
+            self.misses = Misses::default();
             (self.tokens, self.errands) = (None, BTreeMap::new());
         }
         self.course.under_way = self.errands.keys().copied().collect();
         let step = step(now, &view, &self.plan, spent, &mut self.course);
-        self.report.tell(now, &view, spent, &self.course);
+        let polling_stopped = &self.wishes.stopped;
+        self.report
+            .tell(now, &view, spent, &self.course, polling_stopped);
         match step {
             Step::Rest { until } => Ok(Turn::Rest(until)),
-            Step::Refresh => self.renew(&contract).await,
+            Step::Refresh => self.renew(&contract, &view).await,
             Step::Read(class) => self.read(&contract, class, &view).await,
         }
     }
 
     /// Gets and stores the next tokens.
-    async fn renew(&mut self, contract: &Contract<Q>) -> Result<Turn, Error> {
+    async fn renew(&mut self, contract: &Contract<Q>, view: &CompanyView) -> Result<Turn, Error> {
         let unstored = |why: String| self.report.unstored(&why, self.common.clock.now());
         let renewed = self.renewal(contract, &unstored).renew().await;
         match renewed {
@@ -165,7 +162,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
                 self.common.tally.tokens_renewed.add_one();
                 Ok(Turn::Done)
             }
-            Err(unrenewed) => self.unrenewed(unrenewed).await,
+            Err(unrenewed) => self.unrenewed(unrenewed, view).await,
         }
     }
 
@@ -206,7 +203,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
         }
     }
 
-    async fn unrenewed(&mut self, unrenewed: Unrenewed) -> Result<Turn, Error> {
+    async fn unrenewed(&mut self, unrenewed: Unrenewed, view: &CompanyView) -> Result<Turn, Error> {
         let now = self.common.clock.now();
         match unrenewed {
             Unrenewed::Journal(error) => return pointless(error).map(|()| Turn::Unsure),
@@ -222,6 +219,26 @@ impl<Q: QuickBooks + Clone> Task<Q> {
                 return self.stand_still(Standing::NeedsAuthorization { why }).await;
             }
             Unrenewed::Failure(failure) => self.hinder(None, &failure),
+        }
+        self.miss(view).await
+    }
+
+    /// Counts a poll for instances that failed because the company cannot be read, and stops them
+    /// when it was one too many.
+    async fn miss(&mut self, view: &CompanyView) -> Result<Turn, Error> {
+        let now = self.common.clock.now();
+        let Some(hindrance) = &self.course.hindrance else {
+            return Ok(Turn::Done);
+        };
+        if self.misses.miss(now, view, &self.wishes) {
+            let (realm, why) = (&self.realm, &hindrance.why);
+            let why = format!("{MISSES_MAX} polls failed in a row, the last one because {why}");
+            tracing::error!(%realm, "company {realm} is polled no more for its instances: {why}");
+            match self.common.journal.stop_polling(realm, &why, now).await {
+                Ok(()) => self.misses = Misses::default(),
+                // It is tried again at the next failure.
+                Err(error) => pointless(error)?,
+            }
         }
         Ok(Turn::Done)
     }
@@ -256,10 +273,12 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             Ok(access) => access,
             Err(unrenewed) => {
                 self.errands.insert(class, errand);
-                return self.unrenewed(unrenewed).await;
+                return self.unrenewed(unrenewed, view).await;
             }
         };
-        let Some(answer) = self.call(contract, &access, &ask).await? else {
+        let (common, caller) = (&self.common, &mut self.caller);
+        let answer = caller.call(common, contract, &self.realm, &access, &ask);
+        let Some(answer) = answer.await? else {
             return Ok(Turn::Done);
         };
         let now = self.common.clock.now();
@@ -267,6 +286,9 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             Ok(answer) => {
                 self.course.answered();
                 self.report.answered(now);
+                if class == Class::Poll {
+                    self.misses = Misses::default();
+                }
                 match answer {
                     Answer::Captured(captured) => errand.captured(captured, now),
                     Answer::Page(page) => errand.page(page, now),
@@ -282,7 +304,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
                     None => {
                         self.errands.insert(class, errand);
                         self.hinder(Some(class), &failure);
-                        return Ok(Turn::Done);
+                        return self.miss(view).await;
                     }
                 }
             }
@@ -306,61 +328,6 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             Class::Sweep => Errand::of_sweep(view, plan.overlap),
         };
         Some(errand)
-    }
-
-    /// One call, when its turn has come; `None` when the relay is to stop before it is answered.
-    async fn call(
-        &mut self,
-        contract: &Contract<Q>,
-        access: &Secret,
-        ask: &Ask,
-    ) -> Result<Option<Result<Answer, Failure>>, Error> {
-        while let Err(wait) = self.throttle.take(self.began.elapsed()) {
-            sleep(wait).await;
-        }
-        let common = Arc::clone(&self.common);
-        let mut stop = common.stop.clone();
-        let permit = tokio::select! {
-            permit = common.gate.permit(self.pace) => permit,
-            () = stopped(&mut stop) => return Ok(None),
-        };
-        common.tally.quickbooks_calls.add_one();
-        contract.count_one(&common.journal).await?;
-        let began = Instant::now();
-        let answer = tokio::select! {
-            answer = self.ask(contract, access, ask) => answer,
-            () = stopped(&mut stop) => return Ok(None),
-        };
-        drop(permit);
-        let failed = matches!(
-            answer,
-            Err(Failure::Unavailable { .. } | Failure::NotUnderstood { .. })
-        );
-        self.pace = match failed || began.elapsed() > SLOW {
-            true => Pace::Slow,
-            false => Pace::Swift,
-        };
-        Ok(Some(answer))
-    }
-
-    async fn ask(
-        &self,
-        contract: &Contract<Q>,
-        access: &Secret,
-        ask: &Ask,
-    ) -> Result<Answer, Failure> {
-        let (quickbooks, realm) = (&contract.quickbooks, &self.realm);
-        match ask {
-            Ask::Capture { kinds, since } => {
-                let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-                let captured = quickbooks.capture(realm, access, &kinds, *since).await;
-                captured.map(Answer::Captured)
-            }
-            Ask::Query(question) => {
-                let page = quickbooks.query(realm, access, question).await;
-                page.map(Answer::Page)
-            }
-        }
     }
 
     /// Notes a failure that only time or a person can mend.

@@ -4,7 +4,7 @@
 use super::sinks::no_trust;
 use bytes::Bytes;
 use qbo_relay::clock::{Clock, Manual};
-use qbo_relay::journal::{Ask, Journal};
+use qbo_relay::journal::{Ask, Inspection, Journal};
 use qbo_relay::model::{
     AppName, Authenticity, Change, Company, CompanyHealth, CompanyView, Device, Encoding,
     Environment, Hindrance, Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing,
@@ -310,6 +310,17 @@ impl Firm {
         self.clock.set(self.clock.now().plus(span));
         self.theirs.set(self.theirs.now().plus(span));
         self.ring();
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What the journal tells of, the latest first.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let path = self.folder.path().join("state").join("journal.db");
+        let events = Inspection::open(&path).unwrap().events(20).unwrap();
+        events.into_iter().map(|event| event.text).collect()
     }
 
     pub(crate) fn books(&self, realm_name: &str) -> Books {
