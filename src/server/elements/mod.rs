@@ -185,14 +185,13 @@ impl<E: Elements> Interface<E> {
         let id = self.ids.next();
         let host = router::host(&request);
         let (head, body) = request.into_parts();
-        let mut body = Some(body);
         let outcome = match host {
-            Ok(host) => self.outcome(&head, host, &mut body, visit, &id).await,
-            Err(_) => Err(Wrong::bad("the request needs one Host, and a good one").into()),
+            Ok(host) => self.outcome(&head, host, body, visit, &id).await,
+            Err(_) => {
+                leave(&body, visit);
+                Err(Wrong::bad("the request needs one Host, and a good one").into())
+            }
         };
-        if body.is_some_and(|body| !body.is_end_stream()) {
-            visit.unread.store(true, Ordering::Relaxed);
-        }
         let status = outcome.as_ref().map_or_else(
             |refused| refused.wrong.status,
             |answer| answer.status().as_u16(),
@@ -206,11 +205,12 @@ impl<E: Elements> Interface<E> {
         &self,
         head: &Parts,
         host: Option<Authority>,
-        body: &mut Option<Incoming>,
+        body: Incoming,
         visit: &Visit,
         id: &str,
     ) -> Result<Answer, Refused> {
-        let elements = self.opened()?;
+        let unread = |_: &Refused| leave(&body, visit);
+        let elements = self.opened().inspect_err(unread)?;
         let asked = Asked {
             method: head.method.as_str(),
             path: head.uri.path().strip_prefix(BASE).unwrap_or_default(),
@@ -222,17 +222,19 @@ impl<E: Elements> Interface<E> {
             body: b"",
         };
         if head.method == Method::OPTIONS {
+            leave(&body, visit);
             return options(&asked);
         }
         let caller = if call::needs_authorization(asked.path) {
             let caller = self.guard.admit(&head.headers, visit, elements).await;
-            Some(caller.inspect_err(|refused| self.note(refused, visit))?)
+            let caller = caller.inspect_err(|refused| self.note(refused, visit));
+            Some(caller.inspect_err(unread)?)
         } else {
             None
         };
         let held = self.read(body, visit).await?;
         let call = call::parse(&Asked {
-            body: held.as_ref().map_or(b"", |held| &held.bytes),
+            body: &held.bytes,
             ..asked
         })?;
         drop(held);
@@ -258,33 +260,22 @@ impl<E: Elements> Interface<E> {
         elements.ok_or_else(|| Wrong::not_found(off).into())
     }
 
-    /// The whole body, taken.
-    async fn read(
-        &self,
-        body: &mut Option<Incoming>,
-        visit: &Visit,
-    ) -> Result<Option<Held>, Refused> {
-        let announced = body.as_ref().map_or(0, announced);
-        if announced != usize::MAX && announced > BODY_BYTES_MAX {
-            return Err(Self::unread(Unread::TooLarge));
-        }
-        let Some(body) = body.take() else {
-            return Ok(None);
+    async fn read(&self, body: Incoming, visit: &Visit) -> Result<Held, Refused> {
+        let announced = announced(&body);
+        let held = if announced != usize::MAX && announced > BODY_BYTES_MAX {
+            Err(Unread::TooLarge)
+        } else {
+            self.budget.read(body, visit, self.bounds).await
         };
-        let held = self.budget.read(body, visit, self.bounds).await;
-        held.map(Some).map_err(|unread| {
+        held.map_err(|unread| {
             visit.unread.store(true, Ordering::Relaxed);
-            Self::unread(unread)
+            match unread {
+                Unread::TooLarge => Wrong::new(413, "the body has more than 256 KiB").into(),
+                Unread::TooLate => Wrong::new(408, "the body took too long").into(),
+                Unread::BrokenOff => Wrong::bad("the body broke off").into(),
+                Unread::NoRoom => Refused::later("too much at once"),
+            }
         })
-    }
-
-    fn unread(unread: Unread) -> Refused {
-        match unread {
-            Unread::TooLarge => Wrong::new(413, "the body has more than 256 KiB").into(),
-            Unread::TooLate => Wrong::new(408, "the body took too long").into(),
-            Unread::BrokenOff => Wrong::bad("the body broke off").into(),
-            Unread::NoRoom => Refused::later("too much at once"),
-        }
     }
 
     /// In a task of its own: a caller who goes away must not leave an authorization code spent and
@@ -345,6 +336,13 @@ impl From<Reply> for Answer {
             }
         }
         answer
+    }
+}
+
+/// Refuses to read a body; where there is one, the connection ends with it.
+fn leave(body: &Incoming, visit: &Visit) {
+    if !body.is_end_stream() {
+        visit.unread.store(true, Ordering::Relaxed);
     }
 }
 
