@@ -7,15 +7,16 @@
 //! a call that was begun is carried out to its end, also when its caller goes away; where the
 //! listener leaves this machine without TLS, nothing is served.
 //!
-//! In reading order: `guard` (who may come in), `lockout` (who guesses), `request_id`.
+//! In reading order: `guard` (who may come in), `lockout` (who guesses), `request_id`, `writing`.
 
 mod guard;
 mod lockout;
 mod request_id;
+mod writing;
 
 pub use guard::Caller;
 
-use super::answer::{Answer, JSON, answer, put};
+use super::answer::{Answer, JSON, answer};
 use super::body::{Bounds, Budget, Held, Unread, announced};
 use super::connection::grace;
 use super::registry::Visit;
@@ -23,12 +24,12 @@ use super::router;
 use crate::clock::Clock;
 use crate::model::{InstanceId, Limits, Secret, Tally};
 use crate::vault::admin_secrets::AdminSecrets;
-use crate::wire::elements::{BASE, Call, Request as Asked, Wrong, call, openapi, show};
+use crate::wire::elements::{BASE, Call, Request as Asked, Wrong, call, openapi};
 use guard::{Guard, Refused};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use request_id::RequestIds;
 use std::fmt;
@@ -50,9 +51,6 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// Calls that are carried out at a time.
 const CALLS_MAX: u32 = 32;
-
-const NEXT_PAGE: HeaderName = HeaderName::from_static("elements-next-page-token");
-const INSTANCE: HeaderName = HeaderName::from_static("elements-element-instance-id");
 
 /// Who knows the instances and does what callers ask for.
 pub trait Elements: Send + Sync + 'static {
@@ -198,7 +196,7 @@ impl<E: Elements> Interface<E> {
         );
         let (method, path) = (head.method.as_str(), head.uri.path());
         tracing::debug!(peer = %visit.peer, id, method, path, status, "call");
-        outcome.unwrap_or_else(|refused| written(&refused, &id))
+        outcome.unwrap_or_else(|refused| writing::refusal(&refused, &id))
     }
 
     async fn outcome(
@@ -223,7 +221,7 @@ impl<E: Elements> Interface<E> {
         };
         if head.method == Method::OPTIONS {
             leave(&body, visit);
-            return options(&asked);
+            return writing::options(&asked);
         }
         let caller = if call::needs_authorization(asked.path) {
             let caller = self.guard.admit(&head.headers, visit, elements).await;
@@ -299,7 +297,7 @@ impl<E: Elements> Interface<E> {
             tracing::error!(panicked = error.is_panic(), id, "a call's task failed");
             Err(Wrong::new(500, "the call could not be carried out"))
         });
-        Ok(outcome?.into())
+        Ok(writing::reply(outcome?))
     }
 
     /// Counts a guess at the secrets.
@@ -326,57 +324,9 @@ impl Reach {
     }
 }
 
-impl From<Reply> for Answer {
-    fn from(reply: Reply) -> Self {
-        let mut answer = answer(StatusCode::OK, JSON, reply.body);
-        let instance = reply.instance.map(|id| id.to_string());
-        for (name, value) in [(NEXT_PAGE, reply.next_page), (INSTANCE, instance)] {
-            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-                answer.headers_mut().insert(name, value);
-            }
-        }
-        answer
-    }
-}
-
 /// Refuses to read a body; where there is one, the connection ends with it.
 fn leave(body: &Incoming, visit: &Visit) {
     if !body.is_end_stream() {
         visit.unread.store(true, Ordering::Relaxed);
     }
-}
-
-/// The methods that there are, as everybody may know them. No page of another origin is let in: browsers
-/// are not told anything about origins.
-fn options(asked: &Asked<'_>) -> Result<Answer, Refused> {
-    match call::parse(asked) {
-        Err(Wrong {
-            allow: Some(allow), ..
-        }) => {
-            let mut answer = answer(StatusCode::NO_CONTENT, JSON, "");
-            answer.headers_mut().remove(CONTENT_TYPE);
-            put(&mut answer, ALLOW, allow);
-            Ok(answer)
-        }
-        Err(wrong) => Err(wrong.into()),
-        Ok(_) => Err(Wrong::not_found("nothing is there").into()),
-    }
-}
-
-/// A refusal as it is sent.
-fn written(refused: &Refused, id: &str) -> Answer {
-    let Refused { wrong, retry_after } = refused;
-    let status = StatusCode::from_u16(wrong.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = answer(status, JSON, show::wrong(wrong, id));
-    if let Some(allow) = wrong.allow {
-        put(&mut answer, ALLOW, allow);
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        put(&mut answer, WWW_AUTHENTICATE, "User realm=\"qbo-relay\"");
-    }
-    if let Some(seconds) = retry_after {
-        let seconds = HeaderValue::from(*seconds);
-        answer.headers_mut().insert(RETRY_AFTER, seconds);
-    }
-    answer
 }
