@@ -262,7 +262,10 @@ mod tests {
     fn entries_are_verbatim_in_order_and_bounded() {
         let object = r#"{"b" : 1e400, "\u0061":[{ }], "b":null}"#;
         let found = entries(object, 3).unwrap().unwrap();
-        let found: Vec<_> = found.iter().map(|(key, value)| (&**key, value.get())).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(key, value)| (&**key, value.get()))
+            .collect();
         assert_eq!(found, [("b", "1e400"), ("a", "[{ }]"), ("b", "null")]);
         assert!(entries(object, 2).unwrap().is_none());
         for bad in ["[]", "{", r#"{"\ud800":1}"#, "{} x"] {

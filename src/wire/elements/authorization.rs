@@ -63,9 +63,8 @@ mod tests {
 
     fn read(header: &str) -> [Option<String>; 3] {
         let read = parse(header.as_bytes()).unwrap();
-        [read.user, read.organization, read.element].map(|secret| {
-            secret.map(|secret| String::from_utf8(secret.expose().to_vec()).unwrap())
-        })
+        [read.user, read.organization, read.element]
+            .map(|secret| secret.map(|secret| String::from_utf8(secret.expose().to_vec()).unwrap()))
     }
 
     #[test]

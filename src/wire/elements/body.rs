@@ -24,7 +24,10 @@ pub(super) fn object<'a>(content_type: Option<&str>, body: &'a [u8]) -> Result<&
         return Err(Wrong::new(415, why));
     }
     let text = std::str::from_utf8(body).map_err(|error| {
-        Wrong::bad(format!("the body is not UTF-8 at byte {}", error.valid_up_to() + 1))
+        Wrong::bad(format!(
+            "the body is not UTF-8 at byte {}",
+            error.valid_up_to() + 1
+        ))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
@@ -57,7 +60,10 @@ pub(super) fn fields<'a, const N: usize>(
     let mut values = values.into_iter();
     Ok(names.map(|name| Field {
         name,
-        value: values.next().flatten().filter(|value| value.get() != "null"),
+        value: values
+            .next()
+            .flatten()
+            .filter(|value| value.get() != "null"),
     }))
 }
 
@@ -65,9 +71,9 @@ impl<'a> Field<'a> {
     /// A string; `None` where there is nothing.
     pub(super) fn string(self) -> Result<Option<String>, Wrong> {
         match self.value {
-            Some(value) if value.get().starts_with('"') => {
-                text(value).map(Some).map_err(|why| Wrong::at(self.name, why))
-            }
+            Some(value) if value.get().starts_with('"') => text(value)
+                .map(Some)
+                .map_err(|why| Wrong::at(self.name, why)),
             value => self.nothing_but("a string", value),
         }
     }
@@ -81,7 +87,11 @@ impl<'a> Field<'a> {
     /// A string, or a number as it is written.
     pub(super) fn string_or_number(self) -> Result<Option<String>, Wrong> {
         match self.value {
-            Some(value) if value.get().starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+            Some(value)
+                if value
+                    .get()
+                    .starts_with(|c: char| c == '-' || c.is_ascii_digit()) =>
+            {
                 Ok(Some(value.get().to_owned()))
             }
             _ => self.string(),
@@ -173,7 +183,12 @@ mod tests {
         ] {
             assert_eq!(object(good, b" {} "), Ok("{}"));
         }
-        for bad in ["", "text/plain", "application/x-www-form-urlencoded", "json"] {
+        for bad in [
+            "",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "json",
+        ] {
             let wrong = object(Some(bad), b"{}").unwrap_err();
             assert_eq!(wrong.status, 415);
             assert!(wrong.message.ends_with("expected application/json"));
@@ -207,9 +222,15 @@ mod tests {
         for (wrong, message) in [
             (a.string().err(), "a: expected a string, found an object"),
             (c.object().err(), "a.c: expected an object, found a string"),
-            (l.strings(9).err(), "l[1]: expected a string, found a number"),
+            (
+                l.strings(9).err(),
+                "l[1]: expected a string, found a number",
+            ),
             (l.strings(1).err(), "l: more than 1 entries"),
-            (s.string().err(), "s: a string with half of a surrogate pair"),
+            (
+                s.string().err(),
+                "s: a string with half of a surrogate pair",
+            ),
         ] {
             assert_eq!(wrong.unwrap().message, message);
         }

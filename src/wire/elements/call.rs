@@ -234,9 +234,9 @@ impl<'a> Ask<'a> {
                 }
             }
             ["events"] => self.get(|| Paging::read(query).map(|page| Call::Events(whose, page))),
-            ["events", "dispositions"] => self.get(|| {
-                Paging::read(query).map(|page| Call::Dispositions(Some(whose), page))
-            }),
+            ["events", "dispositions"] => {
+                self.get(|| Paging::read(query).map(|page| Call::Dispositions(Some(whose), page)))
+            }
             ["events", event] => self.get(|| Ok(Call::Event(whose, event.to_owned()))),
             _ => Err(nothing_there()),
         }
@@ -293,7 +293,9 @@ fn number(segment: &str) -> Option<u32> {
 }
 
 fn nothing_there() -> Wrong {
-    Wrong::not_found("nothing is at this path; /elements/api-v2/openapi.json describes what is there")
+    Wrong::not_found(
+        "nothing is at this path; /elements/api-v2/openapi.json describes what is there",
+    )
 }
 
 fn not_allowed(allow: &'static str) -> Wrong {

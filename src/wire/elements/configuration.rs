@@ -72,7 +72,8 @@ impl Configuration {
         for (key, value) in &mut self.0 {
             if value == MASK && keys::is_secret(key) {
                 let shown = kept.get(key).filter(|kept| !kept.is_empty());
-                let never = || Wrong::at(key, "only stars, and nothing is kept that they stand for");
+                let never =
+                    || Wrong::at(key, "only stars, and nothing is kept that they stand for");
                 shown.ok_or_else(never)?.clone_into(value);
             }
         }
@@ -122,11 +123,19 @@ mod tests {
 
     #[test]
     fn every_value_becomes_text() {
-        let found = read(r#"{"a":true,"b":15,"c":null,"d":"x\n","e":{"k": 1},"f":["x"],"a":false}"#);
+        let found =
+            read(r#"{"a":true,"b":15,"c":null,"d":"x\n","e":{"k": 1},"f":["x"],"a":false}"#);
         let found: Vec<_> = found.iter().collect();
         assert_eq!(
             found,
-            [("a", "false"), ("b", "15"), ("c", ""), ("d", "x\n"), ("e", r#"{"k": 1}"#), ("f", r#"["x"]"#)]
+            [
+                ("a", "false"),
+                ("b", "15"),
+                ("c", ""),
+                ("d", "x\n"),
+                ("e", r#"{"k": 1}"#),
+                ("f", r#"["x"]"#)
+            ]
         );
     }
 
@@ -135,17 +144,26 @@ mod tests {
         let short = read(r#"{"notification.signature.key":"k"}"#);
         assert_eq!(short, read(r#"{"event.notification.signature.key":"k"}"#));
         let both = r#"{"notification.signature.key":"k","event.notification.signature.key":"l"}"#;
-        assert_eq!(read(both), read(r#"{"event.notification.signature.key":"l"}"#));
+        assert_eq!(
+            read(both),
+            read(r#"{"event.notification.signature.key":"l"}"#)
+        );
     }
 
     #[test]
     fn what_comes_back_masked_keeps_its_value() {
         let kept = read(r#"{"oauth.api.secret":"s3cret","scope":"a","tag":"********"}"#);
         let shown: Vec<_> = kept.masked().collect();
-        assert_eq!(shown, [("oauth.api.secret", MASK), ("scope", "a"), ("tag", MASK)]);
+        assert_eq!(
+            shown,
+            [("oauth.api.secret", MASK), ("scope", "a"), ("tag", MASK)]
+        );
         let put = read(r#"{"oauth.api.secret":"********","tag":"********"}"#);
         let put = put.in_place_of(&kept).unwrap();
-        assert_eq!(put, read(r#"{"oauth.api.secret":"s3cret","tag":"********"}"#));
+        assert_eq!(
+            put,
+            read(r#"{"oauth.api.secret":"s3cret","tag":"********"}"#)
+        );
         let patch = read(r#"{"scope":"b","oauth.api.secret":"********"}"#);
         let patched = patch.on_top_of(&kept).unwrap();
         assert_eq!(patched.get("scope"), Some("b"));
@@ -162,13 +180,25 @@ mod tests {
             Configuration::read(&format!("{{{}}}", keys.join(",")))
         };
         assert!(with(256).is_ok());
-        assert_eq!(with(257).unwrap_err().message, "configuration: more than 256 keys");
+        assert_eq!(
+            with(257).unwrap_err().message,
+            "configuration: more than 256 keys"
+        );
         let long = format!(r#"{{"{}":1}}"#, "k".repeat(129));
         let wrong = Configuration::read(&long).unwrap_err();
-        assert_eq!(wrong.message, "configuration: a key has more than 128 characters");
+        assert_eq!(
+            wrong.message,
+            "configuration: a key has more than 128 characters"
+        );
         let half = Configuration::read(r#"{"scope":"\ud800"}"#).unwrap_err();
-        assert_eq!(half.message, "scope: a string with half of a surrogate pair");
-        assert_eq!(format!("{:?}", read(r#"{"scope":"s3cret"}"#)), r#"{"scope"}"#);
+        assert_eq!(
+            half.message,
+            "scope: a string with half of a surrogate pair"
+        );
+        assert_eq!(
+            format!("{:?}", read(r#"{"scope":"s3cret"}"#)),
+            r#"{"scope"}"#
+        );
     }
 
     #[test]

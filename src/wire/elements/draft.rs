@@ -72,7 +72,7 @@ impl Draft {
         let read = Amendment::read(object)?;
         let [element] = body::fields(object, ["element"])?;
         if names_element && element.object()?.is_none() {
-            return Err(Wrong::at("element.key", "missing; it is \"quickbooks\""));
+            return Err(element_missing());
         }
         Ok(Self {
             name: read.name.unwrap_or_default(),
@@ -96,12 +96,14 @@ impl Amendment {
             "configuration",
             "externalAuthentication",
         ];
-        let [element, name, tags, provider, configuration, external] =
-            body::fields(object, names)?;
+        let [element, name, tags, provider, configuration, external] = body::fields(object, names)?;
         check_element(element)?;
         let (code, realm) = provider_data(provider.object()?.unwrap_or("{}"))?;
         Ok(Self {
-            name: name.string()?.map(|name| plain("name", &name)).transpose()?,
+            name: name
+                .string()?
+                .map(|name| plain("name", &name))
+                .transpose()?,
             tags: tags.strings(TAGS_MAX)?.map(plain_tags).transpose()?,
             code,
             realm,
@@ -137,11 +139,18 @@ fn check_element(element: Field<'_>) -> Result<(), Wrong> {
         return Ok(());
     };
     let [key, id] = body::fields(element, ["element.key", "element.id"])?;
-    let (key, id) = (key.string()?, id.string_or_number()?);
-    match key.or(id) {
-        Some(named) => is_element(&named),
-        None => Err(Wrong::at("element.key", "missing; it is \"quickbooks\"")),
+    let named = [key.string()?, id.string_or_number()?];
+    if named == [None, None] {
+        return Err(element_missing());
     }
+    named
+        .iter()
+        .flatten()
+        .try_for_each(|named| is_element(named))
+}
+
+fn element_missing() -> Wrong {
+    Wrong::at("element.key", "missing; it is \"quickbooks\"")
 }
 
 /// That a key or a number is the element's.
@@ -163,7 +172,10 @@ fn provider_data(object: &str) -> Result<(Option<Secret>, Option<RealmId>), Wron
     let [code, realm] = body::fields(object, names)?;
     let name = code.name;
     let code = code.secret()?;
-    if code.as_ref().is_some_and(|code| code.expose().len() > CODE_CHARACTERS_MAX) {
+    if code
+        .as_ref()
+        .is_some_and(|code| code.expose().len() > CODE_CHARACTERS_MAX)
+    {
         let why = format!("longer than {CODE_CHARACTERS_MAX} characters");
         return Err(Wrong::at(name, why));
     }
@@ -175,10 +187,13 @@ fn provider_data(object: &str) -> Result<(Option<Secret>, Option<RealmId>), Wron
 }
 
 fn who(word: &str) -> Result<ExternalAuthentication, Wrong> {
-    [ExternalAuthentication::None, ExternalAuthentication::Initial]
-        .into_iter()
-        .find(|who| who.as_str() == word)
-        .ok_or_else(|| Wrong::at("externalAuthentication", "expected \"none\" or \"initial\""))
+    [
+        ExternalAuthentication::None,
+        ExternalAuthentication::Initial,
+    ]
+    .into_iter()
+    .find(|who| who.as_str() == word)
+    .ok_or_else(|| Wrong::at("externalAuthentication", "expected \"none\" or \"initial\""))
 }
 
 fn plain_tags(tags: Vec<String>) -> Result<Vec<String>, Wrong> {

@@ -57,7 +57,10 @@ pub fn decode(plain: &[u8]) -> Option<Kept> {
     let mut configuration = Configuration::default();
     for _ in 0..count {
         let [key, value] = [part(&mut rest)?, part(&mut rest)?];
-        configuration.set(std::str::from_utf8(key).ok()?, std::str::from_utf8(value).ok()?);
+        configuration.set(
+            std::str::from_utf8(key).ok()?,
+            std::str::from_utf8(value).ok()?,
+        );
     }
     let external_authentication = match flags & EXTERNAL {
         0 => ExternalAuthentication::None,
@@ -104,7 +107,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         use ExternalAuthentication::{Initial, None};
-        for (external, trace) in [(None, false), (Initial, false), (None, true), (Initial, true)] {
+        for (external, trace) in [
+            (None, false),
+            (Initial, false),
+            (None, true),
+            (Initial, true),
+        ] {
             let kept = kept(external, trace);
             assert_eq!(decode(encode(&kept).expose()), Some(kept));
         }

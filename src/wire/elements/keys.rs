@@ -37,8 +37,14 @@ const FOREIGN: u32 = 1 << 30;
 
 /// All that is known, by number.
 pub(super) const KEYS: [Key; 28] = [
-    key(1, "authentication.type", "Authentication type", SHORT, "oauth2")
-        .says("oauth2; QuickBooks Online has nothing else"),
+    key(
+        1,
+        "authentication.type",
+        "Authentication type",
+        SHORT,
+        "oauth2",
+    )
+    .says("oauth2; QuickBooks Online has nothing else"),
     key(2, "oauth.api.key", "API key", PASSWORD, "")
         .is_required()
         .says("Client id of the app at Intuit"),
@@ -48,14 +54,26 @@ pub(super) const KEYS: [Key; 28] = [
     key(4, "oauth.callback.url", "Callback URL", TEXT, "")
         .is_required()
         .says("Redirect address of the app, exactly as Intuit has it"),
-    key(5, "scope", "Scope", TEXT, "com.intuit.quickbooks.accounting")
-        .says("What a person is asked to consent to"),
+    key(
+        5,
+        "scope",
+        "Scope",
+        TEXT,
+        "com.intuit.quickbooks.accounting",
+    )
+    .says("What a person is asked to consent to"),
     key(6, "oauth.user.token", "Access token", PASSWORD, "")
         .says("Access token of an owner who exchanged the code (externalAuthentication: initial)"),
     key(7, "oauth.user.refresh_token", "Refresh token", PASSWORD, "")
         .says("Refresh token of an owner who exchanged the code"),
-    key(8, "oauth.user.refresh_interval", "Refresh interval", SHORT, "3600")
-        .says("Seconds that the access token lives"),
+    key(
+        8,
+        "oauth.user.refresh_interval",
+        "Refresh interval",
+        SHORT,
+        "3600",
+    )
+    .says("Seconds that the access token lives"),
     key(9, "oauth.user.refresh_time", "Refresh time", SHORT, "").does_nothing(),
     key(10, "quickbooks.realm.id", "Company id", SHORT, "")
         .says("The QuickBooks company, where providerData.realmId does not name it"),
@@ -63,26 +81,94 @@ pub(super) const KEYS: [Key; 28] = [
     key(12, "quickbooks.minorversion", "Minor version", SHORT, "").does_nothing(),
     key(13, "use_sandbox", "Use sandbox", BOOLEAN, "false")
         .says("Whether the keys and the company are for development"),
-    key(14, "filter.response.nulls", "Filter null values", BOOLEAN, "true").does_nothing(),
-    key(15, "event.notification.enabled", "Events enabled", BOOLEAN, "false")
-        .says("Whether events leave for the instance"),
-    key(16, "event.vendor.type", "Vendor event type", SHORT, "webhook")
-        .says("polling, webhook (also webhooks), or both with a comma between them"),
-    key(17, CALLBACK_URL, "Event notification callback URL", TEXT, "")
-        .says("Where events are posted; without it they are only listed"),
-    key(18, SIGNATURE_KEY, "Callback notification signature key", SHORT, "")
-        .says("Key of Elements-Webhook-Signature"),
-    key(19, "event.notification.basic.username", "Event notification basic user name", SHORT, "")
-        .says("User name for Basic at the callback"),
-    key(20, "event.notification.basic.password", "Event notification basic password", PASSWORD, "")
-        .says("Password for Basic at the callback"),
-    key(21, CALLBACK_HEADERS, "Event notification callback headers", TEXT, "")
-        .says("Further header fields of a callback: a JSON object, or `name: value` in lines"),
-    key(22, "event.notification.subscription.id", "Subscription id", SHORT, "").does_nothing(),
-    key(23, "event.notification.instance.finder", "Instance finder", TEXT, FINDER)
-        .says("Does nothing here: notifications are told apart by the company's id"),
-    key(24, REFRESH_INTERVAL, "Event poller refresh interval (mins)", SHORT, "15")
-        .says("Minutes from one poll to the next, 1 to 10080"),
+    key(
+        14,
+        "filter.response.nulls",
+        "Filter null values",
+        BOOLEAN,
+        "true",
+    )
+    .does_nothing(),
+    key(
+        15,
+        "event.notification.enabled",
+        "Events enabled",
+        BOOLEAN,
+        "false",
+    )
+    .says("Whether events leave for the instance"),
+    key(
+        16,
+        "event.vendor.type",
+        "Vendor event type",
+        SHORT,
+        "webhook",
+    )
+    .says("polling, webhook (also webhooks), or both with a comma between them"),
+    key(
+        17,
+        CALLBACK_URL,
+        "Event notification callback URL",
+        TEXT,
+        "",
+    )
+    .says("Where events are posted; without it they are only listed"),
+    key(
+        18,
+        SIGNATURE_KEY,
+        "Callback notification signature key",
+        SHORT,
+        "",
+    )
+    .says("Key of Elements-Webhook-Signature"),
+    key(
+        19,
+        "event.notification.basic.username",
+        "Event notification basic user name",
+        SHORT,
+        "",
+    )
+    .says("User name for Basic at the callback"),
+    key(
+        20,
+        "event.notification.basic.password",
+        "Event notification basic password",
+        PASSWORD,
+        "",
+    )
+    .says("Password for Basic at the callback"),
+    key(
+        21,
+        CALLBACK_HEADERS,
+        "Event notification callback headers",
+        TEXT,
+        "",
+    )
+    .says("Further header fields of a callback: a JSON object, or `name: value` in lines"),
+    key(
+        22,
+        "event.notification.subscription.id",
+        "Subscription id",
+        SHORT,
+        "",
+    )
+    .does_nothing(),
+    key(
+        23,
+        "event.notification.instance.finder",
+        "Instance finder",
+        TEXT,
+        FINDER,
+    )
+    .says("Does nothing here: notifications are told apart by the company's id"),
+    key(
+        24,
+        REFRESH_INTERVAL,
+        "Event poller refresh interval (mins)",
+        SHORT,
+        "15",
+    )
+    .says("Minutes from one poll to the next, 1 to 10080"),
     key(25, POLLER_URLS, "Objects to poll", AREA, "")
         .says("Resources that are polled, with |, commas or line breaks between them"),
     key(26, POLLER_CONFIGURATION, "Configure polling", AREA, "")
@@ -199,7 +285,12 @@ mod tests {
         ] {
             assert!(is_secret(secret), "{secret}");
         }
-        for plain in ["scope", "oauth.callback.url", "oauth.user.refresh_interval", "username"] {
+        for plain in [
+            "scope",
+            "oauth.callback.url",
+            "oauth.user.refresh_interval",
+            "username",
+        ] {
             assert!(!is_secret(plain), "{plain}");
         }
     }

@@ -47,3 +47,8 @@ pub const ELEMENT_ID: u32 = 39;
 
 /// What stands in an answer in place of a secret.
 pub const MASK: &str = "********";
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;

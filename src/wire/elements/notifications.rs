@@ -70,7 +70,8 @@ impl FailurePolicy {
         // The name of the setting has dots in it, so that it is not a path.
         let settings = super::Configuration::read(object)?;
         let word = settings.get(FAILURE_POLICY);
-        let word = word.ok_or_else(|| Wrong::at(FAILURE_POLICY, "missing; there is no other setting"))?;
+        let word =
+            word.ok_or_else(|| Wrong::at(FAILURE_POLICY, "missing; there is no other setting"))?;
         let why = || Wrong::at(FAILURE_POLICY, "expected \"retry\" or \"queue\"");
         Self::parse(word).ok_or_else(why)
     }
@@ -111,7 +112,9 @@ impl Filter {
             if place == CONDITIONS_MAX {
                 return Err(Wrong::at(name, "too many conditions"));
             }
-            filter.narrow(field, value).map_err(|why| Wrong::at(name, why))?;
+            filter
+                .narrow(field, value)
+                .map_err(|why| Wrong::at(name, why))?;
         }
         Ok(filter)
     }
@@ -129,7 +132,9 @@ impl Filter {
             }
             "config.url" => self.url = Some(value),
             "subscriptionId" => {
-                let number = value.parse().map_err(|_| "subscriptionId: expected a number")?;
+                let number = value
+                    .parse()
+                    .map_err(|_| "subscriptionId: expected a number")?;
                 self.subscription = Some(number);
             }
             _ => {
@@ -141,7 +146,8 @@ impl Filter {
 
     /// Whether a delivery is meant.
     pub fn admits(&self, subscription: u32, url: &str, status: DeliveryStatus) -> bool {
-        self.subscription.is_none_or(|wanted| wanted == subscription)
+        self.subscription
+            .is_none_or(|wanted| wanted == subscription)
             && self.url.as_deref().is_none_or(|wanted| wanted == url)
             && self.status.is_none_or(|wanted| wanted == status)
     }
@@ -160,7 +166,9 @@ fn conditions(text: &str) -> impl Iterator<Item = Option<(&str, String)>> {
             return None;
         }
         let found = condition(rest, std::mem::take(&mut is_first));
-        rest = found.as_ref().map_or("", |(_, _, after)| after.trim_start());
+        rest = found
+            .as_ref()
+            .map_or("", |(_, _, after)| after.trim_start());
         Some(found.map(|(name, value, _)| (name, value)))
     })
 }
@@ -228,14 +236,26 @@ mod tests {
             ("status='queued' or status='retry'", form),
             ("status='queued' and", form),
             ("channel='webhook' andstatus='queued'", form),
-            ("channel='email'", "where: channel: 'webhook' is the only one there is"),
+            (
+                "channel='email'",
+                "where: channel: 'webhook' is the only one there is",
+            ),
             (
                 "status='QUEUED'",
                 "where: status: expected one of created, delivered, notified, retry, queued",
             ),
-            ("subscriptionId='x'", "where: subscriptionId: expected a number"),
-            ("id='1'", "where: expected channel, status, config.url or subscriptionId"),
-            (&vec!["channel='webhook'"; 17].join(" and "), "where: too many conditions"),
+            (
+                "subscriptionId='x'",
+                "where: subscriptionId: expected a number",
+            ),
+            (
+                "id='1'",
+                "where: expected channel, status, config.url or subscriptionId",
+            ),
+            (
+                &vec!["channel='webhook'"; 17].join(" and "),
+                "where: too many conditions",
+            ),
         ] {
             assert_eq!(read(condition), Err(why.to_owned()), "{condition}");
         }
@@ -248,6 +268,10 @@ mod tests {
         assert_eq!(read(body), Ok(FailurePolicy::Queue));
         assert!(read("{}").unwrap_err().contains("missing"));
         let wrong = read(r#"{"notification.webhook.failure.policy":"drop"}"#);
-        assert!(wrong.unwrap_err().ends_with("expected \"retry\" or \"queue\""));
+        assert!(
+            wrong
+                .unwrap_err()
+                .ends_with("expected \"retry\" or \"queue\"")
+        );
     }
 }

@@ -72,9 +72,18 @@ mod tests {
         let query = "apiKey=k&apiSecret=s&callbackUrl=https%3A%2F%2Fhttpbin.org%2Fget\
                      &scope=com.intuit.quickbooks.accounting&authentication.type=oauth2&siteAddress=";
         let asked = OauthAsk::of_query(Some(query)).unwrap();
-        assert_eq!((&*asked.key, &*asked.callback_url), ("k", "https://httpbin.org/get"));
-        assert_eq!(asked.scope.as_deref(), Some("com.intuit.quickbooks.accounting"));
-        assert_eq!((asked.state.as_deref(), asked.secret.is_some()), (None, true));
+        assert_eq!(
+            (&*asked.key, &*asked.callback_url),
+            ("k", "https://httpbin.org/get")
+        );
+        assert_eq!(
+            asked.scope.as_deref(),
+            Some("com.intuit.quickbooks.accounting")
+        );
+        assert_eq!(
+            (asked.state.as_deref(), asked.secret.is_some()),
+            (None, true)
+        );
         let body = r#"{"apiKey":"k","apiSecret":"s","callbackUrl":"https://httpbin.org/get",
                        "scope":"com.intuit.quickbooks.accounting","state":"","isOAuthProxy":false}"#;
         assert_eq!(OauthAsk::of_body(body), Ok(asked));
@@ -86,12 +95,22 @@ mod tests {
             ("", "apiKey: missing"),
             ("apiKey=&callbackUrl=https://a", "apiKey: missing"),
             ("apiKey=k", "callbackUrl: missing"),
-            ("apiKey=k&callbackUrl=https;//a", "callbackUrl: https;// has a semicolon"),
+            (
+                "apiKey=k&callbackUrl=https;//a",
+                "callbackUrl: https;// has a semicolon",
+            ),
             ("apiKey=k&apiKey=k", "apiKey: it is there twice"),
-            ("apiKey=k&authentication.type=oauth1", "authentication.type: expected oauth2"),
+            (
+                "apiKey=k&authentication.type=oauth1",
+                "authentication.type: expected oauth2",
+            ),
         ] {
             let wrong = OauthAsk::of_query(Some(query)).unwrap_err();
-            assert!(wrong.message.starts_with(named), "{query}: {}", wrong.message);
+            assert!(
+                wrong.message.starts_with(named),
+                "{query}: {}",
+                wrong.message
+            );
         }
         let wrong = OauthAsk::of_body(r#"{"apiKey":7}"#).unwrap_err();
         assert_eq!(wrong.message, "apiKey: expected a string, found a number");

@@ -71,8 +71,9 @@ struct Found {
 pub fn kinds(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec<String>), Wrong> {
     let mut found = Found::default();
     if text.trim_ascii_start().starts_with('[') {
+        syntax::check(text).map_err(|wrong| Wrong::at(key, wrong.message))?;
         let read = serde_json::from_str::<Vec<String>>(text);
-        for word in read.map_err(|error| Wrong::at(key, syntax::explain(text, &error)))? {
+        for word in read.map_err(|_| Wrong::at(key, "expected an array of strings"))? {
             found.add(key, &word)?;
         }
     } else {
@@ -81,7 +82,10 @@ pub fn kinds(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec<String>), W
         }
     }
     let warnings = found.warnings.into_iter();
-    Ok((found.kinds, warnings.map(|why| format!("{key}: {why}")).collect()))
+    Ok((
+        found.kinds,
+        warnings.map(|why| format!("{key}: {why}")).collect(),
+    ))
 }
 
 /// The kinds of the resources that an `event.poller.configuration` has, the same way.
@@ -100,7 +104,10 @@ pub(super) fn configured(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec
         }
     }
     let warnings = found.warnings.into_iter();
-    Ok((found.kinds, warnings.map(|why| format!("{key}: {why}")).collect()))
+    Ok((
+        found.kinds,
+        warnings.map(|why| format!("{key}: {why}")).collect(),
+    ))
 }
 
 impl Found {
@@ -191,7 +198,7 @@ mod tests {
     fn every_kind_that_can_be_read_can_be_polled_by_its_name() {
         let named = LISTED.into_iter().chain(OTHERS);
         let named: BTreeSet<_> = named.filter_map(entity::kind_of_resource).collect();
-        let readable: BTreeSet<_> = readable::kinds().iter().map(|facts| facts.kind).collect();
+        let readable: BTreeSet<_> = readable().iter().map(|facts| facts.kind).collect();
         assert_eq!(named, readable);
     }
 
@@ -252,11 +259,17 @@ mod tests {
         for (text, named) in [
             ("invoices|accounts", r#"urls: "accounts" is no resource"#),
             ("change-orders", r#""change-orders" is no resource"#),
-            ("billsinvoice", r#""billsinvoice" (at "invoice") is no resource"#),
-            ("accounts|/hubs/crm/accounts", r#""accounts" is no resource"#),
+            (
+                "billsinvoice",
+                r#""billsinvoice" (at "invoice") is no resource"#,
+            ),
+            (
+                "accounts|/hubs/crm/accounts",
+                r#""accounts" is no resource"#,
+            ),
             (r#"["bills""#, "urls: line 1 column"),
             (r#"["bills" "invoices"]"#, "a comma is missing"),
-            (r#"[{"bills":1}]"#, "urls: line 1 column 2: "),
+            (r#"[{"bills":1}]"#, "urls: expected an array of strings"),
             ("Rechnungen €", r#""rechnungen" is no resource"#),
         ] {
             let wrong = kinds("urls", text).unwrap_err();

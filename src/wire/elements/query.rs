@@ -102,7 +102,9 @@ impl Listing {
     pub(super) fn read(query: Option<&str>) -> Result<Self, Wrong> {
         let query = Query(query);
         let next_page = query.number("nextPage", 0..=u64::from(u32::MAX))?;
-        let tags = ["tags[]", "tags"].into_iter().flat_map(|name| query.all(name));
+        let tags = ["tags[]", "tags"]
+            .into_iter()
+            .flat_map(|name| query.all(name));
         let tags: Vec<String> = tags.take(TAGS_MAX + 1).collect();
         if tags.len() > TAGS_MAX {
             return Err(Wrong::at("tags[]", format!("more than {TAGS_MAX}")));
@@ -156,11 +158,18 @@ impl Analysis {
         let (from, to) = query.times()?;
         let interval = query.one("interval")?;
         let interval = interval.map_or(Ok(Interval::Hour), |word| {
-            let named = Interval::ALL.into_iter().find(|interval| interval.as_str() == word);
+            let named = Interval::ALL
+                .into_iter()
+                .find(|interval| interval.as_str() == word);
             let words = Interval::ALL.map(Interval::as_str).join(", ");
             named.ok_or_else(|| Wrong::at("interval", format!("expected one of {words}")))
         })?;
-        Ok(Self { by, from, to, interval })
+        Ok(Self {
+            by,
+            from,
+            to,
+            interval,
+        })
     }
 
     /// The spans that are counted: those that touch what was asked for; the last day where nothing
@@ -306,7 +315,8 @@ impl Query<'_> {
     fn time(self, name: &str) -> Result<Option<Timestamp>, Wrong> {
         let why = || Wrong::at(name, "expected a time like 2026-11-21T05:04:35Z");
         let text = self.one(name)?;
-        text.map(|text| instant::parse(&text).ok_or_else(why)).transpose()
+        text.map(|text| instant::parse(&text).ok_or_else(why))
+            .transpose()
     }
 }
 
@@ -350,25 +360,49 @@ mod tests {
     #[test]
     fn a_parameter_that_makes_no_sense_is_named() {
         for (query, why) in [
-            ("pageSize=0", "pageSize: expected a whole number from 1 to 2000"),
-            ("pageSize=2001", "pageSize: expected a whole number from 1 to 2000"),
-            ("pageSize=%2B5", "pageSize: expected a whole number from 1 to 2000"),
-            ("pageSize=", "pageSize: expected a whole number from 1 to 2000"),
+            (
+                "pageSize=0",
+                "pageSize: expected a whole number from 1 to 2000",
+            ),
+            (
+                "pageSize=2001",
+                "pageSize: expected a whole number from 1 to 2000",
+            ),
+            (
+                "pageSize=%2B5",
+                "pageSize: expected a whole number from 1 to 2000",
+            ),
+            (
+                "pageSize=",
+                "pageSize: expected a whole number from 1 to 2000",
+            ),
             ("pageSize=5&pageSize=5", "pageSize: it is there twice"),
-            ("nextPage=-1", "nextPage: expected a whole number from 0 to 4294967295"),
+            (
+                "nextPage=-1",
+                "nextPage: expected a whole number from 0 to 4294967295",
+            ),
             ("hydrate=yes", "hydrate: expected true or false"),
         ] {
             let wrong = Listing::read(Some(query)).unwrap_err();
             assert_eq!((wrong.status, &*wrong.message), (400, why), "{query}");
         }
         for (query, why) in [
-            ("from=yesterday", "from: expected a time like 2026-11-21T05:04:35Z"),
-            ("from=2026-11-21T05:04:36Z&to=2026-11-21T05:04:35Z", "from: it is after `to`"),
+            (
+                "from=yesterday",
+                "from: expected a time like 2026-11-21T05:04:35Z",
+            ),
+            (
+                "from=2026-11-21T05:04:36Z&to=2026-11-21T05:04:35Z",
+                "from: it is after `to`",
+            ),
         ] {
             assert_eq!(Paging::read(Some(query)).unwrap_err().message, why);
         }
         let many = "tags[]=a&".repeat(65);
-        assert_eq!(Listing::read(Some(&many)).unwrap_err().message, "tags[]: more than 64");
+        assert_eq!(
+            Listing::read(Some(&many)).unwrap_err().message,
+            "tags[]: more than 64"
+        );
     }
 
     #[test]
@@ -381,7 +415,10 @@ mod tests {
         };
         let hour = "from=2026-11-21T04:04:35.120Z&to=2026-11-21T05:04:35.120Z&interval=";
         let minutes = spans(&format!("{hour}minute")).unwrap();
-        assert_eq!((minutes.from, minutes.count), (at("2026-11-21T04:04:00Z"), 61));
+        assert_eq!(
+            (minutes.from, minutes.count),
+            (at("2026-11-21T04:04:00Z"), 61)
+        );
         assert_eq!(minutes.begins().last(), Some(at("2026-11-21T05:04:00Z")));
         assert_eq!(spans("").unwrap().count, 25);
         assert_eq!(spans(&format!("{hour}year")).unwrap().count, 1);
@@ -390,8 +427,15 @@ mod tests {
             spans(day).unwrap_err(),
             "interval: 86401 spans are too many (1500 at most); take a longer one than second"
         );
-        assert_eq!(spans("from=2027-01-01T00:00:00Z"), Err("from: it is after `to`".into()));
+        assert_eq!(
+            spans("from=2027-01-01T00:00:00Z"),
+            Err("from: it is after `to`".into())
+        );
         let wrong = Analysis::read(Some("interval=eon"), By::Time).unwrap_err();
-        assert!(wrong.message.starts_with("interval: expected one of year, quarter, "));
+        assert!(
+            wrong
+                .message
+                .starts_with("interval: expected one of year, quarter, ")
+        );
     }
 }

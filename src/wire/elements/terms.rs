@@ -276,14 +276,20 @@ impl<'a> Reading<'a> {
         }
         for (place, (name, value)) in (1..).zip(&pairs) {
             if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                return Err(wrong(&format!("field {place} has no name that a header can have")));
+                return Err(wrong(&format!(
+                    "field {place} has no name that a header can have"
+                )));
             }
             if HeaderValue::from_str(value).is_err() {
-                return Err(wrong(&format!("{name} has a value that a header cannot have")));
+                return Err(wrong(&format!(
+                    "{name} has a value that a header cannot have"
+                )));
             }
         }
         let pairs = pairs.into_iter();
-        Ok(pairs.map(|(name, value)| (name, Secret::new(value))).collect())
+        Ok(pairs
+            .map(|(name, value)| (name, Secret::new(value)))
+            .collect())
     }
 
     fn oauth(&self) -> Result<Oauth, Wrong> {
@@ -319,7 +325,9 @@ pub(super) fn check_address(text: &str) -> Result<(), String> {
     let form = "expected an address in ASCII, like https://erp.example/hook";
     let scheme = text.split("//").next().unwrap_or_default();
     if matches!(scheme, "http;" | "https;") {
-        return Err(format!("{scheme}// has a semicolon where a colon has to be; {form}"));
+        return Err(format!(
+            "{scheme}// has a semicolon where a colon has to be; {form}"
+        ));
     }
     let uri: Uri = text.parse().map_err(|_| form)?;
     let authority = uri.authority().ok_or(form)?;

@@ -82,7 +82,10 @@ pub fn dispositions(list: &[ShownEvent<'_>]) -> Vec<u8> {
     let each = list.iter().map(|shown| Disposition {
         event_id: shown.id,
         element_instance_id: shown.instance.as_u32(),
-        notification_data: message(shown).map(|message| Message { message }).into_iter().collect(),
+        notification_data: message(shown)
+            .map(|message| Message { message })
+            .into_iter()
+            .collect(),
     });
     json(&each.collect::<Vec<_>>())
 }
@@ -168,7 +171,9 @@ impl<'a> Event<'a> {
                 DeliveryStatus::Delivered | DeliveryStatus::Notified => "NOTIFIED",
             },
             provider_data: body.unwrap_or(Cow::Borrowed(record)),
-            notified_data: open_connectors::events(change).filter(|_| is_notified).collect(),
+            notified_data: open_connectors::events(change)
+                .filter(|_| is_notified)
+                .collect(),
             event_element_instances: [EventInstance {
                 event_id: shown.id,
                 element_instance_id: shown.instance.as_u32(),

@@ -43,7 +43,9 @@ pub fn instances(list: &[Shown<'_>], hydrate: bool) -> Vec<u8> {
 /// All items of a configuration: those that can be set, and those that are.
 pub fn configuration(configuration: &Configuration) -> Vec<u8> {
     let known = KEYS.iter().map(|known| Item::known(known, configuration));
-    let foreign = configuration.iter().filter(|(key, _)| keys::find(key).is_none());
+    let foreign = configuration
+        .iter()
+        .filter(|(key, _)| keys::find(key).is_none());
     let foreign = foreign.map(|(key, value)| Item::foreign(key, value));
     json(&known.chain(foreign).collect::<Vec<_>>())
 }

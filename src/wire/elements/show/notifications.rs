@@ -101,7 +101,8 @@ struct Notification {
 
 impl Notification {
     fn new(event: &ShownEvent<'_>) -> Self {
-        let is_taken = [DeliveryStatus::Delivered, DeliveryStatus::Notified].contains(&event.status);
+        let is_taken =
+            [DeliveryStatus::Delivered, DeliveryStatus::Notified].contains(&event.status);
         Self {
             id: event.notification,
             from: ELEMENT,
