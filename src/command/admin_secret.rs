@@ -1,8 +1,9 @@
 //! `admin-secret`: makes the secrets by which callers of the Open Connectors interface are let in.
 
+use super::journal_path;
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock as _, System};
-use crate::config::{self, Config};
+use crate::config;
 use crate::terminal::{Tint, complain, say, tinted};
 use crate::vault::admin_secrets;
 use clap::Args;
@@ -20,12 +21,9 @@ pub struct Options {
 
 /// Runs the command.
 pub fn command(options: &Options) -> Exit {
-    let journal = match Config::read_journal_path(&options.config.config) {
+    let journal = match journal_path(&options.config) {
         Ok(journal) => journal,
-        Err(finding) => {
-            complain(finding);
-            return Exit::Configuration;
-        }
+        Err(exit) => return exit,
     };
     let path = admin_secrets::file_beside(&journal);
     let fresh = match admin_secrets::make(&path, options.overlap, System.now()) {

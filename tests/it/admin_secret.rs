@@ -76,11 +76,20 @@ fn a_journal_folder_of_another_user_gets_its_secrets_from_root() {
     assert_eq!(facts.mode() & 0o777, 0o600);
 }
 
+/// systemd passes them to the relay alone.
 #[test]
-fn it_works_where_the_credentials_of_the_relay_are_not() {
-    let gateway = Gateway::new("[[verifier]]\nname = \"other\"\ntoken_credential = \"other\"\n");
+fn commands_that_need_the_journal_only_work_where_the_relays_credentials_are_not() {
+    let other = "[[verifier]]\nname = \"other\"\ntoken_credential = \"other\"\n";
+    let mut gateway = Gateway::new("");
+    gateway.start();
+    gateway.configure(other);
     let (secrets, _) = made(&gateway, &[]);
     assert!(admits(&gateway, &secrets));
+    for words in [&["status"][..], &["company", "list"], &["journal", "list"]] {
+        let output = gateway.command(words);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {told}");
+    }
 }
 
 #[test]

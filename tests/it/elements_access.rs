@@ -1,7 +1,9 @@
 //! The Open Connectors interface: who is let in, by which secrets, over what.
 
+use crate::support::certificate::Files;
 use crate::support::client::{Answer, Client, PATIENCE, read_answer};
 use crate::support::interface::{INSTANCE, Interface, NOW, TOKEN, authorization, secrets};
+use crate::support::relay::Gateway;
 use qbo_relay::model::{InstanceId, Limits};
 use qbo_relay::server::elements::Caller;
 use qbo_relay::vault::admin_secrets;
@@ -218,6 +220,40 @@ async fn beyond_this_machine_it_is_served_with_tls_only() {
     let call = encrypted.request("GET /elements/api-v2/instances/7", "\r\n");
     assert_eq!(client.ask(call.as_bytes()).await.status, 200);
     assert_eq!(client.ask(page.as_bytes()).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_relays_own_admin_listener_speaks_tls_beyond_this_machine_or_when_it_is_told_to() {
+    let mut gateway = Gateway::new("");
+    let trusted = Files::within(gateway.folder.path()).write_self_signed();
+    let config = |admin: &str| {
+        format!(
+            "[listen]\nhttps = \"127.0.0.1:0\"\n[tls]\ncertificate = \"fullchain.pem\"\n\
+             key = \"privkey.pem\"\n[[verifier]]\nname = \"test\"\ntoken_file = \"verifier\"\n\
+             [journal]\npath = \"state/journal.db\"\n[clock]\nwait = \"0 s\"\n[admin]\n{admin}\n"
+        )
+    };
+    for (admin, speaks_tls) in [
+        ("listen = \"0.0.0.0:0\"", true),
+        ("listen = \"127.0.0.1:0\"\ntls = true", true),
+        ("listen = \"127.0.0.1:0\"", false),
+        ("listen = \"0.0.0.0:0\"\ntls = false", false),
+    ] {
+        gateway.write("qbo-relay.toml", &config(admin));
+        gateway.start();
+        let port = gateway.admin.unwrap().port();
+        let client = Client::new(([127, 0, 0, 1], port).into(), &trusted);
+        let page = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let answer = if speaks_tls {
+            client.ask(page).await
+        } else {
+            let mut stream = client.connect_plain().await.unwrap();
+            stream.write_all(page).await.unwrap();
+            read_answer(&mut stream).await
+        };
+        assert_eq!((answer.status, &*answer.body), (200, "ok\n"), "{admin}");
+        assert_eq!(gateway.end_by("TERM"), Some(0));
+    }
 }
 
 #[tokio::test]

@@ -7,15 +7,16 @@
 //! a call that was begun is carried out to its end, also when its caller goes away; where the
 //! listener leaves this machine without TLS, nothing is served.
 //!
-//! In reading order: `guard` (who may come in), `lockout` (who guesses), `request_id`.
+//! In reading order: `guard` (who may come in), `lockout` (who guesses), `request_id`, `writing`.
 
 mod guard;
 mod lockout;
 mod request_id;
+mod writing;
 
 pub use guard::Caller;
 
-use super::answer::{Answer, JSON, answer, put};
+use super::answer::{Answer, JSON, answer};
 use super::body::{Bounds, Budget, Held, Unread, announced};
 use super::connection::grace;
 use super::registry::Visit;
@@ -23,12 +24,12 @@ use super::router;
 use crate::clock::Clock;
 use crate::model::{InstanceId, Limits, Secret, Tally};
 use crate::vault::admin_secrets::AdminSecrets;
-use crate::wire::elements::{BASE, Call, Request as Asked, Wrong, call, openapi, show};
+use crate::wire::elements::{BASE, Call, Request as Asked, Wrong, call, openapi};
 use guard::{Guard, Refused};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use request_id::RequestIds;
 use std::fmt;
@@ -50,9 +51,6 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// Calls that are carried out at a time.
 const CALLS_MAX: u32 = 32;
-
-const NEXT_PAGE: HeaderName = HeaderName::from_static("elements-next-page-token");
-const INSTANCE: HeaderName = HeaderName::from_static("elements-element-instance-id");
 
 /// Who knows the instances and does what callers ask for.
 pub trait Elements: Send + Sync + 'static {
@@ -185,32 +183,32 @@ impl<E: Elements> Interface<E> {
         let id = self.ids.next();
         let host = router::host(&request);
         let (head, body) = request.into_parts();
-        let mut body = Some(body);
         let outcome = match host {
-            Ok(host) => self.outcome(&head, host, &mut body, visit, &id).await,
-            Err(_) => Err(Wrong::bad("the request needs one Host, and a good one").into()),
+            Ok(host) => self.outcome(&head, host, body, visit, &id).await,
+            Err(_) => {
+                leave(&body, visit);
+                Err(Wrong::bad("the request needs one Host, and a good one").into())
+            }
         };
-        if body.is_some_and(|body| !body.is_end_stream()) {
-            visit.unread.store(true, Ordering::Relaxed);
-        }
         let status = outcome.as_ref().map_or_else(
             |refused| refused.wrong.status,
             |answer| answer.status().as_u16(),
         );
         let (method, path) = (head.method.as_str(), head.uri.path());
         tracing::debug!(peer = %visit.peer, id, method, path, status, "call");
-        outcome.unwrap_or_else(|refused| written(&refused, &id))
+        outcome.unwrap_or_else(|refused| writing::refusal(&refused, &id))
     }
 
     async fn outcome(
         &self,
         head: &Parts,
         host: Option<Authority>,
-        body: &mut Option<Incoming>,
+        body: Incoming,
         visit: &Visit,
         id: &str,
     ) -> Result<Answer, Refused> {
-        let elements = self.opened()?;
+        let unread = |_: &Refused| leave(&body, visit);
+        let elements = self.opened().inspect_err(unread)?;
         let asked = Asked {
             method: head.method.as_str(),
             path: head.uri.path().strip_prefix(BASE).unwrap_or_default(),
@@ -222,17 +220,19 @@ impl<E: Elements> Interface<E> {
             body: b"",
         };
         if head.method == Method::OPTIONS {
-            return options(&asked);
+            leave(&body, visit);
+            return writing::options(&asked);
         }
         let caller = if call::needs_authorization(asked.path) {
             let caller = self.guard.admit(&head.headers, visit, elements).await;
-            Some(caller.inspect_err(|refused| self.note(refused, visit))?)
+            let caller = caller.inspect_err(|refused| self.note(refused, visit));
+            Some(caller.inspect_err(unread)?)
         } else {
             None
         };
         let held = self.read(body, visit).await?;
         let call = call::parse(&Asked {
-            body: held.as_ref().map_or(b"", |held| &held.bytes),
+            body: &held.bytes,
             ..asked
         })?;
         drop(held);
@@ -258,33 +258,22 @@ impl<E: Elements> Interface<E> {
         elements.ok_or_else(|| Wrong::not_found(off).into())
     }
 
-    /// The whole body, taken.
-    async fn read(
-        &self,
-        body: &mut Option<Incoming>,
-        visit: &Visit,
-    ) -> Result<Option<Held>, Refused> {
-        let announced = body.as_ref().map_or(0, announced);
-        if announced != usize::MAX && announced > BODY_BYTES_MAX {
-            return Err(Self::unread(Unread::TooLarge));
-        }
-        let Some(body) = body.take() else {
-            return Ok(None);
+    async fn read(&self, body: Incoming, visit: &Visit) -> Result<Held, Refused> {
+        let announced = announced(&body);
+        let held = if announced != usize::MAX && announced > BODY_BYTES_MAX {
+            Err(Unread::TooLarge)
+        } else {
+            self.budget.read(body, visit, self.bounds).await
         };
-        let held = self.budget.read(body, visit, self.bounds).await;
-        held.map(Some).map_err(|unread| {
+        held.map_err(|unread| {
             visit.unread.store(true, Ordering::Relaxed);
-            Self::unread(unread)
+            match unread {
+                Unread::TooLarge => Wrong::new(413, "the body has more than 256 KiB").into(),
+                Unread::TooLate => Wrong::new(408, "the body took too long").into(),
+                Unread::BrokenOff => Wrong::bad("the body broke off").into(),
+                Unread::NoRoom => Refused::later("too much at once"),
+            }
         })
-    }
-
-    fn unread(unread: Unread) -> Refused {
-        match unread {
-            Unread::TooLarge => Wrong::new(413, "the body has more than 256 KiB").into(),
-            Unread::TooLate => Wrong::new(408, "the body took too long").into(),
-            Unread::BrokenOff => Wrong::bad("the body broke off").into(),
-            Unread::NoRoom => Refused::later("too much at once"),
-        }
     }
 
     /// In a task of its own: a caller who goes away must not leave an authorization code spent and
@@ -308,7 +297,7 @@ impl<E: Elements> Interface<E> {
             tracing::error!(panicked = error.is_panic(), id, "a call's task failed");
             Err(Wrong::new(500, "the call could not be carried out"))
         });
-        Ok(outcome?.into())
+        Ok(writing::reply(outcome?))
     }
 
     /// Counts a guess at the secrets.
@@ -335,50 +324,9 @@ impl Reach {
     }
 }
 
-impl From<Reply> for Answer {
-    fn from(reply: Reply) -> Self {
-        let mut answer = answer(StatusCode::OK, JSON, reply.body);
-        let instance = reply.instance.map(|id| id.to_string());
-        for (name, value) in [(NEXT_PAGE, reply.next_page), (INSTANCE, instance)] {
-            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-                answer.headers_mut().insert(name, value);
-            }
-        }
-        answer
+/// Refuses to read a body; where there is one, the connection ends with it.
+fn leave(body: &Incoming, visit: &Visit) {
+    if !body.is_end_stream() {
+        visit.unread.store(true, Ordering::Relaxed);
     }
-}
-
-/// The methods that there are, as everybody may know them. No page of another origin is let in: browsers
-/// are not told anything about origins.
-fn options(asked: &Asked<'_>) -> Result<Answer, Refused> {
-    match call::parse(asked) {
-        Err(Wrong {
-            allow: Some(allow), ..
-        }) => {
-            let mut answer = answer(StatusCode::NO_CONTENT, JSON, "");
-            answer.headers_mut().remove(CONTENT_TYPE);
-            put(&mut answer, ALLOW, allow);
-            Ok(answer)
-        }
-        Err(wrong) => Err(wrong.into()),
-        Ok(_) => Err(Wrong::not_found("nothing is there").into()),
-    }
-}
-
-/// A refusal as it is sent.
-fn written(refused: &Refused, id: &str) -> Answer {
-    let Refused { wrong, retry_after } = refused;
-    let status = StatusCode::from_u16(wrong.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = answer(status, JSON, show::wrong(wrong, id));
-    if let Some(allow) = wrong.allow {
-        put(&mut answer, ALLOW, allow);
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        put(&mut answer, WWW_AUTHENTICATE, "User realm=\"qbo-relay\"");
-    }
-    if let Some(seconds) = retry_after {
-        let seconds = HeaderValue::from(*seconds);
-        answer.headers_mut().insert(RETRY_AFTER, seconds);
-    }
-    answer
 }
