@@ -7,18 +7,24 @@
 )]
 
 mod admin;
+mod admin_secret;
 mod company;
+mod company_apps;
+mod company_misses;
 mod company_polls;
 mod company_tokens;
 mod company_trouble;
 mod configuration;
 mod device;
+mod elements_access;
+mod elements_requests;
 mod fake_intuit;
 mod fake_intuit_faults;
 mod fake_intuit_oauth;
 mod gateway;
 mod journal;
 mod lanes;
+mod lanes_instances;
 mod lanes_life;
 mod lanes_replay;
 mod linear;

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod firm;
 pub(crate) mod gate;
 pub(crate) mod house;
+pub(crate) mod interface;
 pub(crate) mod intuit;
 pub(crate) mod original;
 pub(crate) mod plain_api;
