@@ -142,6 +142,18 @@ Examples:
     )]
     Connect(command::connect::Options),
 
+    /// Make the secrets by which callers of the Open Connectors interface are let in.
+    #[command(
+        after_help = "They are shown once; the relay keeps digests only. Works whether it runs or not, as root and as
+the relay's user. Exit status: 0 made, 1 not, 2 bad configuration.
+
+Examples:
+  qbo-relay admin-secret
+  qbo-relay admin-secret --overlap '7 d'    the ones before stay good for a week
+  qbo-relay admin-secret --overlap '0 s'    they end at once"
+    )]
+    AdminSecret(command::admin_secret::Options),
+
     /// Show the companies that the relay may read, or end that.
     #[command(subcommand)]
     Company(CompanyCommand),
@@ -247,6 +259,7 @@ pub fn main() -> Exit {
         Command::BootImport(options) => command::boot_import::command(&options),
         Command::Sink(SinkCommand::Enable(options)) => command::sink::enable(&options),
         Command::Connect(options) => command::connect::command(&options),
+        Command::AdminSecret(options) => command::admin_secret::command(&options),
         Command::Company(CompanyCommand::List(options)) => command::company::list(&options),
         Command::Company(CompanyCommand::Disconnect(options)) => {
             command::company::disconnect(&options)

@@ -5,14 +5,17 @@ use crate::board;
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
 use crate::config::{
-    AppConfig, Certificate, Config, Finding, QuickBooks, Severity, SinkConfig, Target, TokenKey,
+    AdminAddress, AppConfig, Certificate, Config, Finding, QuickBooks, Severity, SinkConfig,
+    Target, TokenKey,
 };
 use crate::journal;
 use crate::rules::health::CERTIFICATE_NEAR;
+use crate::server::admin::leaves_machine;
 use crate::server::source::Source;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
 use crate::vault::Vault;
+use crate::vault::admin_secrets::{self, AdminSecrets};
 use crate::wire::credential::Credential;
 use crate::wire::entity;
 use std::fmt::Display;
@@ -35,6 +38,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.extend(store(config));
         findings.extend(config.sinks.iter().map(sink));
         findings.extend(books(&config.quickbooks));
+        findings.push(instances(config));
         findings.push(lamp(&config.lamp));
     }
     findings.sort_by_key(|finding| finding.severity);
@@ -68,8 +72,24 @@ fn listening(config: &Config) -> Vec<Finding> {
             &"[listen]",
             &format_args!("https on {}, paths {paths}", config.https),
         ),
-        note(&"[admin]", &format_args!("on {}", config.admin)),
+        note(
+            &"[admin]",
+            &format_args!("on {}{}", config.admin, encryption(config)),
+        ),
     ]
+}
+
+/// How the admin listener speaks, as far as that can be told before it listens.
+fn encryption(config: &Config) -> &'static str {
+    let leaves = match &config.admin {
+        AdminAddress::Tcp(address) => leaves_machine(address.ip()),
+        AdminAddress::Unix(_) | AdminAddress::Inherited => false,
+    };
+    if config.admin_tls.unwrap_or(leaves) {
+        ", with TLS"
+    } else {
+        ""
+    }
 }
 
 fn certificate(certificate: &Certificate) -> Vec<Finding> {
@@ -245,6 +265,32 @@ fn books(books: &QuickBooks) -> Vec<Finding> {
         findings.push(note(&"[poll]", &polls.join(", ")));
     }
     findings
+}
+
+/// The Open Connectors interface, and whether anybody has secrets for it.
+fn instances(config: &Config) -> Finding {
+    let place = "[instances]";
+    let instances = &config.instances;
+    if !instances.enabled {
+        return note(&place, &"off: /elements/api-v2 is not served");
+    }
+    let path = admin_secrets::file_beside(&config.journal);
+    let secrets = match AdminSecrets::new(path).count(System.now()) {
+        Ok(0) => "nobody has secrets yet: make them with `qbo-relay admin-secret`".to_owned(),
+        Ok(1) => "one pair of secrets is good".to_owned(),
+        Ok(pairs) => format!("{pairs} pairs of secrets are good"),
+        Err(error) => return Finding::new(Severity::Serious, place, error.to_string()),
+    };
+    let reach = if instances.private_callbacks {
+        "callbacks to anywhere"
+    } else {
+        "callbacks to public addresses"
+    };
+    let attempts = 1 + instances.retry_delays.len();
+    let text = format_args!(
+        "on /elements/api-v2 of the admin listener; {reach}, at most {attempts} attempts; {secrets}"
+    );
+    note(&place, &text)
 }
 
 /// Whether the lamp is there; one that is not never keeps the relay from running. It is not touched:

@@ -1,6 +1,6 @@
 //! `company`: the QuickBooks companies that the relay may read.
 
-use super::{ask, configuration};
+use super::{ask, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::run::control_socket;
 use crate::terminal::{Tint, say, tinted};
@@ -55,8 +55,8 @@ pub fn disconnect(options: &DisconnectOptions) -> Exit {
 }
 
 fn order(config: &ConfigArgs, method: Method, path: &str) -> Result<Value, Exit> {
-    let (config, _) = configuration(&config.config)?;
-    ask::order(&control_socket(&config.journal), method, path, &Value::Null)
+    let socket = control_socket(&journal_path(config)?);
+    ask::order(&socket, method, path, &Value::Null)
 }
 
 fn show(companies: &Value) {

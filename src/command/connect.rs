@@ -1,6 +1,6 @@
 //! `connect`: asks a person for the consent by which the relay may read a company.
 
-use super::{ask, configuration};
+use super::{ask, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::run::control_socket;
 use crate::terminal::{Tint, complain, say, tinted};
@@ -32,11 +32,10 @@ pub struct Options {
 
 /// Runs the command.
 pub fn command(options: &Options) -> Exit {
-    let (config, _) = match configuration(&options.config.config) {
-        Ok(read) => read,
+    let socket = match journal_path(&options.config) {
+        Ok(journal) => control_socket(&journal),
         Err(exit) => return exit,
     };
-    let socket = control_socket(&config.journal);
     let done = match &options.paste {
         Some(address) => paste(&socket, address),
         None => begin(&socket, options),

@@ -1,6 +1,6 @@
 //! `journal`: reads the journal from outside, whether the relay runs or not.
 
-use super::configuration;
+use super::journal_path;
 use super::replay::form::{entity, realm, time};
 use crate::cli::{ConfigArgs, Exit};
 use crate::journal::inspect::{Fate, Filter, Inspection, Listed, ListedChange, Shown, State};
@@ -218,11 +218,11 @@ pub fn verify(options: &VerifyOptions) -> Exit {
 }
 
 fn carry_out(args: &ConfigArgs, act: impl FnOnce(&Inspection) -> Result<Exit, String>) -> Exit {
-    let config = match configuration(&args.config) {
-        Ok((config, _)) => config,
+    let path = match journal_path(args) {
+        Ok(path) => path,
         Err(exit) => return exit,
     };
-    let journal = match Inspection::open(&config.journal) {
+    let journal = match Inspection::open(&path) {
         Ok(journal) => journal,
         Err(error) => {
             complain(error);

@@ -1,5 +1,6 @@
 //! What the short commands do: look, explain, ask the running relay.
 
+pub mod admin_secret;
 mod ask;
 pub mod boot_import;
 pub mod check;
@@ -11,7 +12,7 @@ pub mod replay;
 pub mod sink;
 pub mod status;
 
-use crate::cli::Exit;
+use crate::cli::{ConfigArgs, Exit};
 use crate::config::{Config, Finding, Severity};
 use crate::terminal::complain;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,15 @@ pub(crate) fn configuration(path: &Path) -> Result<(Config, Vec<Finding>), Exit>
         {
             complain(finding);
         }
+        Exit::Configuration
+    })
+}
+
+/// Where the journal lies, or why that cannot be known, said on stderr. Nothing else of the configuration
+/// is looked at: the relay's credentials are not here, and need not be.
+fn journal_path(args: &ConfigArgs) -> Result<PathBuf, Exit> {
+    Config::read_journal_path(&args.config).map_err(|finding| {
+        complain(finding);
         Exit::Configuration
     })
 }

@@ -1,6 +1,6 @@
 //! `status`: asks the running relay how it is and shows a screenful.
 
-use super::{ask, block_on, configuration};
+use super::{ask, block_on, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::run::control_socket;
 use crate::terminal::{Tint, complain, say, tinted};
@@ -9,11 +9,10 @@ use serde_json::Value;
 
 /// Runs the command.
 pub fn command(args: &ConfigArgs, json: bool) -> Exit {
-    let (config, _) = match configuration(&args.config) {
-        Ok(read) => read,
+    let socket = match journal_path(args) {
+        Ok(journal) => control_socket(&journal),
         Err(exit) => return exit,
     };
-    let socket = control_socket(&config.journal);
     let answer = block_on(ask::ask(&socket, Method::GET, "/status", Vec::new()));
     let body = match answer {
         Ok(Ok((StatusCode::OK, body))) => body,

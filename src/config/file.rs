@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) poll: Poll,
     pub(super) tokens: Tokens,
     pub(super) sink: Vec<Sink>,
+    pub(super) instances: Instances,
     pub(super) admin: Admin,
     pub(super) led: Led,
     pub(super) clock: Clock,
@@ -176,8 +177,23 @@ pub(super) struct Sink {
 
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct Instances {
+    pub(super) enabled: Option<Spanned<bool>>,
+    pub(super) private_callbacks: Option<Spanned<bool>>,
+    pub(super) retry_delays: Option<Spanned<Vec<Span>>>,
+    pub(super) ca_file: Option<Spanned<PathBuf>>,
+    pub(super) timeout: Option<Spanned<Span>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) account_id: Option<Spanned<u32>>,
+    pub(super) company_id: Option<Spanned<u32>>,
+    pub(super) user_id: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
     pub(super) listen: Option<Spanned<String>>,
+    pub(super) tls: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -3,6 +3,7 @@
 use super::file;
 use super::reader::Reader;
 use crate::model::Limits;
+use crate::server::admin::leaves_machine;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -144,6 +145,10 @@ pub(super) fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<Admi
         return Some(AdminAddress::Inherited);
     }
     if text.contains('/') {
+        if let Some(tls) = admin.tls.as_ref().filter(|flag| *flag.get_ref()) {
+            let why = "[admin] tls = true needs an address with a port: a Unix socket never leaves this machine";
+            reader.error(&tls.span(), why);
+        }
         return Some(AdminAddress::Unix(reader.resolve(Path::new(text))));
     }
     let Ok(address) = text.parse::<SocketAddr>() else {
@@ -153,11 +158,15 @@ pub(super) fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<Admi
         );
         return None;
     };
-    if !address.ip().is_loopback() {
-        reader.warn(
-            &listen.span(),
-            format!("the admin listener on {address} is open to the network, without TLS or a password; use 127.0.0.1"),
-        );
+    if leaves_machine(address.ip()) {
+        let how = match admin.tls.as_ref().map(Spanned::get_ref) {
+            Some(false) => {
+                "its pages have no password, nothing is encrypted, and the Open Connectors interface is refused there; use 127.0.0.1, or take tls = false away"
+            }
+            _ => "its pages have no password; use 127.0.0.1 where nobody else needs them",
+        };
+        let why = format!("the admin listener on {address} is open to the network: {how}");
+        reader.warn(&listen.span(), why);
     }
     Some(AdminAddress::Tcp(address))
 }

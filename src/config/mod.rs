@@ -7,6 +7,7 @@ mod credential;
 mod device;
 mod face;
 mod file;
+mod instances;
 mod listen;
 mod quickbooks;
 mod reader;
@@ -15,6 +16,7 @@ mod unit;
 
 pub use device::{ClockConfig, lamp_of};
 pub use face::FaceConfig;
+pub use instances::InstancesConfig;
 pub use listen::{AdminAddress, HttpsAddress};
 pub use quickbooks::{AppConfig, QuickBooks, TokenKey};
 pub use reader::{Finding, Severity};
@@ -63,8 +65,12 @@ pub struct Config {
     pub sinks: Vec<SinkConfig>,
     /// The QuickBooks side.
     pub quickbooks: QuickBooks,
+    /// The Open Connectors interface.
+    pub instances: InstancesConfig,
     /// Address of the admin listener.
     pub admin: AdminAddress,
+    /// Whether the admin listener speaks TLS; `None`: when it listens beyond this machine.
+    pub admin_tls: Option<bool>,
     /// The lamp that is used.
     pub lamp: board::Choice,
     /// How long the clock's word is waited for.
@@ -89,6 +95,14 @@ pub enum Certificate {
     SelfSigned,
 }
 
+/// A span of time as the configuration takes it: `500 ms`, `15 s`, `15 min`, `6 h`, `30 d`.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn span(text: &str) -> Result<Duration, String> {
+    unit::Span::try_from(text.to_owned()).map(|span| span.0)
+}
+
 impl Config {
     /// Reads and checks a file. `credentials` is the folder in which systemd passes credentials.
     ///
@@ -111,6 +125,28 @@ impl Config {
             ))
         })?;
         Self::parse(path, &text, credentials)
+    }
+
+    /// Where the journal lies, by the file alone: no secret that the file names is read, so this
+    /// works where the relay's credentials are not.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no configuration.
+    pub fn read_journal_path(path: &Path) -> Result<PathBuf, Finding> {
+        let failed = |text: String| Finding::new(Severity::Error, path.display().to_string(), text);
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            failed(format!(
+                "cannot be read: {error}; give the file with --config"
+            ))
+        })?;
+        let mut reader = Reader::new(path, &text, None);
+        match toml::from_str::<file::File>(&text) {
+            Ok(file) => Ok(journal_path(&file.journal, &reader)),
+            Err(error) => {
+                reader.error(&error.span().unwrap_or(0..0), error.message());
+                Err(reader.findings.remove(0))
+            }
+        }
     }
 
     /// The same for text that has been read already.
@@ -154,12 +190,7 @@ impl Config {
         let lamp = device::lamp(&file.led, reader);
         let log = log(&file.log, reader);
         let limits = listen::limits(&file.listen, reader);
-        let journal = file
-            .journal
-            .path
-            .as_deref()
-            .unwrap_or(Path::new(DEFAULT_JOURNAL));
-        let journal = reader.resolve(journal);
+        let journal = journal_path(&file.journal, reader);
         let quickbooks = quickbooks::assemble(file, &journal, reader);
         let (https, admin) = (https?, admin?);
         listen::apart(https, &admin, reader);
@@ -190,13 +221,20 @@ impl Config {
                 .map_or(DEFAULT_KEEP, |keep| keep.get_ref().0),
             sinks,
             quickbooks,
+            instances: instances::instances(&file.instances, reader),
             admin,
+            admin_tls: file.admin.tls.as_ref().map(|flag| *flag.get_ref()),
             lamp,
             clock: device::clock(&file.clock, reader),
             log,
             limits,
         })
     }
+}
+
+fn journal_path(journal: &file::Journal, reader: &Reader<'_>) -> PathBuf {
+    let path = journal.path.as_deref();
+    reader.resolve(path.unwrap_or(Path::new(DEFAULT_JOURNAL)))
 }
 
 fn certificate(tls: &file::Tls, reader: &mut Reader<'_>) -> Option<Certificate> {

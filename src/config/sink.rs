@@ -3,7 +3,7 @@
 use super::credential::{self, CredentialKeys};
 use super::file as table;
 use super::reader::{Reader, SecretKeys};
-use crate::model::{Secret, SinkName};
+use crate::model::{INSTANCE_SINK, Secret, SinkName};
 use crate::rules::retry::Schedule;
 use crate::sink::{Authorization, Format, Signing, file, http};
 use crate::tls::client;
@@ -71,6 +71,10 @@ pub(super) fn assemble(table: &table::Sink, reader: &mut Reader<'_>) -> Option<S
             format!("sink name \"{text}\" has characters other than A-Z a-z 0-9 . _ - or is not 1 to 64 long"),
         );
     }
+    if name.as_ref().is_some_and(is_of_an_instance) {
+        let why = "a sink's name is not \"instance-\" and a number: such are the sinks of element instances";
+        reader.error(&table.name.span(), why);
+    }
     // A stand-in, so that everything else about this sink is looked at too.
     let name_or = name.clone().or_else(|| SinkName::new("unnamed"))?;
     let format = format(table, reader);
@@ -92,6 +96,13 @@ pub(super) fn assemble(table: &table::Sink, reader: &mut Reader<'_>) -> Option<S
         schedule,
         record: table.record.as_ref().is_some_and(|flag| *flag.get_ref()),
         relay: relay(table, reader),
+    })
+}
+
+fn is_of_an_instance(name: &SinkName) -> bool {
+    let number = name.as_str().strip_prefix(INSTANCE_SINK);
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 

@@ -80,7 +80,7 @@ fn bases() -> [String; 2] {
              [[sink]]\nname = \"c\"\n{sink}\n[servicestack]\n[[source]]\nname = \"d\"\npath = \"/d\"\n\
              bearer_token = \"e\"\n[[app]]\nname = \"f\"\nclient_id = \"g\"\nclient_secret = \"h\"\n\
              redirect_uri = \"https://i.example/oauth/callback\"\n[reconcile]\n[poll]\n[tokens]\n\
-             [admin]\n[led]\n{led}[clock]\n[log]\n"
+             [instances]\n[admin]\n[led]\n{led}[clock]\n[log]\n"
         )
     })
 }

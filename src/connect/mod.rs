@@ -11,8 +11,8 @@ mod pending;
 
 use crate::clock::Clock;
 use crate::journal::{self, Journal};
-use crate::model::{AppName, Company, RealmId, Secret, Standing, Timestamp, TokenSet};
-use crate::qbo::{App, Failure, Granted};
+use crate::model::{AppName, Company, RealmId, Secret, Standing};
+use crate::qbo::{App, Failure};
 use crate::vault::Vault;
 use crate::wire::quickbooks::redirect::{self, Redirect};
 use pending::Pending;
@@ -177,7 +177,7 @@ impl Desk {
         let asked_at = self.clock.now();
         let granted = app.exchange(&code).await;
         let granted = granted.map_err(|failure| Error::Exchange(failure.to_string()))?;
-        let tokens = token_set(granted, asked_at);
+        let tokens = granted.since(asked_at);
         let now = self.clock.now();
         let company = Company {
             realm: realm.clone(),
@@ -257,16 +257,5 @@ impl Desk {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         // Nothing that holds it can panic half-way through a change.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The tokens with their ends, counted from before they were asked for: never later than they are.
-fn token_set(granted: Granted, asked_at: Timestamp) -> TokenSet {
-    TokenSet {
-        access: granted.access,
-        access_expires_at: asked_at.plus(granted.access_for),
-        refresh: granted.refresh,
-        refresh_expires_at: asked_at.plus(granted.refresh_for),
-        hard_expires_at: granted.hard_for.map(|span| asked_at.plus(span)),
     }
 }

@@ -8,8 +8,8 @@ use super::instance;
 use super::retention::Tidied;
 use super::{Error, events};
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, InstanceDraft, InstanceId, Kept, Reading, Reconciled, Settlement,
-    SinkName, Timestamp,
+    Attempt, ChangeSeq, Delivery, InstanceId, Kept, Reading, Reconciled, Settlement, SinkName,
+    Timestamp,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -31,10 +31,7 @@ pub(super) enum Task {
     /// Change what is known of a company, or count its calls.
     Company(Box<Order>, Answer<()>),
     /// Make an element instance.
-    Create(
-        Box<(InstanceDraft, instance::Connected, Timestamp)>,
-        Answer<InstanceId>,
-    ),
+    Create(Box<instance::Said>, Answer<InstanceId>),
     /// Change what is known of element instances.
     Instance(Box<instance::Order>, Answer<()>),
     /// Take in what a look at a company brought.

@@ -6,24 +6,27 @@
 
 use super::error::Failure;
 use super::instance_rows::{self, Found};
+use super::rows::strange;
 use super::touched::Touched;
-use super::{Error, company, events, route, settle};
-use crate::model::{Company, Instance, InstanceDraft, InstanceId, Interest, RealmId, Timestamp};
+use super::{Error, company, events, route};
+use crate::model::{
+    Company, Instance, InstanceDraft, InstanceId, Interest, RealmId, SinkName, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
 
-/// A company that is connected in the same transaction, and its sealed tokens.
-pub(super) type Connected = Option<(Company, Vec<u8>)>;
+/// What its owner says of it.
+pub(super) struct Said {
+    pub(super) draft: InstanceDraft,
+    /// A company that is connected in the same transaction, and its sealed tokens.
+    pub(super) company: Option<(Company, Vec<u8>)>,
+    pub(super) now: Timestamp,
+}
 
 /// What is to change.
 pub(super) enum Order {
     /// Its owner says something else of it.
-    Update {
-        id: InstanceId,
-        draft: InstanceDraft,
-        company: Connected,
-        now: Timestamp,
-    },
+    Update(InstanceId, Box<Said>),
     /// Its owner switches it on or off.
     Switch {
         id: InstanceId,
@@ -46,10 +49,9 @@ pub(super) enum Order {
 pub(super) fn create(
     connection: &Connection,
     touched: &mut Touched,
-    draft: &InstanceDraft,
-    company: &Connected,
-    now: Timestamp,
+    said: &Said,
 ) -> Result<InstanceId, Failure> {
+    let (draft, now) = (&said.draft, said.now);
     let id: i64 = connection
         .prepare_cached(
             "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'instance'), 0) + 1",
@@ -58,7 +60,7 @@ pub(super) fn create(
     let Some(id) = u32::try_from(id).ok().and_then(InstanceId::new) else {
         return Err(Error::Unusable("there is no number left for an instance".into()).into());
     };
-    let realm = settle_in(connection, touched, &draft.realm, company, now)?;
+    let realm = settle_in(connection, touched, said)?;
     // A sink of this name may have been configured before the name was kept for instances.
     let sink: i64 = connection
         .prepare_cached(
@@ -88,12 +90,7 @@ pub(super) fn carry_out(
     order: &Order,
 ) -> Result<(), Failure> {
     match order {
-        Order::Update {
-            id,
-            draft,
-            company,
-            now,
-        } => update(connection, touched, *id, (draft, company), *now),
+        Order::Update(id, said) => update(connection, touched, *id, said),
         Order::Switch { id, on, now } => switch(connection, touched, *id, *on, *now),
         Order::Delete { id, now } => delete(connection, touched, *id, *now),
         Order::StopPolling { realm, why, now } => {
@@ -115,15 +112,13 @@ fn update(
     connection: &Connection,
     touched: &mut Touched,
     id: InstanceId,
-    (draft, company): (&InstanceDraft, &Connected),
-    now: Timestamp,
+    said: &Said,
 ) -> Result<(), Failure> {
+    let (draft, now) = (&said.draft, said.now);
     let before = require(connection, id)?;
-    let realm = settle_in(connection, touched, &draft.realm, company, now)?;
-    // What was not for it stays so, whatever kinds it is told of from now on; what failed is tried
-    // at once, at an address that may be another.
+    let realm = settle_in(connection, touched, said)?;
+    // What was not for it stays so, whatever kinds it is told of from now on.
     route::skip(connection, before.sink, before.realm)?;
-    settle::forgive(connection, before.sink)?;
     write(connection, before.sink, realm, draft, now)?;
     let after = require(connection, id)?;
     let moved = realm != before.realm;
@@ -231,17 +226,11 @@ fn stop_polling(
 }
 
 /// Enters the company, and its tokens where there are some; returns its number.
-fn settle_in(
-    connection: &Connection,
-    touched: &mut Touched,
-    realm: &RealmId,
-    company: &Connected,
-    now: Timestamp,
-) -> rusqlite::Result<i64> {
-    if let Some((company, sealed)) = company {
-        company::connect(connection, touched, company, sealed, now)?;
+fn settle_in(connection: &Connection, touched: &mut Touched, said: &Said) -> rusqlite::Result<i64> {
+    if let Some((company, sealed)) = &said.company {
+        company::connect(connection, touched, company, sealed, said.now)?;
     }
-    company::enter(connection, realm)
+    company::enter(connection, &said.draft.realm)
 }
 
 /// Writes down what its owner says, and what its sink is told of.
@@ -274,6 +263,13 @@ fn write(
         ])?;
     let kinds = interest.and_then(Interest::kinds);
     let kinds = kinds.map(|kinds| array(kinds, |kind| kind.to_ascii_lowercase()));
+    // What is settled was settled by the kinds before: it says nothing about others.
+    connection
+        .prepare_cached(
+            "UPDATE lane SET since = through WHERE sink = ?1 \
+             AND (SELECT kinds FROM sink WHERE id = ?1) IS NOT ?2",
+        )?
+        .execute((sink, &kinds))?;
     connection
         .prepare_cached("UPDATE sink SET realm = ?2, kinds = ?3 WHERE id = ?1")?
         .execute((sink, realm, kinds))?;
@@ -342,6 +338,19 @@ pub(super) fn wants_records(connection: &Connection, realm: i64) -> rusqlite::Re
              WHERE s.realm = ?1 AND i.disabled_at IS NULL AND i.polled_kinds IS NOT NULL)",
         )?
         .query_row([realm], |row| row.get(0))
+}
+
+/// The sinks of instances that were switched off after failures.
+pub(super) fn paused(connection: &Connection) -> rusqlite::Result<BTreeSet<SinkName>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name FROM sink s JOIN instance i ON i.sink = s.id \
+             WHERE s.disabled_at IS NOT NULL",
+        )?
+        .query_map((), |row| {
+            SinkName::new(row.get::<_, String>(0)?).ok_or_else(|| strange(0, "sink"))
+        })?
+        .collect()
 }
 
 /// What was set under this name.

@@ -5,11 +5,13 @@
 //! and the company that it is connected with are in one.
 
 use super::command::Task;
-use super::instance::{self, Order};
+use super::instance::{self, Order, Said};
 use super::instance_events::{self, EventCount, InstanceEvent, InstanceEvents, InstanceEventsAsk};
 use super::{Error, Journal, instance_rows};
-use crate::model::{ChangeId, Company, Instance, InstanceDraft, InstanceId, RealmId, Timestamp};
-use std::collections::BTreeMap;
+use crate::model::{
+    ChangeId, Company, Instance, InstanceDraft, InstanceId, RealmId, SinkName, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -26,8 +28,12 @@ impl Journal {
         company: Option<(Company, Vec<u8>)>,
         now: Timestamp,
     ) -> Result<InstanceId, Error> {
-        let created = Box::new((draft, company, now));
-        self.command(|answer| Task::Create(created, answer)).await
+        let said = Box::new(Said {
+            draft,
+            company,
+            now,
+        });
+        self.command(|answer| Task::Create(said, answer)).await
     }
 
     /// Puts another draft in the place of the one before, and connects its company with these sealed
@@ -44,13 +50,12 @@ impl Journal {
         company: Option<(Company, Vec<u8>)>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.order_instance(Order::Update {
-            id,
+        let said = Box::new(Said {
             draft,
             company,
             now,
-        })
-        .await
+        });
+        self.order_instance(Order::Update(id, said)).await
     }
 
     /// Switches it off, so that nothing leaves for it and nothing is kept for it, or on, so that it
@@ -104,6 +109,14 @@ impl Journal {
         self.0.shared.subscribe_instances()
     }
 
+    /// The sinks of those whose subscription is paused, because a callback failed for the last time.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub async fn paused_instances(&self) -> Result<BTreeSet<SinkName>, Error> {
+        self.read(instance::paused).await
+    }
+
     /// What was set for the whole interface under this name.
     ///
     /// # Errors
@@ -123,8 +136,8 @@ impl Journal {
         self.order_instance(Order::Set { name, value }).await
     }
 
-    /// The changes that the instance is told of since it was switched on last, newest first, and what
-    /// became of each.
+    /// The changes that the instance is told of since it was switched on last or was told of other
+    /// kinds, newest first, and what became of each.
     ///
     /// # Errors
     /// [`Error::NoInstance`], [`Error::Unread`].

@@ -8,7 +8,7 @@ use super::rows::{lane_state, strange};
 use crate::model::{Lane, LaneState, SinkName};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// Whether a change `c` is of a kind that is told, where `?` stands for the sink's `kinds`.
+/// Whether a change `c` is of a kind that is told; `kinds` is what stands for the kinds of the sink.
 pub(super) fn covers(kinds: &str) -> String {
     format!("({kinds} IS NULL OR instr({kinds}, '\"' || lower(c.kind) || '\"') > 0)")
 }
@@ -203,4 +203,65 @@ fn advance(connection: &Connection, route: &mut Route, changes_max: i64) -> rusq
             .execute(params![route.sink, route.realm, route.through])?;
     }
     Ok(next.is_some() || limit == route.newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Company 1 with so many changes, of which the last of every hundred is a bill, and two sinks
+    /// that are told of bills.
+    fn tables(changes: i64) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in super::super::migrate::STEPS {
+            connection.execute_batch(step).unwrap();
+        }
+        let filled = format!(
+            "INSERT INTO realm (id, name, sequence) VALUES (1, '310687', {changes}); \
+             INSERT INTO sink (name, configured, added_at, realm, kinds) \
+             VALUES ('a', 1, 0, 1, '[\"bill\"]'), ('b', 1, 0, 1, '[\"bill\"]'); \
+             INSERT INTO lane (sink, realm, through) VALUES (1, 1, 0), (2, 1, 0); \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {changes}) \
+             INSERT INTO change (receipt, ordinal, realm, sequence, kind, entity, operation, \
+             happened, event_type, origin, late, conflicting, identity, content) \
+             SELECT i, 0, 1, i, iif(i % 100 = 0, 'Bill', 'Invoice'), '1', 'Update', '', '', \
+             'webhook', 0, 0, x'', 0 FROM n"
+        );
+        connection.execute_batch(&filled).unwrap();
+        connection
+    }
+
+    fn through(connection: &Connection) -> Vec<i64> {
+        let routes = all(connection).unwrap();
+        routes.iter().map(|route| route.through).collect()
+    }
+
+    #[test]
+    fn a_step_passes_by_what_is_excluded_within_its_bound_and_the_next_goes_on() {
+        let connection = tables(99);
+        let skipped = skip_all(&connection, 60).unwrap();
+        assert!(skipped.moved && skipped.more);
+        assert_eq!(through(&connection), [60, 0]);
+        let skipped = skip_all(&connection, 60).unwrap();
+        assert!(skipped.moved && skipped.more);
+        assert_eq!(through(&connection), [99, 20]);
+        let skipped = skip_all(&connection, 100).unwrap();
+        assert!(skipped.moved && !skipped.more);
+        assert_eq!(through(&connection), [99, 99]);
+        assert!(!skip_all(&connection, 100).unwrap().moved);
+    }
+
+    #[test]
+    fn a_lane_is_moved_up_to_what_waits_in_it_and_no_further() {
+        let connection = tables(2_000);
+        skip_all(&connection, i64::MAX).unwrap();
+        assert_eq!(through(&connection), [99, 99]);
+        let skipped = skip_all(&connection, i64::MAX).unwrap();
+        assert!(!skipped.moved && !skipped.more);
+        connection
+            .execute("UPDATE lane SET through = 1999 WHERE sink = 1", ())
+            .unwrap();
+        skip(&connection, 1, 1).unwrap();
+        assert_eq!(through(&connection), [1999, 99]);
+    }
 }

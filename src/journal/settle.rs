@@ -58,13 +58,6 @@ pub(super) fn enable(
             &format!("sink {name} was switched on"),
         )?;
     }
-    forgive(connection, sink)?;
-    touched.everyone();
-    Ok(())
-}
-
-/// Forgets how often a sink failed, so that its lanes try at once.
-pub(super) fn forgive(connection: &Connection, sink: i64) -> rusqlite::Result<()> {
     for table in ["lane", "replay"] {
         let reset = format!(
             "UPDATE {table} SET attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL, \
@@ -72,6 +65,7 @@ pub(super) fn forgive(connection: &Connection, sink: i64) -> rusqlite::Result<()
         );
         connection.execute(&reset, [sink])?;
     }
+    touched.everyone();
     Ok(())
 }
 

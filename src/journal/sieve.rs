@@ -121,3 +121,105 @@ fn covered(connection: &Connection, route: &Route, after: i64, end: i64) -> rusq
         .prepare_cached(&sql)?
         .query_row((route.realm, after, end, &route.kinds), |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What happens to a lane that is told of bills.
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// So many changes of another kind come, then a bill.
+        Come(i64),
+        /// The first that waits is delivered.
+        Deliver,
+        /// It is moved past what is excluded.
+        Skip,
+        /// It begins afresh.
+        Begin,
+        /// It is told of invoices and bills from now on, or of bills again.
+        Change,
+        /// The process ends.
+        Restart,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..700_i64).prop_map(Step::Come),
+            4 => Just(Step::Deliver),
+            1 => Just(Step::Skip),
+            1 => Just(Step::Begin),
+            1 => Just(Step::Change),
+            1 => Just(Step::Restart),
+        ]
+    }
+
+    fn tables() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in super::super::migrate::STEPS {
+            connection.execute_batch(step).unwrap();
+        }
+        let lane = "INSERT INTO realm (id, name, sequence) VALUES (1, '310687', 0); \
+             INSERT INTO sink (name, configured, added_at, realm, kinds) \
+             VALUES ('a', 1, 0, 1, '[\"bill\"]'); \
+             INSERT INTO lane (sink, realm, through) VALUES (1, 1, 0);";
+        connection.execute_batch(lane).unwrap();
+        connection
+    }
+
+    /// Changes of another kind, then a bill.
+    fn come(connection: &Connection, others: i64) {
+        let come = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {others}) \
+             INSERT INTO change (receipt, ordinal, realm, sequence, kind, entity, operation, \
+             happened, event_type, origin, late, conflicting, identity, content) \
+             SELECT 1, 0, 1, r.sequence + 1 + i, iif(i < {others}, 'Invoice', 'Bill'), '1', \
+             'Update', '', '', 'webhook', 0, 0, x'', 0 FROM n, realm r; \
+             UPDATE realm SET sequence = sequence + {others} + 1"
+        );
+        connection.execute_batch(&come).unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn what_is_remembered_is_what_stands_in_the_tables(
+            steps in proptest::collection::vec(step(), 1..30),
+        ) {
+            let connection = tables();
+            let mut sieve = Sieve::default();
+            for step in steps {
+                let ours = route::all(&connection).unwrap().remove(0);
+                let run = |sql: &str| connection.execute_batch(sql).unwrap();
+                match step {
+                    Step::Come(others) => come(&connection, others),
+                    Step::Deliver => {
+                        let next = route::next(&connection, &ours, ours.through, i64::MAX).unwrap();
+                        if let Some(next) = next {
+                            run(&format!("UPDATE lane SET through = {next}"));
+                        }
+                    }
+                    Step::Skip => route::skip(&connection, 1, 1).unwrap(),
+                    Step::Begin => {
+                        let newest = ours.newest;
+                        run(&format!("UPDATE lane SET through = {newest}, since = {newest}"));
+                    }
+                    Step::Change => run(
+                        "UPDATE sink SET kinds = iif(kinds = '[\"bill\"]', \
+                         '[\"bill\",\"invoice\"]', '[\"bill\"]')",
+                    ),
+                    Step::Restart => sieve = Sieve::default(),
+                }
+                let ours = route::all(&connection).unwrap().remove(0);
+                let waiting = covered(&connection, &ours, ours.through, ours.newest).unwrap();
+                let counted = sieve.waiting(&connection, &ours).unwrap();
+                prop_assert_eq!(counted.cast_signed(), waiting);
+                let passed = sieve.passed(&ours);
+                let first = route::next(&connection, &ours, ours.through, i64::MAX).unwrap();
+                prop_assert!(first.is_none_or(|first| first > passed));
+                sieve.pass(&ours, first.map_or(ours.newest, |first| first - 1));
+            }
+        }
+    }
+}

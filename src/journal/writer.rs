@@ -11,7 +11,7 @@ use super::error::Failure;
 use super::events;
 use super::gaps;
 use super::incoming::Incoming;
-use super::instance::{self, Connected};
+use super::instance::{self, Said};
 use super::known::Known;
 use super::reconcile;
 use super::replay;
@@ -23,8 +23,8 @@ use super::shared::Shared;
 use super::touched::Touched;
 use super::{Error, Settings};
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, InstanceDraft, InstanceId, JournalHealth, Kept, Reading,
-    Reconciled, Settlement, SinkName, Timestamp,
+    Attempt, ChangeSeq, Delivery, InstanceId, JournalHealth, Kept, Reading, Reconciled, Settlement,
+    SinkName, Timestamp,
 };
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
@@ -266,7 +266,7 @@ impl Writer {
                 promise(answer, noted.map_err(Failure::from))
             }
             Task::Company(order, answer) => promise(answer, self.carry_out(&order)),
-            Task::Create(created, answer) => promise(answer, self.create(&created)),
+            Task::Create(said, answer) => promise(answer, self.create(&said)),
             Task::Instance(order, answer) => {
                 let done = instance::carry_out(&self.connection, &mut self.touched, &order);
                 promise(answer, done)
@@ -306,14 +306,11 @@ impl Writer {
         )
     }
 
-    fn create(
-        &mut self,
-        (draft, company, now): &(InstanceDraft, Connected, Timestamp),
-    ) -> Result<InstanceId, Failure> {
+    fn create(&mut self, said: &Said) -> Result<InstanceId, Failure> {
         if !self.room.take(INSTANCE_BYTES) {
             return Err(Error::Full.into());
         }
-        instance::create(&self.connection, &mut self.touched, draft, company, *now)
+        instance::create(&self.connection, &mut self.touched, said)
     }
 
     fn replay(

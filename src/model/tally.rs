@@ -73,6 +73,10 @@ tally! {
     items_unreadable,
     /// Panics of a decoder that were caught.
     decoder_panics,
+    /// Requests of the Open Connectors interface.
+    elements_requests,
+    /// Requests of the Open Connectors interface refused for missing or wrong secrets.
+    elements_unauthorized,
     /// Attempts made at sinks.
     attempts,
     /// Attempts that failed.

@@ -1,7 +1,7 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use super::relay::Admin;
+use super::fronts::Admin;
 use crate::config::{
     AdminAddress, Certificate, Config, FaceConfig, HttpsAddress, Relay, SinkConfig, Target,
 };
@@ -9,6 +9,7 @@ use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin;
+use crate::server::elements::VENDOR_PATHS;
 use crate::server::face::Face;
 use crate::server::source::Source;
 use crate::sink::{FileSink, HttpSink, Sink};
@@ -83,6 +84,35 @@ pub(super) async fn admin(
             },
         },
     }
+}
+
+/// TLS for the admin listener, where it speaks it: as it was asked for, else beyond this machine.
+pub(super) fn admin_tls(
+    admin: &Admin,
+    asked: Option<bool>,
+    resolver: &Arc<Resolver>,
+) -> Result<Option<Arc<rustls::ServerConfig>>, Failure> {
+    let speaks_tls = match admin {
+        Admin::Unix(_) if asked == Some(true) => {
+            let why =
+                "[admin] tls = true needs an address with a port, and the socket is a Unix socket";
+            return Err(Failure::Configuration(why.into()));
+        }
+        Admin::Unix(_) => false,
+        Admin::Tcp(listener) => asked.unwrap_or_else(|| {
+            let address = listener.local_addr();
+            address.map_or(true, |address| admin::leaves_machine(address.ip()))
+        }),
+    };
+    speaks_tls.then(|| server_config(resolver)).transpose()
+}
+
+/// The paths that take notifications: those that are configured, and where QuickBooks posts to the
+/// platform whose interface is served.
+pub(super) fn paths(config: &Config) -> Vec<String> {
+    let vendor = VENDOR_PATHS.iter().filter(|_| config.instances.enabled);
+    let vendor = vendor.map(|path| (*path).to_owned());
+    config.paths.iter().cloned().chain(vendor).collect()
 }
 
 /// Says which sockets were passed for nothing: connections would queue in them for ever.

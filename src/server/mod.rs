@@ -12,7 +12,7 @@
 //! `router` (which request goes where), `body` (bytes in flight), [`webhook`] (a delivery), [`face`]
 //! (what of a request is the original listener's), [`source`] (who need not sign), `manner` (how it is
 //! answered), `reading` (what was in it), `html` (pages), [`consent`] (a person comes back from
-//! Intuit), [`public`] and [`admin`] (the listeners as the roof starts them).
+//! Intuit), [`elements`] (the Open Connectors interface), [`public`] and [`admin`] (the listeners as the roof starts them).
 
 mod amended;
 mod answer;
@@ -28,6 +28,7 @@ mod stall;
 
 pub mod admin;
 pub mod consent;
+pub mod elements;
 pub mod face;
 pub mod public;
 pub mod source;

@@ -244,7 +244,7 @@ impl Peer {
     }
 
     /// What the bound goes by.
-    fn network(self) -> Option<IpAddr> {
+    pub(super) fn network(self) -> Option<IpAddr> {
         self.address().map(|address| match address {
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> 64 << 64;

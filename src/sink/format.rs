@@ -2,8 +2,8 @@
 //! `wire::outgoing`; here is only the choice between its encoders.
 
 use crate::model::{Change, Delivery, Manner};
-use crate::wire::outgoing::cloud_event;
 use crate::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
+use crate::wire::outgoing::{cloud_event, delivery_id};
 
 /// Changes in one CloudEvents batch, and lines in one write of a file.
 const BATCH_MAX: usize = 100;
@@ -81,6 +81,14 @@ impl Format {
         match self {
             Self::CloudEvents | Self::CloudEventsBatch => changes.len().clamp(1, max.max(1)),
             Self::OpenConnectors(account) => account.shape.fitting(changes),
+        }
+    }
+
+    /// The id of a delivery in this form, the same over all its attempts.
+    pub(super) fn id(&self, delivery: &Delivery) -> String {
+        match self {
+            Self::CloudEvents | Self::CloudEventsBatch => delivery_id(delivery),
+            Self::OpenConnectors(account) => open_connectors::id(delivery, account),
         }
     }
 

@@ -57,6 +57,17 @@ pub(super) fn pick<const N: usize>(
     Ok(found)
 }
 
+/// Every key of an object with the verbatim text of its value, in order; `None` for more than `max`.
+///
+/// # Errors
+/// When the text is not an object, or a key cannot be read.
+pub(super) fn entries(object: &str, max: usize) -> Result<Option<Vec<(String, &RawValue)>>, Error> {
+    let mut json = Deserializer::from_str(object);
+    let found = json.deserialize_map(Entries(max))?;
+    json.end()?;
+    Ok(found)
+}
+
 /// [`pick`] from a part of something that was taken apart already.
 ///
 /// # Errors
@@ -161,6 +172,31 @@ impl<'de, const N: usize> Visitor<'de> for Pick<N> {
     }
 }
 
+struct Entries(usize);
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Option<Vec<(String, &'de RawValue)>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while found.len() < self.0 {
+            match map.next_entry()? {
+                Some(entry) => found.push(entry),
+                None => return Ok(Some(found)),
+            }
+        }
+        let mut left = false;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            left = true;
+        }
+        Ok((!left).then_some(found))
+    }
+}
+
 /// Which of the keys a key is.
 struct Place<'k>(&'k [Key]);
 
@@ -220,6 +256,21 @@ mod tests {
         assert_eq!(a.unwrap().get(), "3");
         assert_eq!(b.unwrap().get(), r#"{"a":9}"#);
         assert!(c.is_none());
+    }
+
+    #[test]
+    fn entries_are_verbatim_in_order_and_bounded() {
+        let object = r#"{"b" : 1e400, "\u0061":[{ }], "b":null}"#;
+        let found = entries(object, 3).unwrap().unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(key, value)| (&**key, value.get()))
+            .collect();
+        assert_eq!(found, [("b", "1e400"), ("a", "[{ }]"), ("b", "null")]);
+        assert!(entries(object, 2).unwrap().is_none());
+        for bad in ["[]", "{", r#"{"\ud800":1}"#, "{} x"] {
+            assert!(entries(bad, 3).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! and then [`decode`], or for a client that does not sign [`credential::check`] and then
 //! [`servicestack::decode`]; the sinks call [`outgoing`].
 
+pub mod admin_secrets;
 pub mod credential;
 mod digest;
+pub mod elements;
 pub mod entity;
 pub mod identity;
 mod incoming;

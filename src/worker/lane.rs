@@ -45,6 +45,8 @@ pub(super) struct Runner {
     pub(super) common: Arc<Common>,
     pub(super) outlet: Arc<Outlet>,
     pub(super) lane: Lane,
+    /// At the first look, nothing waits for its next attempt.
+    pub(super) is_impatient: bool,
     /// Answers while the lane waits for anything but its sink, which has a deadline of its own.
     pub(super) beat: Beat,
 }
@@ -146,11 +148,16 @@ impl Runner {
             record: self.outlet.record,
             reconciled_only: hold.map(|hold| now.minus(hold)),
         };
-        let view = match common.journal.lane_view(&self.lane, ask).await {
+        let mut view = match common.journal.lane_view(&self.lane, ask).await {
             Ok(view) => view,
             Err(Error::UnknownSink(_)) => return Ok(Turn::Over),
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
+        if std::mem::take(&mut self.is_impatient) {
+            let replayed = view.replay.as_mut().map(|replay| &mut replay.state);
+            let states = replayed.into_iter().chain([&mut view.state]);
+            states.for_each(|state| state.next_attempt_at = None);
+        }
         match step(now, &self.lane, &view, &self.outlet.schedule, hold) {
             Step::Rest { until } => Ok(Turn::Rest(until)),
             Step::Deliver {

@@ -160,7 +160,7 @@ impl Worker {
         let share = self.attempts_max / (self.endpoints.len() + 1);
         let outlet = |endpoint: Endpoint| {
             let attempts = endpoint.sink.concurrency().min(share).max(1);
-            let outlet = Outlet::new(endpoint, Arc::new(Semaphore::new(attempts)));
+            let outlet = Outlet::new(endpoint, Arc::new(Semaphore::new(attempts)), false);
             (outlet.sink.name().clone(), Arc::new(outlet))
         };
         Crew {
@@ -212,15 +212,14 @@ impl Crew {
         let mut before = std::mem::take(&mut self.published);
         for endpoint in published {
             let name = endpoint.sink.name();
-            let same = before.remove(name).filter(|outlet| {
-                let is = outlet.is(endpoint);
-                if !is {
-                    outlet.retire();
+            let outlet = match before.remove(name) {
+                Some(same) if same.is(endpoint) => same,
+                other => {
+                    let succeeds = other.inspect(|other| other.retire()).is_some();
+                    let permits = Arc::clone(&self.permits);
+                    Arc::new(Outlet::new(endpoint.clone(), permits, succeeds))
                 }
-                is
-            });
-            let new = || Arc::new(Outlet::new(endpoint.clone(), Arc::clone(&self.permits)));
-            let outlet = same.unwrap_or_else(new);
+            };
             self.published.insert(name.clone(), outlet);
         }
         before.values().for_each(|gone| gone.retire());
@@ -240,6 +239,7 @@ impl Crew {
                 && self.at_work.insert(lane.clone())
             {
                 let runner = Runner {
+                    is_impatient: outlet.succeeds,
                     common: Arc::clone(&self.common),
                     outlet: Arc::clone(outlet),
                     lane,

@@ -19,6 +19,8 @@ pub(super) struct Outlet {
     pub(super) schedule: Schedule,
     pub(super) record: bool,
     pub(super) hold: Option<Duration>,
+    /// It took the place of another: what waits for its next attempt there is tried here at once.
+    pub(super) succeeds: bool,
     permits: Arc<Semaphore>,
     retired: watch::Sender<bool>,
     failing: Mutex<BTreeSet<RealmId>>,
@@ -26,7 +28,7 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// A sink with as many attempts at a time as there are permits, which it may share with others.
-    pub(super) fn new(endpoint: Endpoint, permits: Arc<Semaphore>) -> Self {
+    pub(super) fn new(endpoint: Endpoint, permits: Arc<Semaphore>, succeeds: bool) -> Self {
         let Endpoint {
             sink,
             schedule,
@@ -37,6 +39,7 @@ impl Outlet {
             schedule,
             record,
             hold,
+            succeeds,
             permits,
             retired: watch::Sender::new(false),
             failing: Mutex::default(),

@@ -16,6 +16,9 @@ _qbo__relay() {
             ",$1")
                 cmd="qbo__relay"
                 ;;
+            qbo__relay,admin-secret)
+                cmd="qbo__relay__subcmd__admin__subcmd__secret"
+                ;;
             qbo__relay,boot-import)
                 cmd="qbo__relay__subcmd__boot__subcmd__import"
                 ;;
@@ -89,12 +92,34 @@ _qbo__relay() {
 
     case "${cmd}" in
         qbo__relay)
-            opts="-h -V --help --version run check demo simulate status journal replay led boot-import sink connect company"
+            opts="-h -V --help --version run check demo simulate status journal replay led boot-import sink connect admin-secret company"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__admin__subcmd__secret)
+            opts="-h --overlap --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

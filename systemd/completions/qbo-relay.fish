@@ -37,6 +37,7 @@ complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "led" -d 'Drive 
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "boot-import" -d 'Take in the configuration that lies on the boot partition'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "sink" -d 'Switch a sink on again that answered 410'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "connect" -d 'Ask for the consent by which the relay may read a QuickBooks company'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "admin-secret" -d 'Make the secrets by which callers of the Open Connectors interface are let in'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "company" -d 'Show the companies that the relay may read, or end that'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -s h -l help -d 'Print help'
@@ -156,6 +157,9 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l paste -d
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -l no-wait -d 'Print the address to open and do not wait for what comes of it'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand admin-secret" -l overlap -d 'How long the secrets before them stay good; `0 s` ends them at once' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand admin-secret" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand admin-secret" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect" -f -a "list" -d 'List the companies and whether they can be read'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect" -f -a "disconnect" -d 'End a connection: the tokens are revoked at Intuit and forgotten here'

@@ -3,10 +3,13 @@
 use crate::support::client::{Answer, PATIENCE, read_answer, read_to_close};
 use crate::support::gate::quick;
 use http::StatusCode;
+use qbo_relay::clock;
 use qbo_relay::model::{
     AppName, Company, Condition, Device, Health, JournalHealth, Limits, Tally, Timestamp,
 };
-use qbo_relay::server::admin::{self, Control, Observe, Order, Refused, Register, Report};
+use qbo_relay::server::admin::{self, Control, Observe, Order, Refused, Register, Report, Rooms};
+use qbo_relay::server::elements::{Hall, Nobody};
+use qbo_relay::vault::admin_secrets::AdminSecrets;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -17,10 +20,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 /// A relay that says of itself what the test wants.
-struct House(Mutex<Health>);
+pub(crate) struct House(Mutex<Health>);
 
 impl House {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Health {
             started: true,
             journal: JournalHealth::Working,
@@ -80,10 +83,19 @@ impl Control for House {
 async fn open(house: &Arc<House>, limits: &Limits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (house, limits) = (Arc::clone(house), limits.clone());
-    let tally = Arc::new(Tally::default());
+    let limits = limits.clone();
+    let rooms = Rooms {
+        observer: Arc::clone(house),
+        hall: Hall {
+            elements: None::<Arc<Nobody>>,
+            secrets: AdminSecrets::new("nowhere".into()),
+            clock: Arc::new(clock::System),
+            seed: [0; 5],
+        },
+        tally: Arc::new(Tally::default()),
+    };
     tokio::spawn(async move {
-        admin::serve_tcp(listener, house, tally, &limits, std::future::pending()).await;
+        admin::serve_tcp(listener, None, rooms, &limits, std::future::pending()).await;
     });
     address
 }
@@ -177,6 +189,16 @@ async fn a_foreign_host_a_foreign_method_and_a_foreign_path_get_nothing() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_interface_that_is_switched_off_says_so() {
+    let address = open(&House::new(), &Limits::default()).await;
+    let answer = ask(address, "GET", "/elements/api-v2/instances", "localhost").await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.body.contains("enabled = false"), "{}", answer.body);
+    let beside = ask(address, "GET", "/elements/api-v22", "localhost").await;
+    assert_eq!(beside.body, "not found\n");
 }
 
 #[tokio::test]

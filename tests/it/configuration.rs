@@ -121,11 +121,58 @@ fn values_that_cannot_be_meant_are_refused() {
             "[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = \"https://x/\"\nsigning_secret = \"whsec_AAAA\"\n",
             "signing_secret",
         ),
+        (
+            "[[sink]]\nname = \"instance-12\"\nkind = \"file\"\npath = \"o\"\n",
+            "element instances",
+        ),
+        ("[instances]\nretry_delays = [\"1 ms\"]\n", "retry_delays"),
+        ("[instances]\ntimeout = \"0 s\"\n", "timeout"),
+        ("[instances]\nuser = \"\"\n", "user"),
+        ("[instances]\naccount_id = 0\n", "account_id"),
+        ("[instances]\nca_file = \"nowhere.pem\"\n", "nowhere.pem"),
         ("[led]\nboard = \"toaster\"\n", "toaster"),
         ("[log]\nlevel = \"loud\"\n", "level"),
     ] {
         refused(&Gateway::new(tables), &[part]);
     }
+}
+
+#[test]
+fn a_sink_may_be_named_like_an_instance_as_long_as_no_number_follows() {
+    let sink = "[[sink]]\nname = \"instance-a\"\nkind = \"file\"\npath = \"o\"\n";
+    let (code, told) = check(&Gateway::new(sink));
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn an_admin_listener_says_how_it_speaks_and_a_unix_socket_has_no_tls() {
+    let gateway = Gateway::new("");
+    let config = |admin: &str| {
+        format!(
+            "[listen]\nhttps = \"127.0.0.1:0\"\n[tls]\nself_signed = true\n[[verifier]]\nname = \"test\"\ntoken_file = \"verifier\"\n[journal]\npath = \"state/journal.db\"\n[admin]\n{admin}\n"
+        )
+    };
+    for (admin, part) in [
+        ("listen = \"127.0.0.1:8081\"", "on 127.0.0.1:8081\n"),
+        (
+            "listen = \"127.0.0.1:8081\"\ntls = true",
+            "on 127.0.0.1:8081, with TLS\n",
+        ),
+        ("listen = \"0.0.0.0:8081\"", "on 0.0.0.0:8081, with TLS\n"),
+        (
+            "listen = \"0.0.0.0:8081\"\ntls = false",
+            "nothing is encrypted",
+        ),
+        ("listen = \"./admin.sock\"", "admin.sock\n"),
+    ] {
+        gateway.write("qbo-relay.toml", &config(admin));
+        let (code, told) = check(&gateway);
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.contains(part), "no {part:?} in: {told}");
+    }
+    let unix = config("listen = \"./admin.sock\"\ntls = true");
+    gateway.write("qbo-relay.toml", &unix);
+    refused(&gateway, &["qbo-relay.toml:12", "Unix socket"]);
 }
 
 #[test]

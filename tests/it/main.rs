@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod admin_secret;
 mod company;
 mod company_apps;
 mod company_misses;
@@ -15,10 +16,13 @@ mod company_tokens;
 mod company_trouble;
 mod configuration;
 mod device;
+mod elements_access;
+mod elements_requests;
 mod fake_intuit;
 mod fake_intuit_faults;
 mod fake_intuit_oauth;
 mod gateway;
+mod instances;
 mod journal;
 mod lanes;
 mod lanes_instances;

@@ -41,7 +41,7 @@ pub async fn serve_control<C: Control>(
             span: limits.body,
         },
     };
-    super::serve(listener, commands, limits, shutdown).await;
+    super::serve(listener, None, commands, limits, shutdown).await;
 }
 
 struct Commands<C> {

@@ -1,12 +1,14 @@
 //! The listeners for people and programs of the house: how the relay is, and a few commands.
 //!
-//! Two faces. The admin listener (loopback TCP, or a Unix socket) only tells: `/healthz`, `/readyz`,
-//! `/metrics`, `/status`, a page, and the metadata of the original listener; and on `/companies` a
-//! person connects a QuickBooks company. The control socket, a Unix socket in the state directory that
-//! only the relay's own user and root can open, also takes commands. Not here: how the facts are
-//! gathered and what a command does; the roof says so through [`Observe`] and [`Control`]. Promises:
-//! the same deadlines and bounds as on the public listener; a web page of a foreign name cannot read
-//! anything by way of a browser on this machine.
+//! Two faces. The admin listener (TCP, with TLS where it leaves this machine, or a Unix socket) tells
+//! on `/healthz`, `/readyz`, `/metrics`, `/status`, on a page and on the metadata of the original
+//! listener; on `/companies` a person connects a QuickBooks company; under `/elements/api-v2` is the
+//! Open Connectors interface, for those who have its secrets. The control socket, a Unix socket in the
+//! state directory that only the relay's own user and root can open, also takes commands. Not here:
+//! how the facts are gathered and what a command does; the roof says so through [`Observe`] and
+//! [`Control`]. Promises: the same deadlines and bounds as on the public listener; a web page of a
+//! foreign name cannot read anything by way of a browser on this machine (under `/elements/api-v2` the
+//! secrets see to that).
 
 mod companies;
 mod control;
@@ -24,6 +26,7 @@ pub use socket::bind;
 
 use super::answer::{Answer, JSON, Refusal, answer, put, text};
 use super::connection::{Service, Site};
+use super::elements::{self, Elements, Hall, Interface, Reach};
 use super::face;
 use super::html::html;
 use super::listener::{self, Accept};
@@ -33,60 +36,111 @@ use crate::model::{JournalHealth, Limits, Tally};
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
+use rustls::ServerConfig;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-/// Serves the admin pages over TCP until `shutdown` completes and open requests are answered.
-pub async fn serve_tcp<O: Observe + Register>(
+/// What the admin listener shows.
+#[derive(Debug)]
+pub struct Rooms<O, E> {
+    /// Who says how the relay is, on the pages.
+    pub observer: Arc<O>,
+    /// The Open Connectors interface.
+    pub hall: Hall<E>,
+    /// The relay's counters.
+    pub tally: Arc<Tally>,
+}
+
+/// Serves the pages and the interface over TCP, with TLS where it is given, until `shutdown` completes
+/// and open requests are answered.
+pub async fn serve_tcp<O: Observe + Register, E: Elements>(
     listener: TcpListener,
-    observer: Arc<O>,
-    tally: Arc<Tally>,
+    tls: Option<Arc<ServerConfig>>,
+    rooms: Rooms<O, E>,
     limits: &Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    serve(
-        listener,
-        Pages::new(observer, tally, limits),
-        limits,
-        shutdown,
-    )
-    .await;
+    let reach = match (&tls, listener.local_addr()) {
+        (Some(_), _) => Reach::Encrypted,
+        (None, Ok(address)) if !leaves_machine(address.ip()) => Reach::Machine,
+        (None, _) => Reach::Exposed,
+    };
+    serve_rooms(listener, tls, rooms, reach, limits, shutdown).await;
 }
 
 /// The same over a Unix socket.
-pub async fn serve_unix<O: Observe + Register>(
+pub async fn serve_unix<O: Observe + Register, E: Elements>(
     listener: UnixListener,
-    observer: Arc<O>,
-    tally: Arc<Tally>,
+    rooms: Rooms<O, E>,
     limits: &Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    serve(
-        listener,
-        Pages::new(observer, tally, limits),
-        limits,
-        shutdown,
-    )
-    .await;
+    serve_rooms(listener, None, rooms, Reach::Machine, limits, shutdown).await;
+}
+
+/// Whether whoever connects to this address can be another machine.
+pub fn leaves_machine(address: IpAddr) -> bool {
+    !address.to_canonical().is_loopback()
+}
+
+async fn serve_rooms<O: Observe + Register, E: Elements>(
+    listener: impl Accept,
+    tls: Option<Arc<ServerConfig>>,
+    rooms: Rooms<O, E>,
+    reach: Reach,
+    limits: &Limits,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let Rooms {
+        observer,
+        hall,
+        tally,
+    } = rooms;
+    let house = House {
+        interface: Interface::new(hall, reach, Arc::clone(&tally), limits),
+        pages: Pages::new(observer, tally, limits),
+    };
+    let calls = house.interface.calls();
+    serve(listener, tls, house, limits, shutdown).await;
+    elements::ended(&calls, limits).await;
 }
 
 async fn serve<S: Service>(
     listener: impl Accept,
+    tls: Option<Arc<ServerConfig>>,
     service: S,
     limits: &Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let site = Site {
         service,
-        tls: None,
+        tls: tls.map(TlsAcceptor::from),
         limits: limits.clone(),
         // The relay's counters speak of the public listener; these are nobody's business.
         tally: Arc::default(),
     };
     listener::run(listener, site, shutdown).await;
+}
+
+/// What stands behind the admin listener: the interface under its prefix, the pages elsewhere.
+struct House<O, E> {
+    pages: Pages<O>,
+    interface: Interface<E>,
+}
+
+impl<O: Observe + Register, E: Elements> Service for House<O, E> {
+    async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
+        if elements::is_within(request.uri().path()) {
+            guarded(self.interface.answer(request, visit).await)
+        } else {
+            self.pages.answer(request, visit).await
+        }
+    }
 }
 
 /// What both faces tell.

@@ -104,6 +104,24 @@ async fn events_are_listed_newest_first_with_what_became_of_each() {
 }
 
 #[tokio::test]
+async fn what_was_never_for_an_instance_is_not_listed_as_delivered_when_its_kinds_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = without_sinks(directory.path());
+    let id = create(&journal, &polled("1", &["Bill"])).await;
+    journal.append(of_kind("1", 1, "Bill")).await.unwrap();
+    journal.append(several("1", 2..=3)).await.unwrap();
+    settle(&journal, id, Settlement::Delivered).await;
+    journal.append(of_kind("1", 4, "Bill")).await.unwrap();
+    let both = polled("1", &["Bill", "Invoice"]);
+    let update = journal.update_instance(id, both, None, after(1));
+    update.await.unwrap();
+    journal.append(single("1", 5)).await.unwrap();
+    let events = outline(&list(&journal, id, ALL).await);
+    assert_eq!(events, ["5 waiting", "4 waiting"]);
+    assert_eq!(drain(&journal, &lane_of(id, "1")).await, [4, 5]);
+}
+
+#[tokio::test]
 async fn events_of_an_instance_without_a_callback_are_listed_and_nothing_waits() {
     let directory = tempfile::tempdir().unwrap();
     let journal = without_sinks(directory.path());

@@ -220,7 +220,7 @@ async fn the_record_is_kept_for_who_is_polled_though_no_configured_sink_wants_it
     let view = journal.lane_view(&ours, held).await.unwrap();
     assert!(view.head.is_empty() && view.held_since.is_some());
     assert_eq!(
-        read(&journal, vec![invoice("130", 1, 6)]).await,
+        read(&journal, vec![invoice("130", 1, 5)]).await,
         counts(0, 1, 0)
     );
     let view = journal.lane_view(&ours, held).await.unwrap();

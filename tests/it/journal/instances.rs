@@ -5,6 +5,15 @@ use super::readings::*;
 use super::support::*;
 use qbo_relay::journal::{Error, Inspection, Journal, ReplayRequest, Selection, Settings};
 use qbo_relay::model::{ChangeSeq, Instance, InstanceId, Outcome, Settlement};
+use tokio::sync::watch;
+
+/// Whether it was woken since the last time; whoever is, is before the next command is answered.
+async fn was_woken(journal: &Journal, told: &mut watch::Receiver<u64>) -> bool {
+    journal.ping().await.unwrap();
+    let woken = told.has_changed().unwrap();
+    told.mark_unchanged();
+    woken
+}
 
 #[tokio::test]
 async fn an_instance_is_read_back_as_it_was_written_and_after_a_restart_too() {
@@ -204,13 +213,18 @@ async fn polls_that_were_stopped_are_remembered_until_the_instance_is_switched_o
     create(&journal, &polled("2", &["Bill"])).await;
     let mut told = journal.subscribe_instances();
     let stopped = realm("1");
-    let stop = journal.stop_polling(&stopped, "100 polls failed", after(1));
-    stop.await.unwrap();
-    assert!(told.has_changed().unwrap());
-    told.mark_unchanged();
-    let again = journal.stop_polling(&stopped, "more failed", after(2));
-    again.await.unwrap();
-    assert!(!told.has_changed().unwrap());
+    let first = "100 polls failed";
+    journal
+        .stop_polling(&stopped, first, after(1))
+        .await
+        .unwrap();
+    assert!(was_woken(&journal, &mut told).await);
+    let second = "more failed";
+    journal
+        .stop_polling(&stopped, second, after(2))
+        .await
+        .unwrap();
+    assert!(!was_woken(&journal, &mut told).await);
     let rests = |instances: Vec<Instance>| -> Vec<_> {
         instances
             .into_iter()
@@ -238,25 +252,21 @@ async fn whoever_waits_for_instances_is_woken_by_each_change_of_one() {
     let journal = open(directory.path());
     let mut told = journal.subscribe_instances();
     let mut companies = journal.subscribe_companies();
-    let id = create(&journal, &webhook("1")).await;
-    let mut woken = || {
-        let woken = told.has_changed().unwrap() && companies.has_changed().unwrap();
-        told.mark_unchanged();
-        companies.mark_unchanged();
-        woken
+    let mut woken = async || {
+        let told = was_woken(&journal, &mut told).await;
+        told && was_woken(&journal, &mut companies).await
     };
-    assert!(woken());
-    journal
-        .update_instance(id, silent("1"), None, after(1))
-        .await
-        .unwrap();
-    assert!(woken());
+    let id = create(&journal, &webhook("1")).await;
+    assert!(woken().await);
+    let update = journal.update_instance(id, silent("1"), None, after(1));
+    update.await.unwrap();
+    assert!(woken().await);
     journal.switch_instance(id, false, after(2)).await.unwrap();
-    assert!(woken());
+    assert!(woken().await);
     journal.append(single("1", 1)).await.unwrap();
-    assert!(!woken());
+    assert!(!woken().await);
     journal.delete_instance(id, after(3)).await.unwrap();
-    assert!(woken());
+    assert!(woken().await);
 }
 
 #[tokio::test]
@@ -298,13 +308,16 @@ async fn without_room_nothing_of_an_instance_is_kept() {
         ..settings(directory.path())
     };
     let journal = Journal::open(tight, START).unwrap();
+    // First in large steps, then until not one more fits.
     let mut number = 0;
-    while journal
-        .append(several("1", number..number + 20))
-        .await
-        .is_ok()
-    {
-        number += 20;
+    for step in [20, 1] {
+        while journal
+            .append(several("1", number..number + step))
+            .await
+            .is_ok()
+        {
+            number += step;
+        }
     }
     let connected = Some((company("2"), b"tokens".to_vec()));
     let refused = journal

@@ -96,10 +96,32 @@ impl Shape {
     }
 }
 
-/// `message.eventId` of a callback that begins with this change: 20 characters of Base64 for URLs.
-pub fn event_id(change: &ChangeId) -> String {
-    let digest = sha256("qbo-relay open-connectors event", &[change.0.as_bytes()]);
-    URL_SAFE_NO_PAD.encode(first::<15>(&digest))
+/// `message.eventId` of a callback to this instance that begins with this change: 20 characters of
+/// Base64 for URLs.
+pub fn event_id(instance: u32, change: &ChangeId) -> String {
+    URL_SAFE_NO_PAD.encode(first::<15>(&digest("event", instance, &change.0)))
+}
+
+/// `id` of a callback to this instance with this change alone: 53 bits, so that a receiver whose
+/// numbers are doubles keeps them apart.
+pub fn notification_id(instance: u32, change: &ChangeId) -> u64 {
+    number(instance, &change.0)
+}
+
+/// The id of a delivery in this format, in the body and in `Elements-Webhook-Id`: the same over all
+/// attempts, and another one for another instance, whose callback may be the same.
+pub fn id(delivery: &Delivery, account: &OpenConnectors) -> String {
+    let instance = account.instance(&delivery.lane.realm);
+    number(instance.id, &delivery_id(delivery)).to_string()
+}
+
+fn number(instance: u32, delivery: &str) -> u64 {
+    u64::from_be_bytes(first(&digest("notification", instance, delivery))) >> 11
+}
+
+fn digest(of: &str, instance: u32, id: &str) -> [u8; 32] {
+    let domain = format!("qbo-relay open-connectors {of}");
+    sha256(&domain, &[&instance.to_be_bytes(), id.as_bytes()])
 }
 
 /// An element instance: one authorized QuickBooks company.
@@ -126,6 +148,13 @@ impl Default for OpenConnectors {
     }
 }
 
+impl OpenConnectors {
+    fn instance(&self, realm: &RealmId) -> Instance {
+        let configured = self.instances.get(realm).cloned();
+        configured.unwrap_or_else(|| Instance::of(realm))
+    }
+}
+
 impl Instance {
     /// The instance of a company that none was configured for; always the same one.
     pub fn of(realm: &RealmId) -> Self {
@@ -148,10 +177,7 @@ impl Instance {
 /// make every retry another body.
 pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
     let realm = &delivery.lane.realm;
-    let configured = account.instances.get(realm).cloned();
-    let instance = configured.unwrap_or_else(|| Instance::of(realm));
-    let id = delivery_id(delivery);
-    let digest = sha256("qbo-relay open-connectors notification", &[id.as_bytes()]);
+    let instance = account.instance(realm);
     let head = delivery.changes.first();
     let (raw, events) = match head.filter(|head| account.shape.is_polled(head)) {
         Some(head) => polled::told(head, &delivery.changes),
@@ -170,12 +196,13 @@ pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
         created_date: created_date(delivery),
         topic: format!("instance-{}-{ELEMENT}-events", instance.id),
         action: "create",
-        // 53 bits, so that a receiver whose numbers are doubles keeps them apart.
-        id: (u64::from_be_bytes(first(&digest)) >> 11).to_string(),
+        id: id(delivery, account),
         message: Message {
             element_key: ELEMENT,
             account_id: account.account_id,
-            event_id: head.map(|head| event_id(&head.id)).unwrap_or_default(),
+            event_id: head
+                .map(|head| event_id(instance.id, &head.id))
+                .unwrap_or_default(),
             company_id: account.company_id,
             instance_id: instance.id,
             instance_id_again: instance.id,
@@ -227,7 +254,7 @@ struct Message<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+pub(in crate::wire) struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<String>,
     element_key: &'static str,
@@ -237,6 +264,11 @@ struct Event<'a> {
     hub_key: &'static str,
     object_id: Cow<'a, str>,
     object_type: String,
+}
+
+/// The events of one change as they stand in lists of events: with plain ids.
+pub(in crate::wire) fn events(change: &Change) -> impl Iterator<Item = Event<'_>> {
+    events_of(change, None)
 }
 
 /// The events of one change: one, or for a merge two. No notification has the sync token that the
@@ -276,7 +308,7 @@ fn merged_away(change: &Change) -> Option<&str> {
 }
 
 /// RFC 3339 in whole seconds.
-fn date(at: Timestamp) -> Option<String> {
+pub(in crate::wire) fn date(at: Timestamp) -> Option<String> {
     let seconds = jiff::Timestamp::from_second(at.as_seconds()).ok()?;
     Some(seconds.to_string())
 }
