@@ -200,7 +200,7 @@ impl Relay {
         let health = pulse.begin().await;
         let desk = books.as_ref().map(|books| books.desk(&journal, &clock));
         let face = parts::face(config.face, &config.paths, config.sources);
-        let metadata = face.enabled.then(|| face.metadata.clone());
+        let metadata = parts::metadata(&face);
         let fronts = Fronts {
             consent: desk.clone(),
             public,
