@@ -3,10 +3,11 @@
 //!
 //! The envelope has the keys of the published QuickBooks capture in their order. Numbers that only
 //! the platform could know come from [`OpenConnectors`]; ids come from digests, so that a retry has
-//! the same ones. A replay says so in `message.replay`.
+//! the same ones. A replay says so in `message.replay`. An event of a client that did not sign says so
+//! in `authenticity`, and one whose kind is not decided has in `notified` what the client wrote.
 
 use super::{delivery_id, embed};
-use crate::model::{Change, Delivery, Manner, Operation, RealmId, Timestamp};
+use crate::model::{Authenticity, Change, Delivery, Manner, Operation, RealmId, Timestamp};
 use crate::wire::digest::{first, sha256};
 use crate::wire::entity;
 use crate::wire::json::{self, Key};
@@ -163,6 +164,10 @@ struct Event<'a> {
     hub_key: &'static str,
     object_id: &'a str,
     object_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticity: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notified: Option<Box<RawValue>>,
 }
 
 /// The events of one change: one, or for a merge two (A1.4). The sync token that the original puts
@@ -179,13 +184,24 @@ fn events(change: &Change) -> impl Iterator<Item = Event<'_>> {
         Operation::Merge => notification.deleted_id.as_deref(),
         _ => None,
     };
-    let event = |event_type, object_id| Event {
+    let is_undecided = notification.entity.kind.parse::<i32>().is_ok();
+    let is_unsigned = matches!(
+        change.authenticity,
+        Authenticity::Credential | Authenticity::Address
+    );
+    let event = move |event_type, object_id| Event {
         date: notification.happened.at.and_then(date),
         element_key: ELEMENT,
         event_type,
         hub_key: "finance",
         object_id,
         object_type: entity::resource(&notification.entity.kind),
+        authenticity: is_unsigned.then(|| change.authenticity.as_str()),
+        notified: notification
+            .data
+            .as_deref()
+            .filter(|_| is_undecided)
+            .and_then(embed),
     };
     let deleted = merged_away.map(|id| event("DELETED", id));
     std::iter::once(event(event_type, &notification.entity.id)).chain(deleted)
