@@ -163,6 +163,10 @@ fn xml(fault: &Fault) -> String {
 
 fn body(answering: &Answering, text: String) -> Body {
     if let Some(callback) = &answering.callback {
+        // Before ES2019 these two end a line of script, also within a string.
+        let text = text
+            .replace('\u{2028}', "\\u2028")
+            .replace('\u{2029}', "\\u2029");
         return Body {
             content_type: "text/javascript; charset=utf-8",
             text: format!("{callback}({text})"),
@@ -301,8 +305,10 @@ mod tests {
             "ErrorCode,Message\r\nArgumentException,\"a <b> \"\"c\"\", d\"\r\n"
         );
         assert!(text(Format::Html).contains("<p>a &lt;b&gt; &quot;c&quot;, d</p>"));
+        let fault = Fault::new(400, "ArgumentException", "\u{2028}\u{2029}");
         let jsonp = error(&jsonp(), &fault);
         assert!(jsonp.text.starts_with("cb({\"responseStatus\""));
+        assert!(jsonp.text.contains(r#""message":"\u2028\u2029""#));
     }
 
     #[test]

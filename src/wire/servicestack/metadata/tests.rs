@@ -123,6 +123,10 @@ fn every_page_is_there_in_its_type() {
         let shown = page.text.replace("&quot;", "\"");
         assert!(shown.contains(part), "no {part:?} in {path}: {shown}");
     }
+}
+
+#[test]
+fn no_other_page_is_there() {
     for path in [
         "/",
         "/metadata/",
