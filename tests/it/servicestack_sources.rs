@@ -235,6 +235,30 @@ async fn post(gateway: &Gateway, trusted: &CertificateDer<'_>, line: &str, head:
     client.ask(&request(line, head, body)).await
 }
 
+/// A page of the admin listener.
+async fn page(gateway: &Gateway, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(gateway.admin.unwrap()).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(&mut stream).await
+}
+
+#[tokio::test]
+async fn the_path_of_a_source_is_told_in_the_house_only() {
+    let publish = "[servicestack]\npublish_metadata = true\n";
+    let (mut gateway, trusted) = gateway(&format!("{publish}{WAREHOUSE}"));
+    gateway.start();
+    for path in ["/operations/metadata", "/types/metadata"] {
+        let told = page(&gateway, path).await.body;
+        assert!(told.contains("\"/from-warehouse\""), "{told}");
+        let client = Client::new(gateway.https.unwrap(), &trusted);
+        let public = client.ask(&request(&format!("GET {path}"), "", "")).await;
+        assert!(public.body.contains("\"/qbowebhook\""), "{}", public.body);
+        assert!(!public.body.contains("warehouse"), "{}", public.body);
+    }
+    assert_eq!(gateway.end_by("TERM"), Some(0));
+}
+
 #[tokio::test]
 async fn a_client_of_the_original_is_served_by_the_real_gateway() {
     let (mut gateway, trusted) = gateway(&format!("{WAREHOUSE}{FILE_SINK}"));
@@ -301,10 +325,7 @@ async fn a_client_of_the_original_is_served_by_the_real_gateway() {
     let new = post(&gateway, &trusted, "POST /from-warehouse", new).await;
     assert_eq!(new.status, 200);
 
-    let mut stream = TcpStream::connect(gateway.admin.unwrap()).await.unwrap();
-    let page = b"GET /types/mjs HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    stream.write_all(page).await.unwrap();
-    let page = read_answer(&mut stream).await;
+    let page = page(&gateway, "/types/mjs").await;
     assert_eq!(page.status, 200);
     assert!(
         page.body.contains("QBOEntityName[\"Class\"] = 38"),
