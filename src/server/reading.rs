@@ -123,9 +123,9 @@ impl Reading<'_> {
     }
 
     /// Decodes on the spot, however large: the largest body that is allowed (4 MiB, 10,000 events)
-    /// takes one worker 50 ms on x86-64 (measured; several times that is to be expected on a board),
-    /// only holders of a token can send it, and another thread would be one more thing that can fail
-    /// to start.
+    /// takes one worker 50 ms on x86-64 (measured; several times that is to be expected on a board, and
+    /// a signed one that does not speak like Intuit is read twice), only holders of a token can send it,
+    /// and another thread would be one more thing that can fail to start.
     fn guarded<T>(&self, body: &[u8], decode: impl FnOnce() -> T) -> Option<T> {
         catch_unwind(AssertUnwindSafe(decode))
             .inspect_err(|_| {
