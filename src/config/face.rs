@@ -7,7 +7,7 @@ use super::reader::Reader;
 use crate::server::source::Source;
 use crate::wire::credential::Credential;
 use crate::wire::servicestack::value::EntityNumbers;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use toml::Spanned;
@@ -181,11 +181,27 @@ fn address(given: &Spanned<String>, reader: &mut Reader<'_>) -> Option<IpNet> {
             ),
         );
     }
+    let range = unmapped(range.trunc());
     if range.prefix_len() == 0 {
+        let version = if range.addr().is_ipv4() { 4 } else { 6 };
         reader.warn(
             &given.span(),
-            format!("\"{text}\" is every address there is"),
+            format!("\"{text}\" is every IPv{version} address there is"),
         );
     }
-    Some(range.trunc())
+    Some(range)
+}
+
+/// A range of IPv4 addresses in IPv6's clothes, such as `::ffff:10.0.0.0/104`, without them: peers are
+/// compared without them, too.
+fn unmapped(range: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = range else {
+        return range;
+    };
+    let v4 = mapped
+        .addr()
+        .to_ipv4_mapped()
+        .zip(mapped.prefix_len().checked_sub(96));
+    let v4 = v4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    v4.map_or(range, IpNet::V4)
 }

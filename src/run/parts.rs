@@ -149,20 +149,33 @@ pub(super) fn socket(path: &Path) -> Result<UnixListener, Failure> {
 
 /// The original listener's face. Its pages name the paths as they are now, until the next start.
 pub(super) fn face(config: FaceConfig, paths: &[String], sources: Vec<Source>) -> Face {
-    let own = sources.iter().filter_map(|source| source.path.clone());
-    let own = own.filter(|path| !paths.contains(path));
-    let metadata = Metadata {
-        paths: paths.iter().cloned().chain(own).collect(),
-        numbers: config.numbers.clone(),
-    };
     Face {
         enabled: config.enabled,
         raw_strings: config.raw_strings,
         publish_metadata: config.publish_metadata,
+        metadata: Metadata {
+            paths: paths.to_vec(),
+            numbers: config.numbers.clone(),
+        },
         numbers: config.numbers,
-        metadata,
         sources: ArcSwap::from_pointee(sources),
     }
+}
+
+/// What the pages tell in the house: the paths of single sources, too, which strangers need not know.
+pub(super) fn metadata(face: &Face) -> Option<Metadata> {
+    let mut metadata = face.enabled.then(|| face.metadata.clone())?;
+    for path in face
+        .sources
+        .load()
+        .iter()
+        .filter_map(|source| source.path.as_ref())
+    {
+        if !metadata.paths.contains(path) {
+            metadata.paths.push(path.clone());
+        }
+    }
+    Some(metadata)
 }
 
 /// Blocks for as long as it takes, on the thread that starts everything: a helper thread would be one

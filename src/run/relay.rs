@@ -214,7 +214,7 @@ impl Relay {
         let host = host.map(|(platform, desk)| Host { platform, desk });
         let paths = parts::paths(&config);
         let face = parts::face(config.face, &config.paths, config.sources);
-        let metadata = face.enabled.then(|| face.metadata.clone());
+        let metadata = parts::metadata(&face);
         let fronts = Fronts {
             consent: desk.clone().filter(|desk| !desk.apps().is_empty()),
             public,

@@ -30,7 +30,7 @@ pub struct Face {
     pub publish_metadata: bool,
     /// The integers of the entity names.
     pub numbers: EntityNumbers,
-    /// The pages about the service.
+    /// The pages about the service, as strangers may see them.
     pub metadata: Metadata,
     /// Clients that do not sign; exchanged on reload.
     pub sources: ArcSwap<Vec<Source>>,
@@ -123,7 +123,7 @@ impl Face {
 
     fn manner<B>(&self, request: &Request<B>, route: &Route<'_>, is_signed: bool) -> Manner {
         let (suffix, path, arity, is_one_way) = match route {
-            Route::Own { suffix, .. } => (*suffix, None, Arity::One, false),
+            Route::Own { suffix, path, .. } => (*suffix, route::format_of(path), Arity::One, false),
             Route::Predefined {
                 suffix,
                 path,

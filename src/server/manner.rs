@@ -1,17 +1,17 @@
 //! In which manner a request is answered: as its route, its query and its headers ask for.
 //!
 //! Where the original listener's face is switched off, in the one manner of the relay: JSON for success,
-//! a sentence for everything else. Called by `webhook` and `face`. Promises: whoever signs reads the
-//! true status (Intuit takes nothing but 200 for success), and so does everybody else, but for two
-//! things that the clients of the original rely on: nobody reads a one-way answer, so it is 204, and a
-//! script (JSONP) has to be run even when it tells an error, so it is 200.
+//! a sentence for everything else. Called by `webhook` and `face`. Promises: on a configured path success
+//! is 200, because Intuit takes nothing else for it; on a one-way route, where nobody reads the answer,
+//! it is 204. Whoever signs reads the true status of an error; whoever does not, too, but for a script
+//! (JSONP), which the clients of the original have to run to see the error: it comes with 200.
 
 use super::answer::{Answer, FORBID_STORING, JSON, NO_STORE, answer, put, text};
 use crate::wire::servicestack::answer::{self as write, Body, Fault};
 use crate::wire::servicestack::format::Answering;
 use crate::wire::servicestack::{Arity, Malformed};
 use crate::wire::signature::BadSignature;
-use http::header::{ALLOW, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ALLOW, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use hyper::ext::ReasonPhrase;
 
@@ -68,7 +68,7 @@ impl Manner {
         let Some(answering) = &self.answering else {
             return answer(StatusCode::OK, JSON, &b"\"OK\""[..]);
         };
-        if self.is_one_way && !self.is_signed {
+        if self.is_one_way {
             let mut answer = Answer::default();
             *answer.status_mut() = StatusCode::NO_CONTENT;
             put(&mut answer, FORBID_STORING, NO_STORE);
@@ -137,6 +137,8 @@ impl Wrong {
 
 fn negotiated(status: StatusCode, Body { content_type, text }: Body) -> Answer {
     let mut answer = answer(status, content_type, text);
+    // Errors repeat some of what was sent: no browser shall take that for a page.
+    put(&mut answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     answer
         .headers_mut()
         .insert(VARY, HeaderValue::from_static("Accept"));

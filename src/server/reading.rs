@@ -5,10 +5,10 @@
 //! it, while a client that does not sign is told what cannot be read, as the original told it.
 
 use super::webhook::Decoder;
-use crate::model::{Encoding, Form, Item, Unreadable};
+use crate::model::{Encoding, Form, Item, Operation, Unreadable};
 use crate::wire::servicestack::value::EntityNumbers;
 use crate::wire::servicestack::{self, Arity, Malformed, Understood};
-use crate::wire::{Decoded, identity};
+use crate::wire::{Decoded, entity, identity};
 use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -39,16 +39,27 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// A signed delivery. Intuit's forms are read whatever it says that it is.
+    /// A signed delivery. Intuit's forms are read whatever it says that it is; what does not speak like
+    /// Intuit is read as the original's, where that explains every entry.
     pub(super) fn signed(&self, body: Bytes) -> Read {
         let encoding = servicestack::encoding(self.content_type, &body).unwrap_or(Encoding::Json);
         let Some(numbers) = self.numbers else {
             return self.intuit(body);
         };
+        let original = || self.guarded(&body, || self.original(&body, encoding, numbers));
         if encoding == Encoding::Json && self.arity == Arity::One {
-            return self.intuit(body);
+            let intuit = self.intuit(body.clone());
+            if intuit.panicked || intuit.items.iter().all(is_as_intuit_says_it) {
+                return intuit;
+            }
+            return match original() {
+                Some(Ok(understood)) if is_explained(&understood) => {
+                    read(body, encoding, understood)
+                }
+                _ => intuit,
+            };
         }
-        match self.guarded(&body, || self.original(&body, encoding, numbers)) {
+        match original() {
             Some(Ok(understood)) => read(body, encoding, understood),
             Some(Err(Malformed { at, why })) => Read {
                 items: vec![unreadable(&body, at, why)],
@@ -112,9 +123,9 @@ impl Reading<'_> {
     }
 
     /// Decodes on the spot, however large: the largest body that is allowed (4 MiB, 10,000 events)
-    /// takes one worker 50 ms on x86-64 (measured; several times that is to be expected on a board),
-    /// only holders of a token can send it, and another thread would be one more thing that can fail
-    /// to start.
+    /// takes one worker 50 ms on x86-64 (measured; several times that is to be expected on a board, and
+    /// a signed one that does not speak like Intuit is read twice), only holders of a token can send it,
+    /// and another thread would be one more thing that can fail to start.
     fn guarded<T>(&self, body: &[u8], decode: impl FnOnce() -> T) -> Option<T> {
         catch_unwind(AssertUnwindSafe(decode))
             .inspect_err(|_| {
@@ -127,7 +138,28 @@ impl Reading<'_> {
     }
 }
 
-fn read(body: Bytes, encoding: Encoding, Understood { requests, items }: Understood) -> Read {
+/// Whether Intuit's spellings explain an entry: its names, its operations, its dates.
+fn is_as_intuit_says_it(item: &Item) -> bool {
+    let Item::Notification(found) = item else {
+        return false;
+    };
+    let kind = &*found.entity.kind;
+    let is_number = kind.bytes().all(|byte| b"+-0123456789".contains(&byte));
+    let is_respelled = entity::known(kind).is_some_and(|known| known != kind);
+    let is_dated = found.happened.at.is_some() || found.happened.text.is_empty();
+    is_dated && !is_number && !is_respelled && !matches!(found.operation, Operation::Other(_))
+}
+
+/// Whether the original's reading takes nothing for granted and leaves nothing out.
+fn is_explained(understood: &Understood) -> bool {
+    let mut items = understood.items.iter();
+    !understood.is_assumed && items.all(|item| matches!(item, Item::Notification(_)))
+}
+
+fn read(body: Bytes, encoding: Encoding, understood: Understood) -> Read {
+    let Understood {
+        requests, items, ..
+    } = understood;
     Read {
         body,
         encoding,

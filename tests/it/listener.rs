@@ -80,7 +80,7 @@ async fn a_connection_ends_at_its_age_however_busy_it_is() {
 #[tokio::test]
 async fn a_peer_that_never_reads_its_answers_is_cut() {
     let gate = Gate::open(&quick()).await;
-    let mut stream = gate.client().connect().await;
+    let mut stream = gate.client().with_little_room().connect().await;
     let many = GET.repeat(1_000);
     let flood = async { while stream.write_all(&many).await.is_ok() {} };
     timeout(PATIENCE, flood).await.expect("cut in time");

@@ -101,30 +101,21 @@ async fn the_answer_comes_in_the_format_that_was_asked_for() {
     let xml = "application/xml; charset=utf-8";
     let jsv = "text/jsv; charset=utf-8";
     let csv = "text/csv; charset=utf-8";
+    let jsonl = "text/jsonl; charset=utf-8";
+    let script = "text/javascript; charset=utf-8";
+    let (json_accepted, xml_accepted) = (
+        "Accept: application/json\r\n",
+        "Accept: application/xml\r\n",
+    );
     let table = [
         ("POST /qbowebhook", "", json, "\"OK\""),
-        (
-            "POST /qbowebhook.json",
-            "Accept: application/xml\r\n",
-            json,
-            "\"OK\"",
-        ),
-        (
-            "POST /qbowebhook.xml",
-            "Accept: application/json\r\n",
-            xml,
-            "OK",
-        ),
+        ("POST /qbowebhook.json", xml_accepted, json, "\"OK\""),
+        ("POST /qbowebhook.xml", json_accepted, xml, "OK"),
         ("POST /qbowebhook.jsv", "", jsv, "OK"),
         ("POST /qbowebhook.csv", "", csv, "OK"),
         ("POST /QboWebhook.XML", "", xml, "OK"),
-        (
-            "POST /qbowebhook?format=xml",
-            "Accept: application/json\r\n",
-            xml,
-            "OK",
-        ),
-        ("POST /qbowebhook", "Accept: application/xml\r\n", xml, "OK"),
+        ("POST /qbowebhook?format=xml", json_accepted, xml, "OK"),
+        ("POST /qbowebhook", xml_accepted, xml, "OK"),
         ("POST /qbowebhook", "Accept: text/csv\r\n", csv, "OK"),
         (
             "POST /qbowebhook",
@@ -147,12 +138,12 @@ async fn the_answer_comes_in_the_format_that_was_asked_for() {
         (
             "POST /qbowebhook?callback=my.cb%28",
             "",
-            "text/javascript; charset=utf-8",
+            script,
             "my.cb_(\"OK\")",
         ),
         (
             "POST /xml/reply/QboWebhooksRequest",
-            "Accept: application/json\r\n",
+            json_accepted,
             xml,
             "OK",
         ),
@@ -161,11 +152,13 @@ async fn the_answer_comes_in_the_format_that_was_asked_for() {
         ("POST /csv/reply/QboWebhooksRequest[]", "", csv, "OK"),
         ("POST /jsv/reply/QboWebhooksRequest%5B%5D", "", jsv, "[OK]"),
         (
-            "PUT /api/QboWebhooksRequest",
-            "Accept: application/xml\r\n",
-            json,
-            "\"OK\"",
+            "POST /qbowebhook.json?callback=cb",
+            "",
+            script,
+            "cb(\"OK\")",
         ),
+        ("POST /qbowebhook?Format=jsonl", "", jsonl, "\"OK\""),
+        ("PUT /api/QboWebhooksRequest", xml_accepted, json, "\"OK\""),
         ("POST /api/QboWebhooksRequest.xml", "", xml, "OK"),
     ];
     for (line, head, content_type, body) in table {
@@ -177,6 +170,7 @@ async fn the_answer_comes_in_the_format_that_was_asked_for() {
             "{line} {head}"
         );
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{line}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
     assert_eq!(gate.shelf.receipts().len(), 1);
 }
@@ -352,7 +346,8 @@ async fn who_signs_is_never_refused_for_what_is_in_it_and_always_reads_the_true_
     ];
     for (number, (line, head, body)) in bodies.into_iter().enumerate() {
         let answer = ask(&gate, line, &format!("{head}{}", signed(body)), body).await;
-        assert_eq!(answer.status, 200, "{line} {}", answer.body);
+        let status = if line.contains("oneway") { 204 } else { 200 };
+        assert_eq!(answer.status, status, "{line} {}", answer.body);
         let receipts = gate.shelf.receipts();
         assert_eq!(receipts.len(), number + 1, "{line}");
         assert!(
@@ -373,6 +368,52 @@ async fn who_signs_is_never_refused_for_what_is_in_it_and_always_reads_the_true_
         "{}",
         answer.body
     );
+}
+
+#[tokio::test]
+async fn who_signs_may_speak_like_the_original_too() {
+    let entity = |fields: &str| {
+        format!(
+            r#"{{"eventNotifications":[{{"realmId":"7","dataChangeEvent":{{"entities":[{{"id":"9",{fields}}}]}}}}]}}"#
+        )
+    };
+    let table = [
+        (
+            r#""name":20,"operation":"Create""#,
+            "Customer/9 qbo.customer.created.v1 -",
+        ),
+        (r#""name":"25","operation":1"#, "25/9 qbo.25.created.v1 -"),
+        (
+            r#""NAME":"bill","operation":"VOID","lastUpdated":"05/10/2015 14:42:19""#,
+            "Bill/9 qbo.bill.void.v1 2015-10-05T14:42:19.000Z",
+        ),
+        // Not told what happened: nothing is taken for granted of what Intuit may have written.
+        (
+            r#""name":20"#,
+            "eventNotifications[0].dataChangeEvent.entities[0].name: expected a string, found a number",
+        ),
+        // Nobody's words: kept as they were written.
+        (
+            r#""name":"Nope","operation":"Exploded","lastUpdated":"soon""#,
+            "Nope/9 qbo.nope.exploded.v1 -",
+        ),
+    ];
+    for (fields, expected) in table {
+        let gate = Gate::with_face(Face::default()).await;
+        let body = entity(fields);
+        let head = format!("intuit-signature: {}\r\n", sign(body.as_bytes()));
+        let answer = ask(&gate, "POST /qbowebhook", &head, &body).await;
+        assert_eq!(answer.status, 200, "{fields} {}", answer.body);
+        let found = match &gate.shelf.receipts()[0].items[..] {
+            [Item::Notification(found)] => {
+                let at = found.happened.at.map_or("-".into(), |at| at.to_string());
+                format!("{} {} {at}", found.entity, found.event_type)
+            }
+            [Item::Unreadable(found)] => format!("{}: {}", found.at, found.why),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected, "{fields}");
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,8 @@ async fn without_a_source_every_route_asks_for_a_signature() {
         }
         let signature = format!("intuit-signature: {}\r\n", sign(dto().as_bytes()));
         let answer = ask(&gate, line, &signature, &dto()).await;
-        assert_eq!(answer.status, 200, "{line} {}", answer.body);
+        let status = if line.contains("oneway") { 204 } else { 200 };
+        assert_eq!(answer.status, status, "{line} {}", answer.body);
     }
     assert_eq!(gate.tally.deliveries_forged.value(), 21);
     assert_eq!(gate.tally.deliveries_unsigned.value(), 0);
@@ -234,6 +235,30 @@ async fn post(gateway: &Gateway, trusted: &CertificateDer<'_>, line: &str, head:
     client.ask(&request(line, head, body)).await
 }
 
+/// A page of the admin listener.
+async fn page(gateway: &Gateway, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(gateway.admin.unwrap()).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(&mut stream).await
+}
+
+#[tokio::test]
+async fn the_path_of_a_source_is_told_in_the_house_only() {
+    let publish = "[servicestack]\npublish_metadata = true\n";
+    let (mut gateway, trusted) = gateway(&format!("{publish}{WAREHOUSE}"));
+    gateway.start();
+    for path in ["/operations/metadata", "/types/metadata"] {
+        let told = page(&gateway, path).await.body;
+        assert!(told.contains("\"/from-warehouse\""), "{told}");
+        let client = Client::new(gateway.https.unwrap(), &trusted);
+        let public = client.ask(&request(&format!("GET {path}"), "", "")).await;
+        assert!(public.body.contains("\"/qbowebhook\""), "{}", public.body);
+        assert!(!public.body.contains("warehouse"), "{}", public.body);
+    }
+    assert_eq!(gateway.end_by("TERM"), Some(0));
+}
+
 #[tokio::test]
 async fn a_client_of_the_original_is_served_by_the_real_gateway() {
     let (mut gateway, trusted) = gateway(&format!("{WAREHOUSE}{FILE_SINK}"));
@@ -300,10 +325,7 @@ async fn a_client_of_the_original_is_served_by_the_real_gateway() {
     let new = post(&gateway, &trusted, "POST /from-warehouse", new).await;
     assert_eq!(new.status, 200);
 
-    let mut stream = TcpStream::connect(gateway.admin.unwrap()).await.unwrap();
-    let page = b"GET /types/mjs HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    stream.write_all(page).await.unwrap();
-    let page = read_answer(&mut stream).await;
+    let page = page(&gateway, "/types/mjs").await;
     assert_eq!(page.status, 200);
     assert!(
         page.body.contains("QBOEntityName[\"Class\"] = 38"),
@@ -364,17 +386,17 @@ fn a_source_that_cannot_be_meant_is_refused() {
 #[test]
 fn what_makes_a_source_wide_open_is_said() {
     let tables = "[servicestack]\nraw_strings = true\npublish_metadata = true\nentity_numbers = { Vendor = 21 }\n\
-                  [[source]]\nname = \"s\"\npath = \"/qbowebhook\"\naddresses = [\"0.0.0.0/0\", \"10.0.0.7/24\"]\n";
+                  [[source]]\nname = \"s\"\npath = \"/qbowebhook\"\naddresses = [\"0.0.0.0/0\", \"10.0.0.7/24\", \"::ffff:10.1.0.0/112\"]\n";
     let gateway = Gateway::new(tables);
     let check = gateway.command(&["check"]);
     let told = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!(check.status.code(), Some(0), "{told}");
     for part in [
         "whoever comes as source \"s\" need not sign there",
-        "\"0.0.0.0/0\" is every address there is",
+        "\"0.0.0.0/0\" is every IPv4 address there is",
         "it is taken as 10.0.0.0/24",
         "strings without quotes; metadata on the public listener",
-        "whoever is at 0.0.0.0/0, 10.0.0.0/24 may come unsigned to /qbowebhook",
+        "whoever is at 0.0.0.0/0, 10.0.0.0/24, 10.1.0.0/16 may come unsigned to /qbowebhook",
     ] {
         assert!(told.contains(part), "no {part:?} in: {told}");
     }

@@ -312,6 +312,23 @@ fn a_retry_has_the_same_body_and_a_replay_says_so() {
 }
 
 #[test]
+fn a_callback_says_who_did_not_sign_and_what_is_not_decided() {
+    let mut unsigned = delivery(ACCOUNT);
+    let signed = callback(&unsigned)["message"]["events"][0].clone();
+    assert_eq!(signed.get("authenticity"), None);
+    assert_eq!(signed.get("notified"), None);
+    let change = &mut unsigned.changes[0];
+    change.authenticity = Authenticity::Address;
+    change.notification.entity.kind = "21".into();
+    let candidates = r#"{"candidates":["Department","Vendor"],"entityNumber":21}"#;
+    change.notification.data = Some(candidates.into());
+    let event = callback(&unsigned)["message"]["events"][0].clone();
+    assert_eq!(event["authenticity"], "address");
+    assert_eq!(event["objectType"], "21");
+    assert_eq!(event["notified"]["candidates"][1], "Vendor");
+}
+
+#[test]
 fn a_company_without_a_configured_instance_always_has_the_same_one() {
     let realm = |text: &str| RealmId::new(text).unwrap();
     let one = Instance::of(&realm("310687"));

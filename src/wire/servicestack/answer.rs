@@ -70,7 +70,9 @@ impl Fault {
 /// The result of one request. `raw`: JSON without quotes, as the framework writes a plain string.
 pub fn result(answering: &Answering, raw: bool) -> Body {
     let text = match answering.format {
-        Format::Json if !raw || answering.callback.is_some() => json!(RESULT).to_string(),
+        Format::Json | Format::Jsonl if !raw || answering.callback.is_some() => {
+            json!(RESULT).to_string()
+        }
         _ => RESULT.to_owned(),
     };
     body(answering, text)
@@ -84,6 +86,7 @@ pub fn results(answering: &Answering, count: usize) -> Body {
         Format::Json => json!(each().collect::<Vec<_>>()).to_string(),
         Format::Jsv => format!("[{}]", joined(",")),
         Format::Csv => joined("\r\n"),
+        Format::Jsonl => vec![json!(RESULT).to_string(); count].join("\n"),
         Format::Html => joined("\n"),
         Format::Xml => {
             let strings: String = each()
@@ -107,7 +110,7 @@ pub fn error(answering: &Answering, fault: &Fault) -> Body {
         ..
     } = fault;
     let text = match answering.format {
-        Format::Json => {
+        Format::Json | Format::Jsonl => {
             let errors: Vec<Value> = field
                 .iter()
                 .map(|(field, why)| json!({"errorCode": code, "fieldName": field, "message": why}))
@@ -160,6 +163,10 @@ fn xml(fault: &Fault) -> String {
 
 fn body(answering: &Answering, text: String) -> Body {
     if let Some(callback) = &answering.callback {
+        // Before ES2019 these two end a line of script, also within a string.
+        let text = text
+            .replace('\u{2028}', "\\u2028")
+            .replace('\u{2029}', "\\u2029");
         return Body {
             content_type: "text/javascript; charset=utf-8",
             text: format!("{callback}({text})"),
@@ -171,6 +178,7 @@ fn body(answering: &Answering, text: String) -> Body {
             Format::Xml => "application/xml; charset=utf-8",
             Format::Jsv => "text/jsv; charset=utf-8",
             Format::Csv => "text/csv; charset=utf-8",
+            Format::Jsonl => "text/jsonl; charset=utf-8",
             Format::Html => "text/html; charset=utf-8",
         },
         text,
@@ -246,6 +254,7 @@ mod tests {
             (Format::Xml, "application/xml; charset=utf-8", "OK", "OK"),
             (Format::Jsv, "text/jsv; charset=utf-8", "OK", "OK"),
             (Format::Csv, "text/csv; charset=utf-8", "OK", "OK"),
+            (Format::Jsonl, "text/jsonl; charset=utf-8", "\"OK\"", "OK"),
             (Format::Html, "text/html; charset=utf-8", "OK", "OK"),
         ];
         for (format, content_type, quoted, raw) in table {
@@ -270,6 +279,7 @@ mod tests {
         assert_eq!(text(Format::Json, 0), "[]");
         assert_eq!(text(Format::Jsv, 2), "[OK,OK]");
         assert_eq!(text(Format::Csv, 2), "OK\r\nOK");
+        assert_eq!(text(Format::Jsonl, 2), "\"OK\"\n\"OK\"");
         assert!(text(Format::Xml, 1).contains("Arrays\"><string>OK</string></ArrayOfstring>"));
         assert_eq!(results(&jsonp(), 1).text, "cb([\"OK\"])");
     }
@@ -295,8 +305,10 @@ mod tests {
             "ErrorCode,Message\r\nArgumentException,\"a <b> \"\"c\"\", d\"\r\n"
         );
         assert!(text(Format::Html).contains("<p>a &lt;b&gt; &quot;c&quot;, d</p>"));
+        let fault = Fault::new(400, "ArgumentException", "\u{2028}\u{2029}");
         let jsonp = error(&jsonp(), &fault);
         assert!(jsonp.text.starts_with("cb({\"responseStatus\""));
+        assert!(jsonp.text.contains(r#""message":"\u2028\u2029""#));
     }
 
     #[test]

@@ -62,6 +62,13 @@ impl Request {
         }
     }
 
+    /// Whether an entity does not say what happened to it.
+    pub(super) fn lacks_an_operation(&self) -> bool {
+        let mut notifications = self.event_notifications.iter();
+        let is_without = |entity: &Entity| entity.operation.is_none();
+        notifications.any(|notification| notification.entities.iter().any(is_without))
+    }
+
     fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
         object(value, if place.is_empty() { "body" } else { place })?;
         let place = join(place, "eventNotifications");

@@ -17,6 +17,8 @@ pub enum Format {
     Jsv,
     /// CSV.
     Csv,
+    /// JSON, one value a line.
+    Jsonl,
     /// HTML, for browsers.
     Html,
 }
@@ -48,14 +50,24 @@ pub struct Answering {
 /// The formats that `Accept` is compared with, best first: the order of the server decides.
 const PREFERRED: [Format; 4] = [Format::Json, Format::Html, Format::Xml, Format::Jsv];
 
+/// The formats that the service registered beside those: looked for when `Accept` has none of them.
+const REGISTERED: [Format; 2] = [Format::Csv, Format::Jsonl];
+
 /// Bytes of a callback's name that are kept.
 const CALLBACK_BYTES_MAX: usize = 128;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Json, Self::Xml, Self::Jsv, Self::Csv, Self::Html];
+    pub const ALL: [Self; 6] = [
+        Self::Json,
+        Self::Xml,
+        Self::Jsv,
+        Self::Csv,
+        Self::Jsonl,
+        Self::Html,
+    ];
 
-    /// The format of this name, in any case: `json`, `xml`, `jsv`, `csv` or `html`.
+    /// The format of this name, in any case: `json`, `xml`, `jsv`, `csv`, `jsonl` or `html`.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -69,6 +81,7 @@ impl Format {
             Self::Xml => "xml",
             Self::Jsv => "jsv",
             Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
             Self::Html => "html",
         }
     }
@@ -80,6 +93,7 @@ impl Format {
             Self::Xml => "application/xml",
             Self::Jsv => "text/jsv",
             Self::Csv => "text/csv",
+            Self::Jsonl => "text/jsonl",
             Self::Html => "text/html",
         }
     }
@@ -95,25 +109,26 @@ impl Format {
     }
 }
 
-/// In this order: suffix, `callback`, `format`, path, `Accept`, content type, JSON.
+/// In this order: suffix, `callback`, `format`, path, `Accept`, content type, JSON. A callback is called
+/// with JSON, so a suffix that names another format leaves none to call.
 pub fn negotiate(asked: &Asked<'_>) -> Answering {
-    let plain = |format| Answering {
-        format,
-        callback: None,
-    };
-    if let Some(format) = asked.suffix {
-        return plain(format);
-    }
-    if let Some(name) = parameter(asked.query, "callback").filter(|name| !name.is_empty()) {
+    let callback = parameter(asked.query, "callback").filter(|name| !name.is_empty());
+    let callback = callback.filter(|_| asked.suffix.is_none_or(|suffix| suffix == Format::Json));
+    if let Some(name) = callback {
         return Answering {
             format: Format::Json,
             callback: Some(harmless(&name)),
         };
     }
-    let named = parameter(asked.query, "format");
-    let named = named.and_then(|name| Format::parse(name.split('.').next().unwrap_or_default()));
-    let found = named.or(asked.path);
-    plain(found.unwrap_or_else(|| by_headers(asked.accept, asked.content_type)))
+    let by_query = || {
+        let name = parameter(asked.query, "format")?;
+        Format::parse(name.split('.').next()?)
+    };
+    let found = asked.suffix.or_else(by_query).or(asked.path);
+    Answering {
+        format: found.unwrap_or_else(|| by_headers(asked.accept, asked.content_type)),
+        callback: None,
+    }
 }
 
 /// By `Accept`: qualities are not looked at, the server's order decides; but the request's own type
@@ -150,16 +165,17 @@ fn by_headers(accept: Option<&str>, content_type: Option<&str>) -> Format {
     if takes_anything {
         return answered_alike;
     }
-    if is_accepted(&Format::Csv) {
-        return Format::Csv;
-    }
-    Format::Json
+    let registered = accepted.iter().find_map(|kind| {
+        let mut formats = REGISTERED.into_iter();
+        formats.find(|format| kind.starts_with(format.media_type()))
+    });
+    registered.unwrap_or(Format::Json)
 }
 
-/// The first value of a query parameter.
+/// The first value of a query parameter, whose name counts in any case.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     form_urlencoded::parse(query.as_bytes())
-        .find(|(key, _)| key == name)
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value)
 }
 
@@ -208,6 +224,11 @@ mod tests {
             callback: Some("cb".into()),
         };
         assert_eq!(negotiate(&all), jsonp);
+        let scripted = Asked {
+            suffix: Some(Format::Json),
+            ..all
+        };
+        assert_eq!(negotiate(&scripted), jsonp);
         let all = Asked {
             query: "a=b&format=jsv",
             ..all
@@ -276,6 +297,8 @@ mod tests {
             // What is registered beside the preferred ones comes last.
             ("text/csv", "", Format::Csv),
             ("text/csv", "application/xml", Format::Csv),
+            ("text/jsonl, text/csv", "", Format::Jsonl),
+            ("text/csv, text/jsonl, text/jsv", "", Format::Jsv),
             // Never 406.
             ("image/png", "application/xml", Format::Json),
             ("", "application/xml", Format::Xml),
@@ -292,6 +315,7 @@ mod tests {
         let table = [
             ("format=xml", Format::Xml),
             ("format=XML.x", Format::Xml),
+            ("Format=xml", Format::Xml),
             ("x&format=c%73v", Format::Csv),
             ("format=yaml", Format::Jsv),
             ("format=", Format::Jsv),
@@ -309,6 +333,7 @@ mod tests {
             ("callback=jQuery1.cb_2", "jQuery1.cb_2"),
             ("callback=a%28%29%3B%3C%2Fscript%3E", "a_____script_"),
             ("callback=%C3%A9", "_"),
+            ("CallBack=cb", "cb"),
         ];
         for (query, expected) in table {
             let found = negotiate(&asked(query, "application/xml", ""));

@@ -76,8 +76,8 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::Text(number.to_string().into()))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Text(number.to_string().into()))
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Inexact)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {

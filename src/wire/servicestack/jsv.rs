@@ -183,6 +183,7 @@ mod tests {
     fn show(value: &Value<'_>) -> String {
         match value {
             Value::Null => "-".into(),
+            Value::Inexact => "~".into(),
             Value::Text(text) => format!("'{text}'"),
             Value::List(values) => {
                 let values: Vec<String> = values.iter().map(show).collect();

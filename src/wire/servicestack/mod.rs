@@ -54,6 +54,8 @@ pub struct Understood {
     pub requests: usize,
     /// What was in them, in order; never empty.
     pub items: Vec<Item>,
+    /// An operation was not given, and taken for the enumeration's first.
+    pub is_assumed: bool,
 }
 
 /// What a body is written in. The content tells XML and JSON, whatever the sender calls it (the
@@ -84,7 +86,7 @@ pub fn encoding(content_type: Option<&str>, body: &[u8]) -> Option<Encoding> {
 fn named(content_type: &str) -> Option<Encoding> {
     let name = content_type.split(';').next().unwrap_or_default();
     match name.trim_ascii().to_ascii_lowercase().as_str() {
-        "application/json" | "text/json" => Some(Encoding::Json),
+        "application/json" | "text/json" | "text/jsonl" => Some(Encoding::Json),
         "application/xml" | "text/xml" => Some(Encoding::Xml),
         "text/jsv" | "application/jsv" | "application/jsv-text" => Some(Encoding::Jsv),
         "text/csv" | "application/csv" => Some(Encoding::Csv),
@@ -125,9 +127,11 @@ pub fn decode(
         Arity::One => vec![Request::one(&value)?],
         Arity::Batch => Request::batch(&value)?,
     };
+    let items = notices::items(&requests, numbers, items_max)?;
     Ok(Understood {
         requests: requests.len(),
-        items: notices::items(&requests, numbers, items_max)?,
+        is_assumed: requests.iter().any(Request::lacks_an_operation),
+        items,
     })
 }
 

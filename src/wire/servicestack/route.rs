@@ -117,6 +117,13 @@ fn operation(
     })
 }
 
+/// The format that the first part of a path names, where it has three or four letters: the framework
+/// looks at no longer ones.
+pub fn format_of(path: &str) -> Option<Format> {
+    let first = path.split('/').nth(1)?;
+    Format::parse(first).filter(|_| first.len() <= 4)
+}
+
 /// What stands before a last dot that a format follows, and the format.
 fn split_suffix(path: &str) -> (&str, Option<Format>) {
     let split = path
@@ -172,6 +179,7 @@ mod tests {
             ("/qbowebhook", "/qbowebhook true -"),
             ("/qbowebhook.json", "/qbowebhook false json"),
             ("/qbowebhook.XML", "/qbowebhook false xml"),
+            ("/qbowebhook.jsonl", "/qbowebhook false jsonl"),
             ("/QboWebhook", "/qbowebhook false -"),
             ("/QboWebhook.jsv", "/qbowebhook false jsv"),
             ("/webhooks.csv", "/webhooks false csv"),
@@ -204,6 +212,20 @@ mod tests {
         ];
         for (path, expected) in table {
             assert_eq!(found(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_can_name_a_format() {
+        let table = [
+            ("/xml/hooks", Some(Format::Xml)),
+            ("/JSV", Some(Format::Jsv)),
+            ("/jsonl/hooks", None),
+            ("/hooks/xml", None),
+            ("", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(format_of(path), expected, "{path}");
         }
     }
 

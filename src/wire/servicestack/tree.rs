@@ -14,8 +14,11 @@ const WHY_MAX: usize = 200;
 pub enum Value<'a> {
     /// Nothing: `null`, or an XML element with `nil`.
     Null,
-    /// A string, a number or a truth value, as it is written.
+    /// A string, a whole number or a truth value, as it is written.
     Text(Cow<'a, str>),
+    /// A number in JSON that is not whole, or has more than 64 bits: it is no field of a request, and
+    /// what was written is not kept.
+    Inexact,
     /// Values in order.
     List(Vec<Value<'a>>),
     /// Names and values in order; of a name that is there twice the last one counts.
@@ -87,6 +90,7 @@ impl<'a> Value<'a> {
     pub(super) fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,
+            Self::Inexact => Value::Inexact,
             Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
             Self::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
             Self::Map(fields) => {
@@ -103,6 +107,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Null => "nothing",
             Self::Text(_) => "text",
+            Self::Inexact => "a number that is not whole, or too long without quotes",
             Self::List(_) => "a list",
             Self::Map(_) => "an object",
         }

@@ -1,7 +1,7 @@
 //! XML into a [`Value`]: what .NET's DataContractSerializer writes of the request.
 //!
 //! More is read than that serializer reads: any prefix, any order of children, names in any case, and
-//! no namespace at all. Another namespace than the request's is not the request; within it, elements of
+//! children without a namespace. The root has to be in the request's namespace; within it, elements of
 //! foreign namespaces are passed over. Promises: no document type, so no entities but XML's own five
 //! and numbers; depth, number of elements and number of namespaces are bounded.
 
@@ -139,15 +139,15 @@ impl<'a> Document<'a> {
         let pushed = self.namespaces.push(start);
         pushed.map_err(|error| wrong(self.text, at, format!("not XML: {error}")))?;
         let (namespace, local) = self.namespaces.resolve_element(start.name());
+        let parent = self.open.last().map(|parent| parent.shape);
         let is_foreign = match namespace {
             ResolveResult::Bound(Namespace(name)) => name != NAMESPACE,
-            ResolveResult::Unbound => false,
+            ResolveResult::Unbound => parent.is_none(),
             ResolveResult::Unknown(_) => {
                 return Err(wrong(self.text, at, "a prefix without a namespace"));
             }
         };
         let name = local.as_ref().to_ascii_lowercase();
-        let parent = self.open.last().map(|parent| parent.shape);
         let is_request = LISTS.get(2) == Some(&&*name) || OBJECTS.first() == Some(&&*name);
         if parent.is_none() && (is_foreign || !is_request) {
             let why = format!("expected the element QboWebhooksRequest of {NAMESPACE}");

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { JsonServiceClient } from "@servicestack/client";
+import typescript from "typescript";
 import { CA_FILE, Gateway, Receiver, check, eventually } from "../support/gateway.mjs";
 import * as dtos from "../support/webhooks_dtos.mjs";
 
@@ -182,6 +183,26 @@ await check("the types that the admin listener generates can be used in place of
   const notification = new made.QBOEventNotification({ realmId: REALM, dataChangeEvent });
   equal(await client.post(new made.QboWebhooksRequest({ eventNotifications: [notification] })), "OK");
   deepEqual(told(await last()), ["Term/t qbo.term.deleted.v1"]);
+});
+
+await check("its types in TypeScript compile without a complaint, and what is made of them arrives", async () => {
+  const source = await (await fetch(`${gateway.admin}/types/typescript`)).text();
+  const file = join(gateway.folder, "typed.mts");
+  const use = `export const sent = new QBOEntity({ name: QBOEntityName.Term, id: "ts", operation: QBOOperation.Void });
+export const event = new QBODataChangeEvent({ entities: [sent] });
+export const request = new QboWebhooksRequest({
+  eventNotifications: [new QBOEventNotification({ realmId: "${REALM}", dataChangeEvent: event })],
+});`;
+  writeFileSync(file, `${source}\n${use}`);
+  const { ModuleKind, ScriptTarget } = typescript;
+  const options = { target: ScriptTarget.ES2022, module: ModuleKind.ESNext, types: [] };
+  const program = typescript.createProgram([file], options);
+  const complaints = typescript.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
+  deepEqual(complaints, []);
+  program.emit();
+  const { request: made } = await import(pathToFileURL(file.replace(/mts$/, "mjs")));
+  equal(await client.post(made), "OK");
+  deepEqual(told(await last()), ["Term/ts qbo.term.void.v1"]);
 });
 
 await gateway.stop();

@@ -1,13 +1,16 @@
 """Requests as integrators write them by hand after the original's pages: XML, JSV, CSV, forms, JSONP."""
 
 import datetime
+import html
 import io
 import json
+import re
 import xml.etree.ElementTree as tree
 from urllib.parse import urlencode
 
 import requests
 import webhooks_dtos as dtos
+import xmlschema
 from gateway import Gateway, check, equal
 from servicestack import JsonServiceClient
 from servicestack.clients import UploadFile
@@ -53,6 +56,14 @@ CSV = (
     "realmId,name,id,operation,lastUpdated,deletedId\r\n"
     "1185883450,Customer,%(id)s,Merge,2015-10-05T14:42:19-07:00,%(deleted)s\r\n"
 )
+
+FORMATS = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "jsv": "text/jsv",
+    "csv": "text/csv",
+    "jsonl": "text/jsonl",
+}
 
 numbers = iter(range(1, 10_000))
 
@@ -192,18 +203,30 @@ with Gateway(TABLES) as gateway:
     @check("the metadata that integrators start from is on the admin listener and not on the public one")
     def _():
         operation = "op=QboWebhooksRequest"
-        for path in ("/metadata", f"/json/metadata?{operation}", f"/xml/metadata?{operation}", f"/jsv/metadata?{operation}", f"/csv/metadata?{operation}"):
+        for path in ("/metadata", "/metadata/app", f"/json/metadata?{operation}", f"/xml/metadata?{operation}", f"/jsv/metadata?{operation}", f"/csv/metadata?{operation}"):
             page = requests.get(gateway.admin + path)
             equal((page.status_code, "QboWebhooksRequest" in page.text), (200, True))
             equal(requests.get(gateway.url + path).status_code, 404)
         for path in ("/types/metadata", "/types/typescript", "/types/mjs", "/types/python", "/types/csharp", "/types/xsd"):
             equal(requests.get(gateway.admin + path).status_code, 200)
 
-    @check("its XML sample is taken as it stands")
+    @check("the samples on its pages are taken as they stand, and answered in their format")
     def _():
-        schema = requests.get(gateway.admin + "/types/xsd").content
-        elements = tree.fromstring(schema)
-        equal(elements.get("targetNamespace"), NAMESPACE)
+        for name, media_type in FORMATS.items():
+            page = requests.get(f"{gateway.admin}/{name}/metadata?op=QboWebhooksRequest").text
+            head, _, body = html.unescape(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)[1]).partition("\n\n")
+            line, *fields = head.split("\n")
+            headers = dict(field.split(": ") for field in fields if field.startswith(("Accept", "Content-Type")))
+            answer = requests.post(gateway.url + line.split(" ")[1], data=body.encode(), headers=headers)
+            answered(answer, '"OK"' if name.startswith("json") else "OK", media_type)
+
+    @check("its XSD is a schema, and holds for what is taken: the page's sample and what .NET writes")
+    def _():
+        schema = xmlschema.XMLSchema(requests.get(f"{gateway.admin}/types/xsd").text)
+        equal(schema.target_namespace, NAMESPACE)
+        schema.validate(XML % {"id": "1", "deleted": "2"})
+        schema.validate((XML % {"id": "1", "deleted": "2"}).replace("<DeletedId>2</DeletedId>", '<DeletedId i:nil="true"/>'))
+        equal(schema.is_valid((XML % {"id": "1", "deleted": "2"}).replace("Customer", "Nonsense")), False)
 
 
 with Gateway(TABLES + "[servicestack]\nraw_strings = true\n") as raw:

@@ -51,7 +51,7 @@ impl Size {
         self.nodes += 1;
         self.depth = self.depth.max(depth);
         match value {
-            Value::Null | Value::Text(_) => {}
+            Value::Null | Value::Text(_) | Value::Inexact => {}
             Value::List(values) => values.iter().for_each(|value| self.add(value, depth + 1)),
             Value::Map(fields) => fields
                 .iter()
@@ -65,6 +65,7 @@ fn to_json(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Text(said) => text(said),
+        Value::Inexact => "0.5".into(),
         Value::List(values) => {
             let values: Vec<String> = values.iter().map(to_json).collect();
             format!("[{}]", values.join(","))

@@ -24,6 +24,8 @@ pub(crate) struct Client {
     /// The address to come from.
     pub(crate) from: SocketAddr,
     pub(crate) config: ClientConfig,
+    /// The most that may be on its way here unread, in bytes; as much as the system likes without it.
+    pub(crate) unread_bytes_max: Option<u32>,
 }
 
 impl Client {
@@ -32,6 +34,7 @@ impl Client {
             address,
             from: "127.0.0.1:0".parse().unwrap(),
             config: config(trusted, &version::TLS13),
+            unread_bytes_max: None,
         }
     }
 
@@ -48,8 +51,17 @@ impl Client {
         self
     }
 
+    /// The same, with room for so little that a peer soon cannot write any more.
+    pub(crate) fn with_little_room(mut self) -> Self {
+        self.unread_bytes_max = Some(4 << 10);
+        self
+    }
+
     pub(crate) async fn connect_plain(&self) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
+        if let Some(bytes) = self.unread_bytes_max {
+            socket.set_recv_buffer_size(bytes)?;
+        }
         socket.bind(self.from)?;
         socket.connect(self.address).await
     }

@@ -3,7 +3,8 @@
 //!
 //! The envelope has the keys of the published QuickBooks capture in their order. Numbers that only
 //! the platform could know come from [`OpenConnectors`]; ids come from digests, so that a retry has
-//! the same ones. A replay says so in `message.replay`.
+//! the same ones. A replay says so in `message.replay`. An event of a client that did not sign says so
+//! in `authenticity`, and one whose kind is not decided has in `notified` what the client wrote.
 //!
 //! It has two shapes. What was notified is shown as the vendor wrote it; what was polled is shown as
 //! records, of one resource, and with the time of the poll. A polling instance knows the second only.
@@ -13,7 +14,9 @@ mod notified;
 mod polled;
 
 use super::{delivery_id, embed};
-use crate::model::{Change, ChangeId, Delivery, Manner, Operation, Origin, RealmId, Timestamp};
+use crate::model::{
+    Authenticity, Change, ChangeId, Delivery, Manner, Operation, Origin, RealmId, Timestamp,
+};
 use crate::wire::digest::{first, sha256};
 use crate::wire::entity;
 use base64::Engine;
@@ -264,6 +267,10 @@ pub(in crate::wire) struct Event<'a> {
     hub_key: &'static str,
     object_id: Cow<'a, str>,
     object_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticity: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notified: Option<Box<RawValue>>,
 }
 
 /// The events of one change as they stand in lists of events: with plain ids.
@@ -275,6 +282,11 @@ pub(in crate::wire) fn events(change: &Change) -> impl Iterator<Item = Event<'_>
 /// platform puts behind an id, so the id is plain unless a record has it.
 fn events_of<'a>(change: &'a Change, object_id: Option<String>) -> impl Iterator<Item = Event<'a>> {
     let notification = &change.notification;
+    let is_undecided = notification.entity.kind.parse::<i32>().is_ok();
+    let is_unsigned = matches!(
+        change.authenticity,
+        Authenticity::Credential | Authenticity::Address
+    );
     let event = move |event_type, object_id| Event {
         date: notification.happened.at.and_then(date),
         element_key: ELEMENT,
@@ -283,6 +295,12 @@ fn events_of<'a>(change: &'a Change, object_id: Option<String>) -> impl Iterator
         hub_key: "finance",
         object_id,
         object_type: entity::resource(&notification.entity.kind),
+        authenticity: is_unsigned.then(|| change.authenticity.as_str()),
+        notified: notification
+            .data
+            .as_deref()
+            .filter(|_| is_undecided)
+            .and_then(embed),
     };
     let object_id = object_id.map_or(Cow::Borrowed(notification.entity.id.as_str()), Cow::Owned);
     let deleted = merged_away(change).map(|id| event("DELETED", Cow::Borrowed(id)));

@@ -5,6 +5,7 @@
 //! Called by the admin listener, and by the public one where the configuration says so. Promises: they
 //! show nothing but what a client has to know to talk to the service.
 
+mod described;
 mod sample;
 mod types;
 
@@ -12,7 +13,6 @@ use super::OPERATION;
 use super::answer::escape;
 use super::format::Format;
 use super::value::EntityNumbers;
-use serde_json::json;
 
 /// What the pages tell.
 #[derive(Clone, Debug)]
@@ -42,13 +42,22 @@ enum Language {
     Xsd,
 }
 
+/// What the original called itself.
+const NAME: &str = "QBO Webhooks Listener";
+
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const XML: &str = "application/xml; charset=utf-8";
 
 /// The formats that have a page.
-const FORMATS: [Format; 4] = [Format::Json, Format::Xml, Format::Jsv, Format::Csv];
+const FORMATS: [Format; 5] = [
+    Format::Json,
+    Format::Xml,
+    Format::Jsv,
+    Format::Csv,
+    Format::Jsonl,
+];
 
 impl Language {
     const ALL: [Self; 5] = [
@@ -118,6 +127,7 @@ impl Metadata {
         match (first, second) {
             ("metadata", None) if asked("xsd").is_some() => Some(self.types(Language::Xsd)),
             ("metadata", None) => Some(self.overview()),
+            ("metadata", Some("app")) => Some(self.app()),
             ("operations", Some("metadata")) => Some(self.index()),
             ("types", None) => Some(languages()),
             ("types", Some("metadata")) => Some(self.description()),
@@ -134,65 +144,6 @@ impl Metadata {
                 }
             }
             _ => None,
-        }
-    }
-
-    /// The index of operations, as JSON.
-    pub fn index(&self) -> Page {
-        let index = json!({
-            "operations": [{
-                "name": OPERATION,
-                "verbs": ["POST"],
-                "routes": self.paths,
-                "returns": "string",
-            }],
-        });
-        Page {
-            content_type: JSON,
-            text: index.to_string(),
-        }
-    }
-
-    /// The types and operations as data.
-    fn description(&self) -> Page {
-        let property = |name: &str, kind: &str| json!({"name": name, "type": kind});
-        let list =
-            |name: &str, of: &str| json!({"name": name, "type": "List`1", "genericArgs": [of]});
-        let numbers = self.numbers.entries();
-        let (names, values): (Vec<_>, Vec<_>) = numbers
-            .map(|(name, number)| (name, number.to_string()))
-            .unzip();
-        let described = json!({
-            "types": [
-                {"name": "QBOEntityName", "namespace": types::NAMESPACE, "isEnum": true, "enumNames": names, "enumValues": values},
-                {"name": "QBOOperation", "namespace": types::NAMESPACE, "isEnum": true, "enumNames": types::OPERATIONS},
-                {"name": "QBOEntity", "namespace": types::NAMESPACE, "properties": [
-                    property("name", "QBOEntityName"),
-                    property("id", "String"),
-                    property("operation", "QBOOperation"),
-                    property("lastUpdated", "DateTime"),
-                    property("deletedId", "String"),
-                ]},
-                {"name": "QBODataChangeEvent", "namespace": types::NAMESPACE, "properties": [list("entities", "QBOEntity")]},
-                {"name": "QBOEventNotification", "namespace": types::NAMESPACE, "properties": [
-                    property("realmId", "String"),
-                    property("dataChangeEvent", "QBODataChangeEvent"),
-                ]},
-            ],
-            "operations": [{
-                "request": {
-                    "name": OPERATION,
-                    "namespace": types::NAMESPACE,
-                    "properties": [list("eventNotifications", "QBOEventNotification")],
-                },
-                "returnType": {"name": "String"},
-                "actions": ["POST"],
-                "routes": self.paths.iter().map(|path| json!({"path": path, "verbs": "POST"})).collect::<Vec<_>>(),
-            }],
-        });
-        Page {
-            content_type: JSON,
-            text: described.to_string(),
         }
     }
 
@@ -220,7 +171,7 @@ impl Metadata {
         html(
             "Operations",
             &format!(
-                "<h1>QBO Webhooks Listener</h1>\n<h2>Operations</h2>\n<p>{OPERATION}: {}</p>\n\
+                "<h1>{NAME}</h1>\n<h2>Operations</h2>\n<p>{OPERATION}: {}</p>\n\
                  <h2>XSDs</h2>\n<p><a href=\"/metadata?xsd=1\">Service types</a></p>\n\
                  <h2>Types</h2>\n<p>{}, <a href=\"/types/metadata\">metadata</a></p>\n",
                 formats.join(" "),
@@ -242,7 +193,7 @@ impl Metadata {
         html(
             OPERATION,
             &format!(
-                "<h1>QBO Webhooks Listener</h1>\n\
+                "<h1>{NAME}</h1>\n\
                  <p><a href=\"/metadata\">&lt;back to all web services</a></p>\n\
                  <h2>{OPERATION}</h2>\n\
                  <p>The following routes are available for this service:</p>\n\

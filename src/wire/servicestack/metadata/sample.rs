@@ -20,7 +20,7 @@ pub(super) fn response(format: Format) -> String {
     format!("HTTP/1.1 200 OK\nContent-Type: {media_type}\nContent-Length: length\n\n(string)")
 }
 
-/// The body of the request. Under CSV it is JSON, as the original has it.
+/// The body of the request. Under CSV it is JSON, as the original has it, and so it is under JSONL.
 pub(super) fn body(metadata: &Metadata, format: Format) -> String {
     let name = metadata
         .numbers
@@ -28,7 +28,7 @@ pub(super) fn body(metadata: &Metadata, format: Format) -> String {
         .next()
         .map_or("", |(name, _)| name);
     match format {
-        Format::Json | Format::Csv | Format::Html => format!(
+        Format::Json | Format::Jsonl | Format::Csv | Format::Html => format!(
             r#"{{"eventNotifications":[{{"realmId":"String","dataChangeEvent":{{"entities":[{{"name":"{name}","id":"String","operation":"Update","lastUpdated":"\/Date(-62135596800000-0000)\/","deletedId":"String"}}]}}}}]}}"#
         ),
         Format::Jsv => format!(

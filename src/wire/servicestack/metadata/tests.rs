@@ -73,6 +73,11 @@ fn every_page_is_there_in_its_type() {
             "Content-Type: text/csv",
         ),
         (
+            "/jsonl/metadata?op=QboWebhooksRequest",
+            HTML,
+            "append the <b>.jsonl</b> suffix",
+        ),
+        (
             "/json/metadata?op=QboWebhooksRequest&lang=python",
             HTML,
             "CLASS_ = 38",
@@ -83,6 +88,11 @@ fn every_page_is_there_in_its_type() {
             "JavaScript QboWebhooksRequest DTOs",
         ),
         ("/operations/metadata", JSON, "\"QboWebhooksRequest\""),
+        (
+            "/metadata/app",
+            JSON,
+            "\"contentTypeFormats\":{\"csv\":\"text/csv\"",
+        ),
         ("/types", HTML, "/types/python"),
         (
             "/types/metadata",
@@ -113,6 +123,10 @@ fn every_page_is_there_in_its_type() {
         let shown = page.text.replace("&quot;", "\"");
         assert!(shown.contains(part), "no {part:?} in {path}: {shown}");
     }
+}
+
+#[test]
+fn no_other_page_is_there() {
     for path in [
         "/",
         "/metadata/",
@@ -130,7 +144,7 @@ fn every_page_is_there_in_its_type() {
 
 #[test]
 fn what_is_data_is_well_formed() {
-    for path in ["/types/metadata", "/operations/metadata"] {
+    for path in ["/types/metadata", "/operations/metadata", "/metadata/app"] {
         serde_json::from_str::<serde_json::Value>(&text(path)).unwrap();
     }
     let xsd = text("/types/xsd");
