@@ -6,8 +6,8 @@
 
 use super::error::Failure;
 use super::instance_rows::{self, Found};
-use super::touched::Touched;
 use super::rows::strange;
+use super::touched::Touched;
 use super::{Error, company, events, route};
 use crate::model::{
     Company, Instance, InstanceDraft, InstanceId, Interest, RealmId, SinkName, Timestamp,
