@@ -8,7 +8,7 @@
 //! - floor 1, pure logic, no I/O, no clock, no entropy: [`wire`] (bytes to words and back),
 //!   [`rules`] (decisions)
 //! - floor 2, adapters, each the owner of one outside thing: [`clock`], [`journal`], [`sink`],
-//!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens at rest), [`board`], [`signals`],
+//!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens and secrets at rest), [`board`], [`signals`],
 //!   [`systemd`]
 //! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink, and
 //!   QuickBooks to journal), [`connect`] (a person's consent to stored tokens),

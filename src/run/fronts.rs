@@ -78,7 +78,7 @@ impl Fronts {
             admin::serve_control(control, office, tally, &limits, stop).await;
             Ok("the control socket")
         });
-        let (admin, tls) = (self.admin, self.admin_tls);
+        let (listener, tls) = (self.admin, self.admin_tls);
         let rooms = Rooms {
             observer: self.office,
             hall: self.hall,
@@ -87,7 +87,7 @@ impl Fronts {
         let limits = self.limits;
         let stop = stopped_answering(pages_beat, thrown(house));
         parts.spawn(async move {
-            match admin {
+            match listener {
                 Admin::Tcp(listener) => admin::serve_tcp(listener, tls, rooms, &limits, stop).await,
                 Admin::Unix(listener) => admin::serve_unix(listener, rooms, &limits, stop).await,
             }

@@ -5,6 +5,8 @@
 //! neither stores the tokens nor knows when they end. Called by `worker::company`, `connect` and
 //! `instances`. It promises: what is sealed is unsealed for its own company only and only as it was
 //! sealed; no key, token or part of one in any error or `Debug`.
+//!
+//! Beside it [`admin_secrets`]: what callers of the Open Connectors interface show, as digests.
 
 pub mod admin_secrets;
 mod key;

@@ -90,12 +90,13 @@ async fn head_is_get_without_a_body_and_options_tells_the_methods_to_everybody()
 #[tokio::test]
 async fn the_description_is_told_without_secrets() {
     let interface = Interface::open(&Limits::default()).await;
-    let bare = "GET /elements/api-v2/openapi.json HTTP/1.1\r\nHost: gw.example:8081\r\n\r\n";
+    let bare = "GET /elements/api-v2/openapi.json HTTP/1.1\r\nHost: gw.example\r\n\r\n";
     let answer = interface.send(bare, false).await;
     assert_eq!(answer.status, 200);
     let description: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-    let server = &description["servers"][0]["url"];
-    assert_eq!(server, "http://gw.example:8081/elements/api-v2");
+    assert!(description["paths"]["/instances/{id}"].is_object());
+    let posted = interface.send(&bare.replace("GET", "PUT"), false).await;
+    assert_eq!(refusal(&posted).0, 405);
 }
 
 #[tokio::test]

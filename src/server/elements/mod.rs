@@ -28,7 +28,6 @@ use crate::wire::elements::{BASE, Call, Request as Asked, Wrong, call, openapi};
 use guard::{Guard, Refused};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::uri::Authority;
 use http::{Method, Request, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use request_id::RequestIds;
@@ -184,7 +183,7 @@ impl<E: Elements> Interface<E> {
         let host = router::host(&request);
         let (head, body) = request.into_parts();
         let outcome = match host {
-            Ok(host) => self.outcome(&head, host, body, visit, &id).await,
+            Ok(_) => self.outcome(&head, body, visit, &id).await,
             Err(_) => {
                 leave(&body, visit);
                 Err(Wrong::bad("the request needs one Host, and a good one").into())
@@ -202,7 +201,6 @@ impl<E: Elements> Interface<E> {
     async fn outcome(
         &self,
         head: &Parts,
-        host: Option<Authority>,
         body: Incoming,
         visit: &Visit,
         id: &str,
@@ -237,11 +235,7 @@ impl<E: Elements> Interface<E> {
         })?;
         drop(held);
         match (call, caller) {
-            (Call::Description, _) => {
-                let host = host.map_or_else(|| "localhost".to_owned(), |host| host.to_string());
-                let server = format!("{}://{host}{BASE}", self.reach.scheme());
-                Ok(answer(StatusCode::OK, JSON, openapi::document(&server)))
-            }
+            (Call::Description, _) => Ok(answer(StatusCode::OK, JSON, openapi::document())),
             (call, Some(caller)) => self.carry_out(Arc::clone(elements), caller, call, id).await,
             (_, None) => Err(guard::missing()),
         }
@@ -311,15 +305,6 @@ impl<E: Elements> Interface<E> {
         if counter.value() <= 10 || counter.value().is_multiple_of(100) {
             let (so_far, reason) = (counter.value(), &refused.wrong.message);
             tracing::warn!(peer = %visit.peer, reason, so_far, "call refused");
-        }
-    }
-}
-
-impl Reach {
-    fn scheme(self) -> &'static str {
-        match self {
-            Self::Encrypted => "https",
-            Self::Machine | Self::Exposed => "http",
         }
     }
 }
