@@ -8,12 +8,12 @@ mod bodies;
 mod operations;
 mod parameters;
 
-use super::keys;
+use super::{BASE, keys};
 use serde_json::{Value, json};
 
-/// The description as JSON; `server` is the address that the interface was asked under, up to and
-/// with [`BASE`](super::BASE).
-pub fn document(server: &str) -> Vec<u8> {
+/// The description as JSON. The address of the interface in it has no host, so that it is the one
+/// that the description was asked of.
+pub fn document() -> Vec<u8> {
     let document = json!({
         "openapi": "3.0.3",
         "info": {
@@ -23,7 +23,7 @@ pub fn document(server: &str) -> Vec<u8> {
                             both.",
             "version": env!("CARGO_PKG_VERSION"),
         },
-        "servers": [{ "url": server }],
+        "servers": [{ "url": BASE }],
         "security": [{ "secrets": [] }],
         "paths": operations::paths(),
         "components": {

@@ -6,10 +6,7 @@ use serde_json::Map;
 use std::collections::BTreeSet;
 
 fn description() -> Value {
-    let server = "https://gateway.example:8081/elements/api-v2";
-    let description: Value = serde_json::from_slice(&document(server)).unwrap();
-    assert_eq!(description["servers"][0]["url"], server);
-    description
+    serde_json::from_slice(&document()).unwrap()
 }
 
 fn upper(methods: &Map<String, Value>) -> BTreeSet<String> {
