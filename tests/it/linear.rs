@@ -7,6 +7,8 @@
 use crate::support::changes::{change, delivery};
 use qbo_relay::model::{Encoding, Limits, Secret};
 use qbo_relay::wire::credential::{self, Credential};
+use qbo_relay::wire::elements::call::{self, Request};
+use qbo_relay::wire::elements::{Call, Configuration, authorization};
 use qbo_relay::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
 use qbo_relay::wire::servicestack::format::{self, Asked};
 use qbo_relay::wire::servicestack::value::EntityNumbers;
@@ -383,6 +385,83 @@ fn what_surrounds_a_request_is_read_in_linear_time() {
         let judge = |header: &[u8]| assert!(!credential::check(&credential, header));
         is_linear(scheme, &judge, &|bytes| {
             [scheme, &"dTpw".repeat(bytes / 4)].concat().into_bytes()
+        });
+    }
+}
+
+#[test]
+fn a_call_of_the_open_connectors_interface_is_read_in_linear_time() {
+    let call = |path, query, body| {
+        call::parse(&Request {
+            method: "PUT",
+            path,
+            query,
+            content_type: None,
+            body,
+        })
+    };
+    let read = |body: &[u8]| {
+        if let Ok(Call::Replace(_, draft)) = black_box(call("/instances", None, body)) {
+            drop(black_box(draft.configuration.terms()));
+        }
+    };
+    for (name, begin, part, end) in [
+        ("keys", r#"{"configuration":{"#, r#""a":"b""#, "}}"),
+        ("tags", r#"{"tags":["#, r#""<a>b""#, "]}"),
+        ("markup", r#"{"name":""#, "<a", r#""}"#),
+        ("closed markup", r#"{"name":""#, "<a>", r#""}"#),
+        ("a comma is missing", "{", r#""a":"\\\"" "b":1"#, "}"),
+        ("quotes", r#"{"a":""#, r#"\""#, r#"" "b":1}"#),
+        ("arrays within each other", r#"{"a":"#, "[[[[[[", ""),
+        ("lines", "{\n", "\n\n\n", "x"),
+    ] {
+        is_linear(name, &read, &|bytes| body(begin, part, end, bytes));
+    }
+    for key in [
+        "event.poller.urls",
+        "event.poller.configuration",
+        "event.vendor.type",
+        "event.notification.callback.url",
+        "event.notification.callback.headers",
+    ] {
+        let read = |value: &[u8]| {
+            let mut configuration = Configuration::default();
+            configuration.set(key, str::from_utf8(value).unwrap());
+            drop(black_box(configuration.terms()));
+        };
+        for part in [
+            "bills",
+            "bills|",
+            "a|/b\n",
+            "[",
+            r#"{"bills":"#,
+            "polling,",
+            "https://a",
+            "a:b\n",
+        ] {
+            is_linear(&format!("{key}: {part}"), &read, &|bytes| {
+                part.repeat(bytes / part.len()).into_bytes()
+            });
+        }
+    }
+    let path = "/notifications/subscriptions/deliveries";
+    for part in [
+        "where=",
+        "status='a''",
+        "a='b' and ",
+        "%27",
+        "/a",
+        "a=b&",
+        "User a, ",
+    ] {
+        let read = |text: &[u8]| {
+            let text = str::from_utf8(text).unwrap();
+            drop(black_box(call(path, Some(&format!("where={text}")), b"")));
+            drop(black_box(call(text, Some(text), b"")));
+            drop(black_box(authorization::parse(text.as_bytes())));
+        };
+        is_linear(part, &read, &|bytes| {
+            part.repeat(bytes / part.len()).into_bytes()
         });
     }
 }

@@ -97,41 +97,6 @@ const fn other(kind: &'static str, means: Means) -> KindFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::entity;
-
-    /// The resources that Open Connectors documents for QuickBooks Online.
-    const POLLED: [&str; 22] = [
-        "bill-payments",
-        "bills",
-        "classes",
-        "credit-memos",
-        "credit-terms",
-        "currencies",
-        "customers",
-        "employees",
-        "invoices",
-        "journal-entries",
-        "ledger-accounts",
-        "payment-methods",
-        "payments",
-        "products",
-        "purchase-orders",
-        "refund-receipts",
-        "sales-receipts",
-        "tax-codes",
-        "tax-rates",
-        "time-activities",
-        "vendor-credits",
-        "vendors",
-    ];
-
-    #[test]
-    fn every_resource_that_can_be_polled_is_of_a_kind_that_can_be_read() {
-        for resource in POLLED {
-            let kind = entity::kind_of_resource(resource).unwrap();
-            assert!(facts(kind).is_some(), "{resource}");
-        }
-    }
 
     #[test]
     fn the_kinds_that_capture_lacks_are_asked_for_otherwise() {

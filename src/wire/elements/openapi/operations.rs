@@ -222,7 +222,7 @@ impl Operation {
 }
 
 /// Refusals of every operation, and those of operations with a body.
-const OF_ALL: [(&str, &str); 6] = [
+const OF_ALL: [(&str, &str); 7] = [
     ("400", "What is wrong with the request"),
     (
         "401",
@@ -234,9 +234,11 @@ const OF_ALL: [(&str, &str); 6] = [
     ),
     ("404", "There is no such thing"),
     ("429", "Too many wrong secrets, or too many requests"),
+    ("500", "A fault of the gateway"),
     ("503", "It cannot be kept or looked up at the moment"),
 ];
-const OF_BODY: [(&str, &str); 3] = [
+const OF_BODY: [(&str, &str); 4] = [
+    ("408", "The body took too long"),
     ("409", "It stands against something that is there"),
     ("413", "The body is too large"),
     ("415", "The body is declared as other than JSON"),
