@@ -11,7 +11,8 @@
 //!   [`tls`], [`qbo`] (QuickBooks's API), [`vault`] (tokens and secrets at rest), [`board`], [`signals`],
 //!   [`systemd`]
 //! - floor 3, tasks: [`server`] (socket to journal), [`worker`] (journal to sink, and
-//!   QuickBooks to journal), [`connect`] (a person's consent to stored tokens)
+//!   QuickBooks to journal), [`connect`] (a person's consent to stored tokens),
+//!   [`instances`] (what callers of the Open Connectors interface ask for)
 //! - floor 4, the roof, where everything is joined: [`cli`], [`command`], [`config`], [`run`],
 //!   [`demo`], [`simulate`]
 //!
@@ -43,6 +44,7 @@ pub mod tls;
 pub mod vault;
 
 pub mod connect;
+pub mod instances;
 pub mod server;
 pub mod worker;
 

@@ -2,6 +2,7 @@
 
 use super::{ask, configuration};
 use crate::cli::{ConfigArgs, Exit};
+use crate::model::instance::INSTANCE_SINK;
 use crate::run::control_socket;
 use crate::terminal::{complain, say};
 use clap::Args;
@@ -24,7 +25,9 @@ pub fn enable(options: &EnableOptions) -> Exit {
         Err(exit) => return exit,
     };
     let name = &options.name;
-    if !config.sinks.iter().any(|sink| sink.name.as_str() == name) {
+    // The relay knows its instances, which are not in the configuration.
+    let is_known = config.sinks.iter().any(|sink| sink.name.as_str() == name);
+    if !is_known && !name.starts_with(INSTANCE_SINK) {
         complain(format_args!("no sink named {name} is configured"));
         return Exit::Configuration;
     }

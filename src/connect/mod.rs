@@ -11,8 +11,8 @@ mod pending;
 
 use crate::clock::Clock;
 use crate::journal::{self, Journal};
-use crate::model::{AppName, Company, RealmId, Secret, Standing, Timestamp, TokenSet};
-use crate::qbo::{App, Failure, Granted};
+use crate::model::{AppName, Company, RealmId, Secret, Standing};
+use crate::qbo::{App, Failure};
 use crate::vault::Vault;
 use crate::wire::quickbooks::redirect::{self, Redirect};
 use pending::Pending;
@@ -20,6 +20,7 @@ pub use pending::Ticket;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// What fills bytes from the system's randomness; an error means that there is none.
 pub type Randomness = fn(&mut [u8]) -> Result<(), ()>;
@@ -27,6 +28,7 @@ pub type Randomness = fn(&mut [u8]) -> Result<(), ()>;
 /// Where companies are connected and disconnected.
 pub struct Desk {
     apps: BTreeMap<AppName, App>,
+    others: watch::Receiver<BTreeMap<AppName, App>>,
     vault: Arc<Vault>,
     journal: Journal,
     clock: Arc<dyn Clock>,
@@ -101,7 +103,7 @@ impl fmt::Debug for Desk {
 }
 
 impl Desk {
-    /// A desk for these apps.
+    /// A desk where companies are connected to these apps.
     pub fn new(
         apps: BTreeMap<AppName, App>,
         vault: Arc<Vault>,
@@ -111,6 +113,7 @@ impl Desk {
     ) -> Self {
         Self {
             apps,
+            others: watch::Sender::default().subscribe(),
             vault,
             journal,
             clock,
@@ -119,7 +122,14 @@ impl Desk {
         }
     }
 
-    /// The names of the apps, in order.
+    /// The same desk, where companies of further apps, which come and go, can be disconnected too.
+    /// Nobody is sent to Intuit by them: an element instance brings its own consent.
+    #[must_use]
+    pub fn with_others(self, others: watch::Receiver<BTreeMap<AppName, App>>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The names of the apps that companies are connected to, in order.
     pub fn apps(&self) -> Vec<AppName> {
         self.apps.keys().cloned().collect()
     }
@@ -167,7 +177,7 @@ impl Desk {
         let asked_at = self.clock.now();
         let granted = app.exchange(&code).await;
         let granted = granted.map_err(|failure| Error::Exchange(failure.to_string()))?;
-        let tokens = token_set(granted, asked_at);
+        let tokens = granted.since(asked_at);
         let now = self.clock.now();
         let company = Company {
             realm: realm.clone(),
@@ -216,7 +226,9 @@ impl Desk {
     }
 
     async fn revoke(&self, company: &Company, sealed: Option<&[u8]>) -> Result<(), String> {
-        let app = self.apps.get(&company.app).ok_or("its app is gone")?;
+        let other = || self.others.borrow().get(&company.app).cloned();
+        let app = self.apps.get(&company.app).cloned().or_else(other);
+        let app = app.ok_or("its app is gone")?;
         let sealed = sealed.ok_or("there are no tokens")?;
         let tokens = self.vault.unseal(company.realm.as_str(), sealed);
         let refresh: Secret = tokens.map_err(|error| error.to_string())?.refresh;
@@ -245,16 +257,5 @@ impl Desk {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         // Nothing that holds it can panic half-way through a change.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The tokens with their ends, counted from before they were asked for: never later than they are.
-fn token_set(granted: Granted, asked_at: Timestamp) -> TokenSet {
-    TokenSet {
-        access: granted.access,
-        access_expires_at: asked_at.plus(granted.access_for),
-        refresh: granted.refresh,
-        refresh_expires_at: asked_at.plus(granted.refresh_for),
-        hard_expires_at: granted.hard_for.map(|span| asked_at.plus(span)),
     }
 }

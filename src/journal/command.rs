@@ -4,10 +4,12 @@ use super::company::Order;
 use super::error::Failure;
 use super::gaps::Opening;
 use super::incoming::Incoming;
+use super::instance;
 use super::retention::Tidied;
 use super::{Error, events};
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, Kept, Reading, Reconciled, Settlement, SinkName, Timestamp,
+    Attempt, ChangeSeq, Delivery, InstanceId, Kept, Reading, Reconciled, Settlement, SinkName,
+    Timestamp,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -28,6 +30,10 @@ pub(super) enum Task {
     Note(events::Event, Answer<()>),
     /// Change what is known of a company, or count its calls.
     Company(Box<Order>, Answer<()>),
+    /// Make an element instance.
+    Create(Box<instance::Said>, Answer<InstanceId>),
+    /// Change what is known of element instances.
+    Instance(Box<instance::Order>, Answer<()>),
     /// Take in what a look at a company brought.
     Reconcile(Box<Reading>, Answer<Reconciled>),
     /// Open a gap.
@@ -81,6 +87,8 @@ pub(super) fn refusal(task: Task) -> Promise {
         Task::Settle(_, answer) | Task::Enable(_, answer) | Task::Note(_, answer) => of(answer),
         Task::Close(answer) | Task::Ping(answer) | Task::Company(_, answer) => of(answer),
         Task::Reconcile(_, answer) => of(answer),
+        Task::Create(_, answer) => of(answer),
+        Task::Instance(_, answer) => of(answer),
         Task::Gap(_, answer) => of(answer),
         Task::Replay(_, _, answer) => of(answer),
         Task::Tidy(_, answer) => of(answer),

@@ -81,7 +81,18 @@ pub(super) fn carry_out(
     }
 }
 
-fn connect(
+/// The number of a company, which may be new to the journal.
+pub(super) fn enter(connection: &Connection, realm: &RealmId) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO realm (name, sequence) VALUES (?1, 0) \
+             ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+        )?
+        .query_row([realm.as_str()], |row| row.get(0))
+}
+
+/// The company can be read from now on with these tokens.
+pub(super) fn connect(
     connection: &Connection,
     touched: &mut Touched,
     company: &Company,
@@ -89,12 +100,7 @@ fn connect(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let before = find(connection, &company.realm)?;
-    let realm: i64 = connection
-        .prepare_cached(
-            "INSERT INTO realm (name, sequence) VALUES (?1, 0) \
-             ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
-        )?
-        .query_row([company.realm.as_str()], |row| row.get(0))?;
+    let realm = enter(connection, &company.realm)?;
     // What was notified before the first connecting is not reconciled afterwards: it is older than
     // everything that is read.
     connection

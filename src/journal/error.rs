@@ -42,6 +42,9 @@ pub enum Error {
     /// The company was never connected, or an operator has disconnected it.
     #[error("company {0} is not connected")]
     NotConnected(String),
+    /// There is no element instance of that number; it was never made, or deleted since.
+    #[error("there is no instance {0}")]
+    NoInstance(u32),
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,

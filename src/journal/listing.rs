@@ -3,8 +3,9 @@
 
 use super::inspect::{Fate, Filter, Listed, ListedChange, ListedReplay, ListedUnreadable, Shown};
 use super::records;
+use super::route::{self, Route};
 use super::rows::{self, CHANGE, CHANGE_COLUMNS, CHANGE_JOINED, number, strange};
-use crate::model::{Change, Encoding, Form, LaneState, Seq, SinkName, Timestamp};
+use crate::model::{Change, Encoding, Form, Seq, SinkName, Timestamp};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -12,31 +13,34 @@ use std::collections::HashMap;
 /// Receipts that one step looks at.
 const STEP: usize = 128;
 
-/// The configured sinks and how far they are.
-pub(super) struct Lanes {
-    sinks: Vec<(i64, SinkName)>,
-    through: HashMap<(i64, i64), (i64, LaneState)>,
+/// The lanes of each company.
+pub(super) struct Lanes(HashMap<i64, Vec<Listing>>);
+
+struct Listing {
+    route: Route,
+    /// The first change that waits, where it was tried already.
+    failing: Option<i64>,
 }
 
 impl Lanes {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let sinks = connection
-            .prepare_cached("SELECT id, name FROM sink WHERE configured = 1 ORDER BY name")?
-            .query_map((), |row| {
-                Ok((row.get(0)?, sink_name(&row.get::<_, String>(1)?)?))
-            })?
-            .collect::<Result<_, _>>()?;
-        let through = connection
-            .prepare_cached(
-                "SELECT sink, realm, through, attempts, first_attempt_at, next_attempt_at, \
-                 last_failure FROM lane",
-            )?
-            .query_map((), |row| {
-                let place = (row.get(0)?, row.get(1)?);
-                Ok((place, (row.get(2)?, rows::lane_state(row, 3)?)))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(Self { sinks, through })
+        let mut lanes: HashMap<i64, Vec<Listing>> = HashMap::new();
+        for route in route::all(connection)? {
+            let failing = match route.state.attempts {
+                0 => None,
+                _ => route::next(connection, &route, route.through, i64::MAX)?,
+            };
+            let of_company = lanes.entry(route.realm).or_default();
+            of_company.push(Listing { route, failing });
+        }
+        Ok(Self(lanes))
+    }
+
+    /// Those that the change goes by.
+    fn of(&self, realm: i64, change: &Change) -> impl Iterator<Item = &Listing> {
+        let lanes = self.0.get(&realm).into_iter().flatten();
+        let kind = &change.notification.entity.kind;
+        lanes.filter(move |lane| lane.route.covers(change.sequence, kind))
     }
 }
 
@@ -160,14 +164,8 @@ fn listed_changes(
         let change = rows::change(row)?;
         let realm: i64 = row.get(CHANGE_COLUMNS + 1)?;
         let fates = lanes
-            .sinks
-            .iter()
-            .map(|(sink, name)| {
-                Ok((
-                    name.clone(),
-                    fate(connection, lanes, *sink, realm, &change)?,
-                ))
-            })
+            .of(realm, &change)
+            .map(|lane| Ok((lane.route.name.clone(), fate(connection, lane, &change)?)))
             .collect::<rusqlite::Result<_>>()?;
         let replays = listed_replays(connection, &change)?;
         changes.push(ListedChange {
@@ -180,28 +178,17 @@ fn listed_changes(
     Ok(changes)
 }
 
-fn fate(
-    connection: &Connection,
-    lanes: &Lanes,
-    sink: i64,
-    realm: i64,
-    change: &Change,
-) -> rusqlite::Result<Fate> {
-    let lane = lanes.through.get(&(sink, realm));
-    let through = lane.map_or(0, |(through, _)| *through);
+fn fate(connection: &Connection, lane: &Listing, change: &Change) -> rusqlite::Result<Fate> {
     let sequence = change.sequence.cast_signed();
-    if sequence > through {
-        let at_head = sequence == through + 1;
-        let state = lane
-            .map(|(_, state)| state.clone())
-            .filter(|state| at_head && state.attempts > 0);
-        return Ok(Fate::Waiting(state));
+    if sequence > lane.route.through {
+        let is_tried = lane.failing == Some(sequence);
+        return Ok(Fate::Waiting(is_tried.then(|| lane.route.state.clone())));
     }
     let dead = connection
         .prepare_cached(
             "SELECT died_at, reason, replayed_at FROM dead WHERE change = ?1 AND sink = ?2",
         )?
-        .query_row((change.seq.0, sink), |row| {
+        .query_row((change.seq.0, lane.route.sink), |row| {
             Ok(Fate::Dead {
                 at: Timestamp::from_ms(row.get(0)?),
                 reason: row.get(1)?,

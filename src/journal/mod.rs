@@ -31,6 +31,9 @@
 //! 10. **What a look at a company brought is taken in whole or not at all**, and judged by what the
 //!     journal holds at that moment: what somebody told already is not told again, whichever way it
 //!     comes first. Tokens are on the disk, sealed, before the call that stores them returns.
+//! 11. **An element instance is there with its company, its tokens and its lane, or nothing of it is.**
+//!     It is told of what comes after it was made; receipts cost the same however many there are, and
+//!     what is not for one is neither written for it nor kept for it.
 //!
 //! Each sentence has its test in `tests/it/journal`.
 
@@ -44,6 +47,10 @@ mod export;
 mod gaps;
 mod incoming;
 pub mod inspect;
+mod instance;
+mod instance_events;
+mod instance_rows;
+mod instances;
 mod known;
 mod listing;
 mod migrate;
@@ -54,10 +61,13 @@ mod records;
 mod replay;
 mod retention;
 mod room;
+mod route;
 mod rows;
 mod settle;
 mod shared;
+mod sieve;
 mod sinks;
+mod snapshot;
 mod touched;
 mod verify;
 mod watermarks;
@@ -67,10 +77,13 @@ pub use error::Error;
 pub use events::Event;
 pub use export::ExportError;
 pub use inspect::Inspection;
+pub use instance_events::{
+    EventCount, EventStanding, InstanceEvent, InstanceEvents, InstanceEventsAsk,
+};
 pub use open::Found;
-pub use reader::{LaneTrouble, Snapshot};
 pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;
+pub use snapshot::{LaneTrouble, Snapshot};
 pub use verify::Verification;
 
 use crate::model::{
@@ -83,8 +96,8 @@ use known::Known;
 use reader::Reader;
 use rusqlite::Connection;
 use shared::Shared;
+use sieve::Sieve;
 use sinks::Prepared;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -138,7 +151,7 @@ struct Inner {
     places: Arc<Semaphore>,
     reader: Reader,
     shared: Arc<Shared>,
-    sinks: Arc<HashMap<SinkName, i64>>,
+    sieve: Arc<Sieve>,
     bytes_max: u64,
     found: Found,
     damaged: Vec<PathBuf>,
@@ -161,7 +174,6 @@ impl Journal {
             ready = self::ready(&mut opened.connection, &settings, now);
         }
         let (prepared, known) = ready.map_err(|error| unusable(&error))?;
-        let sinks = Arc::new(prepared.sinks);
         let last_alive = prepared.last_alive;
         let shared = Arc::new(Shared::new(prepared.last_receipt_at));
         let (bytes_max, limits, path) = (
@@ -174,7 +186,6 @@ impl Journal {
             opened.lock,
             settings,
             known,
-            Arc::clone(&sinks),
             Arc::clone(&shared),
             now,
         )
@@ -192,7 +203,7 @@ impl Journal {
             places: Arc::new(Semaphore::new(places)),
             reader,
             shared,
-            sinks,
+            sieve: Arc::default(),
             bytes_max,
             found: opened.found,
             damaged: open::damaged(&path),
@@ -231,22 +242,23 @@ impl Journal {
             .await
     }
 
-    /// What a lane could do next. A company or sink that is not known has nothing to do.
+    /// What a lane could do next. A company that is not known has nothing to do.
     ///
     /// # Errors
-    /// [`Error::Unread`] past the deadline `limits.read`.
+    /// [`Error::UnknownSink`] when there is no such lane, or no longer; [`Error::Unread`] past the
+    /// deadline `limits.read`.
     pub async fn lane_view(&self, lane: &Lane, ask: Ask) -> Result<LaneView, Error> {
-        let Some(sink) = self.0.sinks.get(&lane.sink).copied() else {
-            return Err(Error::UnknownSink(lane.sink.to_string()));
-        };
-        let realm = lane.realm.clone();
-        self.read(move |connection| reader::lane_view(connection, sink, &realm, ask))
-            .await
+        let (asked, sieve) = (lane.clone(), Arc::clone(&self.0.sieve));
+        let view = self
+            .read(move |connection| reader::lane_view(connection, &sieve, &asked, ask))
+            .await?;
+        view.ok_or_else(|| Error::UnknownSink(lane.sink.to_string()))
     }
 
     /// Records what became of a delivery. Waits for a place in the queue.
     ///
     /// # Errors
+    /// [`Error::UnknownSink`] when there is no such lane any more: nobody asks what became of it.
     /// [`Error::Full`] when even the reserve is used up: the delivery is not settled, try again.
     /// [`Error::Broken`] and [`Error::Closed`] as for an append.
     pub async fn settle(
@@ -259,7 +271,7 @@ impl Journal {
         self.command(|answer| Task::Settle(settling, answer)).await
     }
 
-    /// Every configured sink with every company.
+    /// Every lane that there is: each configured sink with the companies that it is told of.
     ///
     /// # Errors
     /// [`Error::Unread`].
@@ -289,14 +301,14 @@ impl Journal {
         dry_run: bool,
         now: Timestamp,
     ) -> Result<ReplayPlan, Error> {
-        let sinks = Arc::new(self.chosen(request.sinks.as_deref())?);
+        let sinks = Arc::new(self.chosen(request.sinks).await?);
         let selection = Arc::new(request.selection);
         let mut plan = ReplayPlan::default();
         let mut after = 0;
         loop {
             let (asked, among) = (Arc::clone(&selection), Arc::clone(&sinks));
             let page = self
-                .read(move |connection| replay::choose(connection, &asked, &among, after))
+                .read(move |connection| replay::choose(connection, &asked, among.as_deref(), after))
                 .await?;
             if !dry_run && !page.planned.is_empty() {
                 let requests = page
@@ -320,7 +332,7 @@ impl Journal {
         }
     }
 
-    /// Switches a sink on that a 410 switched off, and lets its lanes try at once.
+    /// Switches a sink on that was switched off after an attempt, and lets its lanes try at once.
     ///
     /// # Errors
     /// [`Error::UnknownSink`], or as for [`settle`](Self::settle).
@@ -342,7 +354,10 @@ impl Journal {
     /// # Errors
     /// [`Error::Unread`].
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
-        let snapshot = self.read(reader::snapshot).await?;
+        let sieve = Arc::clone(&self.0.sieve);
+        let snapshot = self
+            .read(move |connection| snapshot::snapshot(connection, &sieve))
+            .await?;
         Ok(Snapshot {
             last_receipt_at: self.0.shared.last_receipt_at(),
             bytes_used: self.0.shared.bytes_used(),
@@ -400,16 +415,16 @@ impl Journal {
         closed
     }
 
-    fn chosen(&self, names: Option<&[SinkName]>) -> Result<HashMap<SinkName, i64>, Error> {
-        let Some(names) = names else {
-            return Ok((*self.0.sinks).clone());
-        };
-        let one = |name: &SinkName| {
-            let id = self.0.sinks.get(name).copied();
-            let id = id.ok_or_else(|| Error::UnknownSink(name.to_string()))?;
-            Ok((name.clone(), id))
-        };
-        names.iter().map(one).collect()
+    /// The sinks that are meant, by number; `None`: all.
+    async fn chosen(&self, names: Option<Vec<SinkName>>) -> Result<Option<Vec<i64>>, Error> {
+        let Some(names) = names else { return Ok(None) };
+        let sinks = self.read(move |connection| {
+            let one = |name: SinkName| Ok(route::sink(connection, &name)?.ok_or(name));
+            names.into_iter().map(one).collect::<Result<Vec<_>, _>>()
+        });
+        let unknown = |name: SinkName| Error::UnknownSink(name.to_string());
+        let sinks = sinks.await?.into_iter().map(|sink| sink.map_err(unknown));
+        sinks.collect::<Result<_, _>>().map(Some)
     }
 
     async fn read<T: Send + 'static>(

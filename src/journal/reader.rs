@@ -3,15 +3,15 @@
 //! Each question is one short read transaction with a deadline, so reading neither blocks the writer
 //! nor keeps the log from being reused. Nothing here writes; the connection could not.
 
-use super::events::{self, Event};
+use super::route::{self, Route, WINDOW};
 use super::rows::{self, CHANGE, CHANGE_JOINED, number};
+use super::sieve::Sieve;
 use super::{Ask, Error, company, records};
 use crate::model::{
-    Change, Lane, LaneState, LaneView, Origin, RealmId, ReplayHead, Seq, SinkName, Standing,
-    Timestamp,
+    Change, Lane, LaneView, Origin, RealmId, ReplayHead, Seq, SinkName, Standing, Timestamp,
 };
 use bytes::Bytes;
-use rusqlite::{Connection, InterruptHandle, OptionalExtension};
+use rusqlite::{Connection, InterruptHandle, OptionalExtension, params};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -20,9 +20,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Questions that wait for the reader thread.
 const QUEUE: usize = 64;
-
-/// Events that a snapshot shows.
-const EVENTS: usize = 20;
 
 type Work = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -120,38 +117,20 @@ pub(super) fn in_one_view<T>(
     Ok(answer)
 }
 
-/// What a lane could do next.
+/// What a lane could do next; `None` when there is no such lane, or no longer.
 pub(super) fn lane_view(
     connection: &Connection,
-    sink: i64,
-    realm: &RealmId,
+    sieve: &Sieve,
+    lane: &Lane,
     ask: Ask,
-) -> rusqlite::Result<LaneView> {
-    let found = connection
-        .prepare_cached(
-            "SELECT ifnull(l.attempts, 0), l.first_attempt_at, l.next_attempt_at, l.last_failure, \
-             m.id, ifnull(l.through, 0), s.disabled_at IS NOT NULL \
-             FROM realm m JOIN sink s ON s.id = ?1 \
-             LEFT JOIN lane l ON l.realm = m.id AND l.sink = s.id WHERE m.name = ?2",
-        )?
-        .query_row((sink, realm.as_str()), |row| {
-            let place: (i64, i64) = (row.get(4)?, row.get(5)?);
-            Ok((rows::lane_state(row, 0)?, place, row.get(6)?))
-        })
-        .optional()?;
-    let Some((state, (realm_id, through), disabled)) = found else {
-        return Ok(LaneView::default());
+) -> rusqlite::Result<Option<LaneView>> {
+    let Some(route) = route::find(connection, lane)? else {
+        // A company that nothing was notified of yet will have a lane.
+        return Ok(route::awaits_companies(connection, &lane.sink)?.then(LaneView::default));
     };
-    let sql = format!(
-        "SELECT {CHANGE} FROM change c {CHANGE_JOINED} WHERE c.realm = ?1 AND c.sequence > ?2 \
-         ORDER BY c.sequence LIMIT ?3"
-    );
-    let mut head = connection
-        .prepare_cached(&sql)?
-        .query_map((realm_id, through, number(ask.max)), rows::change)?
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut head = head(connection, sieve, &route, ask.max)?;
     let held_since = match ask.reconciled_only {
-        Some(limit) => hold_back(connection, realm, &mut head, limit)?,
+        Some(limit) => hold_back(connection, &lane.realm, &mut head, limit)?,
         None => None,
     };
     let first = head.first().map(|change| change.receipt);
@@ -162,19 +141,51 @@ pub(super) fn lane_view(
         Some(receipt) if ask.body => body(connection, receipt)?,
         _ => None,
     };
-    let mut replay = replay_head(connection, sink, realm_id, ask)?;
+    let mut replay = replay_head(connection, route.sink, route.realm, ask)?;
     if ask.record {
         let replayed = replay.iter_mut().map(|replay| &mut replay.change);
         records::fill(connection, head.iter_mut().chain(replayed))?;
     }
-    Ok(LaneView {
-        disabled,
-        state,
+    Ok(Some(LaneView {
+        disabled: route.is_off,
+        state: route.state,
         head,
         held_since,
         body,
         replay,
-    })
+    }))
+}
+
+/// The next changes that are for the lane.
+fn head(
+    connection: &Connection,
+    sieve: &Sieve,
+    route: &Route,
+    max: usize,
+) -> rusqlite::Result<Vec<Change>> {
+    let sql = format!(
+        "SELECT {CHANGE} FROM change c {CHANGE_JOINED} WHERE c.realm = ?1 AND c.sequence > ?2 \
+         AND c.sequence <= ?3 AND {} ORDER BY c.sequence LIMIT ?5",
+        route::covers("?4")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut passed = sieve.passed(route);
+    loop {
+        let end = match route.kinds {
+            Some(_) => passed.saturating_add(WINDOW),
+            None => i64::MAX,
+        };
+        let among = params![route.realm, passed, end, route.kinds, number(max)];
+        let head: Vec<Change> = statement
+            .query_map(among, rows::change)?
+            .collect::<Result<_, _>>()?;
+        let first = head.first().map(|change| change.sequence.cast_signed() - 1);
+        passed = first.unwrap_or(end.min(route.newest));
+        sieve.pass(route, passed);
+        if first.is_some() || passed == route.newest {
+            return Ok(head);
+        }
+    }
 }
 
 /// Cuts off the head what is not reconciled yet and was received after `limit`; when the first of
@@ -239,7 +250,8 @@ fn replay_head(
     }
 }
 
-fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>> {
+/// The body of a receipt.
+pub(super) fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>> {
     let body: Option<Vec<u8>> = connection
         .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
         .query_row([receipt.0], |row| row.get(0))
@@ -247,114 +259,20 @@ fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>
     Ok(body.map(Bytes::from))
 }
 
-/// Every configured sink with every company.
+/// Every lane that there is.
 pub(super) fn lanes(connection: &Connection) -> rusqlite::Result<Vec<Lane>> {
     connection
-        .prepare_cached(
-            "SELECT s.name, m.name FROM sink s CROSS JOIN realm m WHERE s.configured = 1 \
-             ORDER BY s.name, m.id",
-        )?
+        .prepare_cached("SELECT sink_name, realm_name FROM route ORDER BY sink_name, realm")?
         .query_map((), lane)?
         .collect()
 }
 
-fn lane(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lane> {
+/// A lane from a row that begins with the names of its sink and its company.
+pub(super) fn lane(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lane> {
     let sink = SinkName::new(row.get::<_, String>(0)?).ok_or_else(|| rows::strange(0, "sink"))?;
     let realm =
         RealmId::new(row.get::<_, String>(1)?).ok_or_else(|| rows::strange(1, "company"))?;
     Ok(Lane { sink, realm })
-}
-
-/// The journal at one moment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Snapshot {
-    /// Companies seen so far.
-    pub companies: u64,
-    /// Receipts that are kept.
-    pub receipts: u64,
-    /// Changes that wait for some configured sink, counted once for each.
-    pub waiting: u64,
-    /// Replays that are not done.
-    pub replays: u64,
-    /// Dead letters that nobody has replayed.
-    pub dead_letters: u64,
-    /// Entries that are kept, authentic, and not understood.
-    pub unreadable: u64,
-    /// When the last authentic notification arrived, repeats included.
-    pub last_receipt_at: Option<Timestamp>,
-    /// Bytes of the file that are in use, the log included.
-    pub bytes_used: u64,
-    /// The byte budget.
-    pub bytes_max: u64,
-    /// Lanes whose last attempt failed, or whose sink was switched off and that have work.
-    pub troubles: Vec<LaneTrouble>,
-    /// What happened lately, newest first.
-    pub events: Vec<Event>,
-}
-
-/// A lane that cannot deliver.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LaneTrouble {
-    /// The lane.
-    pub lane: Lane,
-    /// How its head fared.
-    pub state: LaneState,
-    /// When its sink was switched off by a 410.
-    pub disabled_at: Option<Timestamp>,
-    /// Changes that wait in it.
-    pub waiting: u64,
-}
-
-/// What the tables know of a snapshot; the rest is filled in by the handle.
-pub(super) fn snapshot(connection: &Connection) -> rusqlite::Result<Snapshot> {
-    let one = |sql: &str| -> rusqlite::Result<u64> {
-        let count: i64 = connection
-            .prepare_cached(sql)?
-            .query_row((), |row| row.get(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
-    };
-    let taken = one("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'receipt'")?;
-    Ok(Snapshot {
-        companies: one("SELECT count(*) FROM realm")?,
-        receipts: taken.saturating_sub(events::counted(connection, "receipts_pruned")?),
-        waiting: one(
-            "SELECT ifnull(sum(m.sequence - ifnull(l.through, 0)), 0) FROM sink s CROSS JOIN realm m \
-             LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id WHERE s.configured = 1",
-        )?,
-        replays: one(
-            "SELECT count(*) FROM replay p JOIN sink s ON s.id = p.sink \
-             WHERE p.done_at IS NULL AND s.configured = 1",
-        )?,
-        dead_letters: events::counted(connection, "dead")?,
-        unreadable: events::counted(connection, "unreadable")?,
-        last_receipt_at: None,
-        bytes_used: 0,
-        bytes_max: 0,
-        troubles: troubles(connection)?,
-        events: events::newest(connection, EVENTS)?,
-    })
-}
-
-fn troubles(connection: &Connection) -> rusqlite::Result<Vec<LaneTrouble>> {
-    connection
-        .prepare_cached(
-            "SELECT s.name, m.name, ifnull(l.attempts, 0), l.first_attempt_at, l.next_attempt_at, \
-             ifnull(l.last_failure, s.disabled_why), s.disabled_at, \
-             m.sequence - ifnull(l.through, 0) AS waiting \
-             FROM sink s CROSS JOIN realm m LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id \
-             WHERE s.configured = 1 AND (l.attempts > 0 OR (s.disabled_at IS NOT NULL AND waiting > 0)) \
-             ORDER BY s.name, m.id",
-        )?
-        .query_map((), |row| {
-            let waiting: i64 = row.get(7)?;
-            Ok(LaneTrouble {
-                lane: lane(row)?,
-                state: rows::lane_state(row, 2)?,
-                disabled_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
-                waiting: u64::try_from(waiting).unwrap_or(0),
-            })
-        })?
-        .collect()
 }
 
 #[cfg(test)]

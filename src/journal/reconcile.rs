@@ -12,7 +12,7 @@ use super::incoming::{self, Incoming};
 use super::known::{self, Known, Newest, Seen};
 use super::room::Room;
 use super::touched::Touched;
-use super::{Error, gaps, records, watermarks};
+use super::{Error, gaps, instance, records, watermarks};
 use crate::model::{
     Authenticity, ChangeSeq, Encoding, EntityRef, EventTime, Identity, Item, Notification,
     Operation, Purpose, Reading, Receipt, Reconciled, Record, Seq, Standing, Timestamp, Watermark,
@@ -64,9 +64,12 @@ pub(super) fn reconcile(desk: Desk<'_>, reading: &Reading) -> Result<Reconciled,
         return Err(Error::Full.into());
     }
     desk.touched.at(reading.at);
+    let keep_records =
+        desk.keep_records || instance::wants_records(desk.connection, company.realm)?;
     let mut taking = Taking {
         pending: pending(desk.connection, &company, reading)?,
         lists: lists(desk.connection, &company, reading)?,
+        keep_records,
         desk,
         reading,
         company,
@@ -96,6 +99,7 @@ struct Taking<'a> {
     company: Found,
     pending: Pending,
     lists: Lists<'a>,
+    keep_records: bool,
     news: Vec<News<'a>>,
     news_bytes: usize,
     done: Reconciled,
@@ -204,7 +208,7 @@ impl<'a> Taking<'a> {
         for (change, operation, happened) in waiting.into_iter().flatten() {
             if rides_along(record, operation, *happened) {
                 rides = true;
-                if self.desk.keep_records {
+                if self.keep_records {
                     records::attach(self.desk.connection, *change, &record.body)?;
                 }
             }

@@ -3,6 +3,7 @@
 //! Choosing is reading, in steps that are short however much there is; filing is one row for each
 //! change and sink. History is never edited: a replay points to an old change.
 
+use super::route::{self, Route};
 use super::rows::{self, CHANGE, CHANGE_JOINED, number};
 use super::touched::Touched;
 use super::{append, events};
@@ -95,7 +96,7 @@ pub(super) struct Page {
 pub(super) fn choose(
     connection: &Connection,
     selection: &Selection,
-    sinks: &HashMap<SinkName, i64>,
+    sinks: Option<&[i64]>,
     after: i64,
 ) -> rusqlite::Result<Page> {
     let newest: i64 =
@@ -103,8 +104,9 @@ pub(super) fn choose(
             row.get(0)
         })?;
     let mut page = Page::default();
+    let routes = routes(connection, sinks)?;
     let (first, last) = match selection {
-        Selection::DeadLetters => return choose_dead(connection, sinks, after),
+        Selection::DeadLetters => return choose_dead(connection, &routes, after),
         Selection::Id(id) => match find(connection, id)? {
             Some(seq) => (seq.0, seq.0),
             None => return Ok(page),
@@ -123,8 +125,8 @@ pub(super) fn choose(
     let end = last.min(first.saturating_add(WINDOW - 1));
     page.next = (end < last).then_some(end);
     for (realm, change) in changes(connection, selection, first, end)? {
-        for (name, sink) in sinks {
-            weigh(connection, &mut page, &change, realm, name, *sink)?;
+        for route in routes.get(&realm).into_iter().flatten() {
+            weigh(connection, &mut page, &change, route)?;
         }
     }
     page.planned
@@ -132,11 +134,25 @@ pub(super) fn choose(
     Ok(page)
 }
 
+/// The lanes of these sinks, `None`: of all, by the company.
+fn routes(
+    connection: &Connection,
+    sinks: Option<&[i64]>,
+) -> rusqlite::Result<HashMap<i64, Vec<Route>>> {
+    let mut routes: HashMap<i64, Vec<Route>> = HashMap::new();
+    for route in route::all(connection)? {
+        if sinks.is_none_or(|sinks| sinks.contains(&route.sink)) {
+            routes.entry(route.realm).or_default().push(route);
+        }
+    }
+    Ok(routes)
+}
+
 /// Files the requests, where nothing stands against it any more; returns how many.
 pub(super) fn file(
     connection: &Connection,
     touched: &mut Touched,
-    requests: &[(ChangeSeq, i64)],
+    requests: &[(ChangeSeq, SinkName)],
     now: Timestamp,
 ) -> rusqlite::Result<u64> {
     touched.at(now);
@@ -145,16 +161,19 @@ pub(super) fn file(
         let inserted = connection
             .prepare_cached(
                 "INSERT INTO replay (sink, realm, change, requested_at) \
-                 SELECT ?2, realm, seq, ?3 FROM change WHERE seq = ?1 AND NOT EXISTS \
-                 (SELECT 1 FROM replay WHERE change = ?1 AND sink = ?2 AND done_at IS NULL)",
+                 SELECT w.sink, c.realm, c.seq, ?3 FROM change c \
+                 JOIN route w ON w.sink_name = ?2 AND w.realm = c.realm WHERE c.seq = ?1 \
+                 AND NOT EXISTS (SELECT 1 FROM replay p \
+                 WHERE p.change = c.seq AND p.sink = w.sink AND p.done_at IS NULL)",
             )?
-            .execute((change.0, sink, now.as_ms()))?;
+            .execute((change.0, sink.as_str(), now.as_ms()))?;
         let revived = connection
             .prepare_cached(
                 "UPDATE dead SET replayed_at = ?3 \
-                 WHERE change = ?1 AND sink = ?2 AND replayed_at IS NULL",
+                 WHERE change = ?1 AND sink = (SELECT id FROM sink WHERE name = ?2) \
+                 AND replayed_at IS NULL",
             )?
-            .execute((change.0, sink, now.as_ms()))?;
+            .execute((change.0, sink.as_str(), now.as_ms()))?;
         if revived > 0 {
             events::count(connection, "dead", -1)?;
         }
@@ -241,7 +260,7 @@ fn changes(
 
 fn choose_dead(
     connection: &Connection,
-    sinks: &HashMap<SinkName, i64>,
+    routes: &HashMap<i64, Vec<Route>>,
     after: i64,
 ) -> rusqlite::Result<Page> {
     let mut page = Page::default();
@@ -257,43 +276,40 @@ fn choose_dead(
     let end = dead.last().filter(|_| full).map(|(change, _)| *change);
     page.next = end.map(|change| change - 1);
     for (change, sink) in dead.into_iter().filter(|(change, _)| Some(*change) != end) {
-        let Some((name, sink)) = sinks.iter().find(|(_, id)| **id == sink) else {
-            continue;
-        };
         let one = Selection::Change(ChangeSeq(change));
         for (realm, change) in changes(connection, &one, change, change)? {
-            weigh(connection, &mut page, &change, realm, name, *sink)?;
+            let lanes = routes.get(&realm).into_iter().flatten();
+            for route in lanes.filter(|route| route.sink == sink) {
+                weigh(connection, &mut page, &change, route)?;
+            }
         }
     }
     Ok(page)
 }
 
-/// Whether the change can go to the sink again, or why not.
+/// Whether the change can go that way again, or why not.
 fn weigh(
     connection: &Connection,
     page: &mut Page,
     change: &Change,
-    realm: i64,
-    name: &SinkName,
-    sink: i64,
+    route: &Route,
 ) -> rusqlite::Result<()> {
-    let through: Option<i64> = connection
-        .prepare_cached("SELECT through FROM lane WHERE sink = ?1 AND realm = ?2")?
-        .query_row((sink, realm), |row| row.get(0))
-        .optional()?;
+    if !route.covers(change.sequence, &change.notification.entity.kind) {
+        return Ok(());
+    }
     let under_way: bool = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM replay WHERE change = ?1 AND sink = ?2 AND done_at IS NULL)",
         )?
-        .query_row((change.seq.0, sink), |row| row.get(0))?;
-    if change.sequence.cast_signed() > through.unwrap_or(0) {
+        .query_row((change.seq.0, route.sink), |row| row.get(0))?;
+    if change.sequence.cast_signed() > route.through {
         page.waiting += 1;
     } else if under_way {
         page.under_way += 1;
     } else {
         page.planned.push(Planned {
             change: change.clone(),
-            sink: name.clone(),
+            sink: route.name.clone(),
         });
     }
     Ok(())

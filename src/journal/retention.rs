@@ -1,6 +1,6 @@
 //! Giving room back: whole finished receipts, oldest first, in small steps.
 //!
-//! Finished means: every configured sink has passed all its changes, no replay of them is open, and
+//! Finished means: every lane has passed all its changes that are for it, no replay of them is open, and
 //! no dead letter of them waits for a person (that last one only until the age limit). What is not
 //! finished is never deleted, however old and however full the journal is. What is held of records
 //! goes when QuickBooks can no longer bring it up.
@@ -8,7 +8,7 @@
 use super::known::Known;
 use super::room::Room;
 use super::rows::number;
-use super::{events, records};
+use super::{events, records, route};
 use crate::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -19,6 +19,9 @@ const RECEIPTS: usize = 128;
 
 /// Identities that one step forgets.
 const IDENTITIES: usize = 1024;
+
+/// Changes that one step looks through for those that no lane waits for.
+const EXCLUDED: i64 = 16_384;
 
 /// Pages that one step gives back to the file system.
 const PAGES: i64 = 128;
@@ -150,6 +153,9 @@ fn prune_receipts(
     cutoff: i64,
     tidied: &mut Tidied,
 ) -> rusqlite::Result<()> {
+    if sweep.after == 0 {
+        pass_by_excluded(connection, sweep, tidied)?;
+    }
     let floors = floors(connection)?;
     let mut freed = 0;
     let old = oldest(connection, sweep.after)?;
@@ -161,7 +167,7 @@ fn prune_receipts(
             return Ok(());
         }
         sweep.after = receipt.seq;
-        if is_finished(connection, &receipt, floors.as_ref(), aged)? {
+        if is_finished(connection, &receipt, &floors, aged)? {
             delete(connection, &receipt)?;
             sweep.found = true;
             freed += receipt.bytes;
@@ -198,42 +204,46 @@ fn oldest(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Old>> {
         .collect()
 }
 
-/// How far every configured sink is with each company; `None` when no sink is configured.
-fn floors(connection: &Connection) -> rusqlite::Result<Option<HashMap<i64, i64>>> {
-    let sinks: i64 = connection
-        .prepare_cached("SELECT count(*) FROM sink WHERE configured = 1")?
-        .query_row((), |row| row.get(0))?;
-    if sinks == 0 {
-        return Ok(None);
+/// Lanes do not hold up what is not for them.
+fn pass_by_excluded(
+    connection: &Connection,
+    sweep: &mut Sweep,
+    tidied: &mut Tidied,
+) -> rusqlite::Result<()> {
+    let skipped = route::skip_all(connection, EXCLUDED)?;
+    if skipped.moved {
+        sweep.settled();
     }
+    tidied.more |= skipped.more;
+    Ok(())
+}
+
+/// How far all lanes of each company are; a company that has none is not waited for.
+fn floors(connection: &Connection) -> rusqlite::Result<HashMap<i64, i64>> {
     connection
-        .prepare_cached(
-            "SELECT m.id, min(ifnull(l.through, 0)) FROM sink s CROSS JOIN realm m \
-             LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id \
-             WHERE s.configured = 1 GROUP BY m.id",
-        )?
+        .prepare_cached("SELECT realm, min(through) FROM route GROUP BY realm")?
         .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()
-        .map(Some)
+        .collect()
 }
 
 fn is_finished(
     connection: &Connection,
     receipt: &Old,
-    floors: Option<&HashMap<i64, i64>>,
+    floors: &HashMap<i64, i64>,
     aged: bool,
 ) -> rusqlite::Result<bool> {
     let span = (receipt.first, receipt.last);
-    if let Some(floors) = floors {
-        let mut statement = connection.prepare_cached(
-            "SELECT realm, max(sequence) FROM change WHERE seq BETWEEN ?1 AND ?2 GROUP BY realm",
-        )?;
-        let mut rows = statement.query(span)?;
-        while let Some(row) = rows.next()? {
-            let (realm, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if floors.get(&realm).is_none_or(|through| *through < sequence) {
-                return Ok(false);
-            }
+    let mut statement = connection.prepare_cached(
+        "SELECT realm, max(sequence) FROM change WHERE seq BETWEEN ?1 AND ?2 GROUP BY realm",
+    )?;
+    let mut rows = statement.query(span)?;
+    while let Some(row) = rows.next()? {
+        let (realm, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if floors
+            .get(&realm)
+            .is_some_and(|through| *through < sequence)
+        {
+            return Ok(false);
         }
     }
     let claimed = |sql: &str| -> rusqlite::Result<bool> {

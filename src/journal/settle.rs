@@ -4,27 +4,31 @@
 //! One row for a replay: its own.
 
 use super::error::Failure;
+use super::route::{self, Route};
 use super::touched::Touched;
 use super::{Error, events};
 use crate::model::{Attempt, Delivery, Manner, Settlement, SinkName};
 use crate::rules::retry::describe;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 /// Records what became of a delivery.
 pub(super) fn settle(
     connection: &Connection,
     touched: &mut Touched,
-    sink: i64,
     delivery: &Delivery,
     attempt: &Attempt,
     settlement: &Settlement,
 ) -> Result<(), Failure> {
     touched.at(attempt.at);
+    let Some(route) = route::find(connection, &delivery.lane)? else {
+        return Err(Error::UnknownSink(delivery.lane.sink.to_string()).into());
+    };
+    let sink = route.sink;
     if *settlement == Settlement::Disabled {
         disable(connection, sink, &delivery.lane.sink, attempt)?;
     }
     match delivery.manner {
-        Manner::Live => settle_live(connection, touched, sink, delivery, attempt, settlement)?,
+        Manner::Live => settle_live(connection, touched, &route, delivery, attempt, settlement)?,
         Manner::Replay(id) => settle_replay(connection, id, delivery, attempt, settlement)?,
     }
     if let Settlement::Dead { reason } = settlement {
@@ -68,22 +72,15 @@ pub(super) fn enable(
 fn settle_live(
     connection: &Connection,
     touched: &mut Touched,
-    sink: i64,
+    route: &Route,
     delivery: &Delivery,
     attempt: &Attempt,
     settlement: &Settlement,
-) -> Result<(), Failure> {
+) -> rusqlite::Result<()> {
     let Some(last) = delivery.changes.last() else {
         return Ok(());
     };
-    let realm: Option<i64> = connection
-        .prepare_cached("SELECT id FROM realm WHERE name = ?1")?
-        .query_row([delivery.lane.realm.as_str()], |row| row.get(0))
-        .optional()?;
-    let Some(realm) = realm else {
-        let company = &delivery.lane.realm;
-        return Err(Error::Unread(format!("there is no company {company}")).into());
-    };
+    let (sink, realm) = (route.sink, route.realm);
     let through = last.sequence.cast_signed();
     match settlement {
         Settlement::Delivered | Settlement::Dead { .. } => {

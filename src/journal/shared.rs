@@ -3,6 +3,7 @@
 //! Waking carries no data: it says "look again", and what there is to do stands in the tables. A
 //! wake-up that gets lost costs time, never a change.
 
+use super::touched::Touched;
 use super::{Error, watermarks};
 use crate::model::{JournalHealth, RealmId, Timestamp, Watermark};
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +23,7 @@ pub(super) struct Shared {
     last_receipt_at: AtomicI64,
     realms: Mutex<HashMap<RealmId, watch::Sender<u64>>>,
     companies: watch::Sender<u64>,
+    instances: watch::Sender<u64>,
     /// Watermarks of this run: never behind what is written, and often ahead of it.
     ahead: Mutex<HashMap<RealmId, BTreeMap<String, Watermark>>>,
 }
@@ -39,6 +41,7 @@ impl Shared {
             last_receipt_at: AtomicI64::new(last_receipt_at.map_or(NEVER, Timestamp::as_ms)),
             realms: Mutex::new(HashMap::new()),
             companies: watch::Sender::new(0),
+            instances: watch::Sender::new(0),
             ahead: Mutex::default(),
         }
     }
@@ -125,20 +128,27 @@ impl Shared {
         self.companies.subscribe()
     }
 
-    /// Wakes those who wait for these companies, for new companies, or for anything.
-    pub(super) fn wake(&self, realms: &[RealmId], companies: bool, everyone: bool) {
+    pub(super) fn subscribe_instances(&self) -> watch::Receiver<u64> {
+        self.instances.subscribe()
+    }
+
+    /// Wakes those whom it concerns.
+    pub(super) fn wake(&self, touched: &Touched) {
         let again = |count: &mut u64| *count = count.wrapping_add(1);
-        if !realms.is_empty() || everyone {
+        if !touched.realms.is_empty() || touched.everyone {
             let waiting = self.realms.lock().unwrap_or_else(PoisonError::into_inner);
-            if everyone {
+            if touched.everyone {
                 waiting.values().for_each(|one| one.send_modify(again));
             } else {
-                let woken = realms.iter().filter_map(|realm| waiting.get(realm));
+                let woken = touched.realms.iter().filter_map(|realm| waiting.get(realm));
                 woken.for_each(|one| one.send_modify(again));
             }
         }
-        if companies {
+        if touched.companies {
             self.companies.send_modify(again);
+        }
+        if touched.instances {
+            self.instances.send_modify(again);
         }
     }
 

@@ -4,12 +4,9 @@
 
 use crate::model::{SinkName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use std::collections::HashMap;
 
 /// What the tables say at the start.
 pub(super) struct Prepared {
-    /// The configured sinks and their numbers.
-    pub sinks: HashMap<SinkName, i64>,
     /// When the last receipt arrived.
     pub last_receipt_at: Option<Timestamp>,
     /// The latest instant that the tables know of.
@@ -22,7 +19,7 @@ const LAST_ALIVE: &str = "SELECT max(at) FROM (SELECT max(at) AS at FROM event \
     UNION ALL SELECT max(requested_at) FROM replay UNION ALL SELECT max(polled_at) FROM watermark \
     UNION ALL SELECT max(swept_at) FROM company UNION ALL SELECT max(done_at) FROM gap_company)";
 
-/// Enters the configured sinks into their table; writes nothing where nothing changed, so that a
+/// Enters the configured sinks into their table, and leaves those of instances alone; writes nothing where nothing changed, so that a
 /// full disk does not keep a relay from starting. A new sink stands behind everything there is; one
 /// that was away goes on where it stood, as far as the changes are still kept.
 pub(super) fn register(
@@ -36,7 +33,6 @@ pub(super) fn register(
             transaction.execute("UPDATE sink SET configured = 0 WHERE name = ?1", [name])?;
         }
     }
-    let mut sinks = HashMap::new();
     for name in configured {
         let known: Option<(i64, bool)> = transaction
             .query_row(
@@ -45,23 +41,20 @@ pub(super) fn register(
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;
-        let id = match known {
-            Some((id, true)) => id,
+        match known {
+            Some((_, true)) => {}
             Some((id, false)) => {
                 transaction.execute("UPDATE sink SET configured = 1 WHERE id = ?1", [id])?;
-                id
             }
             None => enter(&transaction, name, now)?,
-        };
-        sinks.insert(name.clone(), id);
+        }
     }
     // What was pruned while a sink was away is not waiting for it.
     transaction.execute(
         "INSERT INTO lane (sink, realm, through) SELECT sink, realm, oldest - 1 FROM \
-         (SELECT s.id AS sink, m.id AS realm, ifnull(l.through, 0) AS through, \
-         ifnull((SELECT min(sequence) FROM change WHERE realm = m.id), m.sequence + 1) AS oldest \
-         FROM sink s CROSS JOIN realm m LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id \
-         WHERE s.configured = 1) WHERE oldest - 1 > through \
+         (SELECT w.sink, w.realm, w.through, ifnull((SELECT min(c.sequence) FROM change c \
+         WHERE c.realm = w.realm), w.sequence + 1) AS oldest FROM route w) \
+         WHERE oldest - 1 > through \
          ON CONFLICT (sink, realm) DO UPDATE SET through = excluded.through",
         (),
     )?;
@@ -77,18 +70,19 @@ pub(super) fn register(
     let last_alive: Option<i64> = transaction.query_row(LAST_ALIVE, (), |row| row.get(0))?;
     transaction.commit()?;
     Ok(Prepared {
-        sinks,
         last_receipt_at: last.map(Timestamp::from_ms),
         last_alive: last_alive.max(last).map(Timestamp::from_ms),
     })
 }
 
 fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut names = connection.prepare("SELECT name FROM sink WHERE configured = 1")?;
+    let mut names = connection.prepare(
+        "SELECT name FROM sink WHERE configured = 1 AND id NOT IN (SELECT sink FROM instance)",
+    )?;
     names.query_map((), |row| row.get(0))?.collect()
 }
 
-fn enter(connection: &Connection, name: &SinkName, now: Timestamp) -> rusqlite::Result<i64> {
+fn enter(connection: &Connection, name: &SinkName, now: Timestamp) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT INTO sink (name, configured, added_at) VALUES (?1, 1, ?2)",
         (name.as_str(), now.as_ms()),
@@ -98,5 +92,5 @@ fn enter(connection: &Connection, name: &SinkName, now: Timestamp) -> rusqlite::
         "INSERT INTO lane (sink, realm, through) SELECT ?1, id, sequence FROM realm",
         [id],
     )?;
-    Ok(id)
+    Ok(())
 }

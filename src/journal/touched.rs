@@ -7,6 +7,7 @@ use crate::model::{RealmId, Timestamp, Watermark};
 pub(super) struct Touched {
     pub realms: Vec<RealmId>,
     pub companies: bool,
+    pub instances: bool,
     pub everyone: bool,
     pub settled: bool,
     latest: Timestamp,
@@ -21,6 +22,7 @@ impl Touched {
         Self {
             realms: Vec::new(),
             companies: false,
+            instances: false,
             everyone: false,
             settled: false,
             latest: now,
@@ -49,6 +51,14 @@ impl Touched {
     pub(super) fn changed(&mut self, realm: &RealmId, is_new: bool) {
         self.companies |= is_new;
         self.realms.push(realm.clone());
+    }
+
+    /// An element instance is another than before, is new or is gone; so may the lane of its company
+    /// be.
+    pub(super) fn instance(&mut self, at: Timestamp, realm: &RealmId) {
+        self.latest = at;
+        self.instances = true;
+        self.changed(realm, true);
     }
 
     /// Every lane should look again.

@@ -15,7 +15,7 @@ const STEP: usize = 64;
 const FINDINGS: usize = 100;
 
 /// Each question returns one sentence for each row that is wrong.
-const QUESTIONS: [&str; 15] = [
+const QUESTIONS: [&str; 18] = [
     "SELECT format('receipt %d says it added %d changes, %d are there', r.seq, r.changes, count(c.seq)) \
      FROM receipt r LEFT JOIN change c ON c.receipt = r.seq \
      AND c.seq BETWEEN r.first_change AND r.first_change + r.changes - 1 \
@@ -56,6 +56,13 @@ const QUESTIONS: [&str; 15] = [
      FROM record WHERE realm NOT IN (SELECT realm FROM company) GROUP BY realm",
     "SELECT format('company %d goes through gap %d, which is not there', realm, gap) FROM gap_company \
      WHERE gap NOT IN (SELECT id FROM gap)",
+    "SELECT format('sink %s is told of company %d only, which is not there', name, realm) FROM sink \
+     WHERE realm NOT IN (SELECT id FROM realm)",
+    "SELECT format('sink %s is told of company %d only, and has a lane of company %d', s.name, s.realm, \
+     l.realm) FROM lane l JOIN sink s ON s.id = l.sink WHERE l.realm <> s.realm",
+    "SELECT format('instance %d has no lane of a company of its own', i.id) FROM instance i \
+     LEFT JOIN sink s ON s.id = i.sink LEFT JOIN lane l ON l.sink = s.id AND l.realm = s.realm \
+     WHERE l.sink IS NULL",
 ];
 
 /// What a check saw.

@@ -11,22 +11,23 @@ use super::error::Failure;
 use super::events;
 use super::gaps;
 use super::incoming::Incoming;
+use super::instance::{self, Said};
 use super::known::Known;
 use super::reconcile;
 use super::replay;
 use super::retention::{self, Sweep, Tidied};
 use super::room::Room;
+use super::route;
 use super::settle;
 use super::shared::Shared;
 use super::touched::Touched;
 use super::{Error, Settings};
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Reading, Reconciled, Settlement, SinkName,
-    Timestamp,
+    Attempt, ChangeSeq, Delivery, InstanceId, JournalHealth, Kept, Reading, Reconciled, Settlement,
+    SinkName, Timestamp,
 };
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -46,6 +47,9 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// Bytes of a page.
 const PAGE: u64 = 4096;
 
+/// Bytes that an element instance may take, generously.
+const INSTANCE_BYTES: u64 = 32 << 10;
+
 /// Bytes that must be free again before appends are taken again.
 const ROOM_AGAIN: u64 = 64 << 10;
 
@@ -54,7 +58,6 @@ pub(super) struct Writer {
     connection: Connection,
     _lock: File,
     settings: Settings,
-    sinks: Arc<HashMap<SinkName, i64>>,
     known: Known,
     numbers: Numbers,
     sweep: Sweep,
@@ -75,7 +78,6 @@ impl Writer {
         lock: File,
         settings: Settings,
         known: Known,
-        sinks: Arc<HashMap<SinkName, i64>>,
         shared: Arc<Shared>,
         now: Timestamp,
     ) -> rusqlite::Result<Self> {
@@ -90,7 +92,6 @@ impl Writer {
             connection,
             _lock: lock,
             settings,
-            sinks,
             known,
             numbers: Numbers::default(),
             sweep: Sweep::default(),
@@ -169,8 +170,7 @@ impl Writer {
         }
         let touched = &mut self.touched;
         if fate.is_ok() {
-            self.shared
-                .wake(&touched.realms, touched.companies, touched.everyone);
+            self.shared.wake(touched);
         }
         *touched = Touched::new(touched.now());
     }
@@ -266,6 +266,11 @@ impl Writer {
                 promise(answer, noted.map_err(Failure::from))
             }
             Task::Company(order, answer) => promise(answer, self.carry_out(&order)),
+            Task::Create(said, answer) => promise(answer, self.create(&said)),
+            Task::Instance(order, answer) => {
+                let done = instance::carry_out(&self.connection, &mut self.touched, &order);
+                promise(answer, done)
+            }
             Task::Reconcile(reading, answer) => promise(answer, self.reconcile(&reading)),
             Task::Gap(opening, answer) => {
                 let opened = gaps::open(&self.connection, &mut self.touched, &opening);
@@ -292,15 +297,20 @@ impl Writer {
 
     fn settle(&mut self, settling: &(Delivery, Attempt, Settlement)) -> Result<(), Failure> {
         let (delivery, attempt, settlement) = settling;
-        let sink = self.sink(&delivery.lane.sink)?;
         settle::settle(
             &self.connection,
             &mut self.touched,
-            sink,
             delivery,
             attempt,
             settlement,
         )
+    }
+
+    fn create(&mut self, said: &Said) -> Result<InstanceId, Failure> {
+        if !self.room.take(INSTANCE_BYTES) {
+            return Err(Error::Full.into());
+        }
+        instance::create(&self.connection, &mut self.touched, said)
     }
 
     fn replay(
@@ -308,20 +318,18 @@ impl Writer {
         requests: &[(ChangeSeq, SinkName)],
         now: Timestamp,
     ) -> Result<u64, Failure> {
-        let requests = requests
-            .iter()
-            .map(|(change, name)| Ok((*change, self.sink(name)?)))
-            .collect::<Result<Vec<_>, Failure>>()?;
         Ok(replay::file(
             &self.connection,
             &mut self.touched,
-            &requests,
+            requests,
             now,
         )?)
     }
 
     fn enable(&mut self, name: &SinkName) -> Result<(), Failure> {
-        let sink = self.sink(name)?;
+        let Some(sink) = route::sink(&self.connection, name)? else {
+            return Err(Error::UnknownSink(name.to_string()).into());
+        };
         Ok(settle::enable(
             &self.connection,
             &mut self.touched,
@@ -358,11 +366,6 @@ impl Writer {
             self.settings.keep,
             now,
         )?)
-    }
-
-    fn sink(&self, name: &SinkName) -> Result<i64, Failure> {
-        let unknown = || Error::UnknownSink(name.to_string()).into();
-        self.sinks.get(name).copied().ok_or_else(unknown)
     }
 
     /// Pages of the main file that hold something, as the transaction under way sees it.

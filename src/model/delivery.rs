@@ -123,7 +123,8 @@ pub enum Settlement {
         /// The cause in one sentence.
         reason: String,
     },
-    /// The sink is switched off (410) until the operator enables it; its work stays.
+    /// The sink is switched off until it is enabled; its work stays. After a 410, or after the last
+    /// failure where the schedule says so.
     Disabled,
 }
 
@@ -137,7 +138,7 @@ impl Delivery {
 /// What a lane could do next: its live head and the oldest open replay, as the journal sees them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LaneView {
-    /// The sink was switched off by a 410.
+    /// The sink was switched off.
     pub disabled: bool,
     /// How the live head fared so far.
     pub state: LaneState,

@@ -48,7 +48,7 @@ pub enum JournalHealth {
 pub struct Trouble {
     /// Its sink.
     pub sink: SinkName,
-    /// The sink was switched off by a 410 and waits for the operator.
+    /// The sink was switched off and waits for the operator.
     pub disabled: bool,
     /// Since when.
     pub since: Option<Timestamp>,

@@ -1,9 +1,9 @@
 //! Consent, tokens and their end (OAuth 2.0, RFC 6749 and RFC 7009; Intuit's page on OAuth 2.0).
 
 use super::{App, Failure};
-use crate::model::Secret;
+use crate::model::{Secret, Timestamp, TokenSet};
 use crate::wire::quickbooks::{
-    Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form, revoke_body,
+    SCOPE, Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form, revoke_body,
 };
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -31,11 +31,30 @@ pub struct Granted {
     pub hard_for: Option<Duration>,
 }
 
+impl Granted {
+    /// The tokens with their ends. `asked_at` is when they were asked for, so that no end is later
+    /// than it is.
+    pub fn since(self, asked_at: Timestamp) -> TokenSet {
+        TokenSet {
+            access: self.access,
+            access_expires_at: asked_at.plus(self.access_for),
+            refresh: self.refresh,
+            refresh_expires_at: asked_at.plus(self.refresh_for),
+            hard_expires_at: self.hard_for.map(|span| asked_at.plus(span)),
+        }
+    }
+}
+
 impl App {
     /// Where a person consents. `state` comes back with the code; it has to be unguessable.
     pub fn authorize_url(&self, state: &str) -> String {
+        self.authorize_url_for(SCOPE, state)
+    }
+
+    /// The same for another scope, or several with spaces between them.
+    pub fn authorize_url_for(&self, scope: &str, state: &str) -> String {
         let settings = &self.0.settings;
-        let query = authorize_query(&settings.client_id, &settings.redirect_uri, state);
+        let query = authorize_query(&settings.client_id, &settings.redirect_uri, scope, state);
         format!("{}?{query}", self.0.endpoints.load().authorize)
     }
 

@@ -44,6 +44,11 @@ fn call_for(company: &CompanyHealth, now: Timestamp) -> Option<String> {
             }
         }
     }
+    if let Some((_, why)) = &company.polling_stopped {
+        return Some(format!(
+            "company {realm} is not polled for its instances: {why}; switch them on again"
+        ));
+    }
     let pressing = |warning: &TokenWarning| warning.days <= PRESSING_DAYS;
     let warning = company.warning.filter(pressing)?;
     Some(ending(company, warning, now))
@@ -104,6 +109,7 @@ mod tests {
             soonest_end: None,
             warning: None,
             unreadable_kinds: Vec::new(),
+            polling_stopped: None,
             unreconciled: 0,
         }
     }
@@ -141,8 +147,19 @@ mod tests {
             ..company("1")
         };
         let connect = "company 1 needs authorization (the consent was withdrawn): connect it again";
+        let stopped = CompanyHealth {
+            polling_stopped: Some((NOW, "100 polls failed in a row".into())),
+            ..company("1")
+        };
         for (company, expected) in [
             (company("1"), None),
+            (
+                stopped,
+                Some(
+                    "company 1 is not polled for its instances: 100 polls failed in a row; \
+                     switch them on again",
+                ),
+            ),
             (unauthorized.clone(), Some(connect)),
             (hindered(HindranceKind::Throttled), None),
             (hindered(HindranceKind::Unreachable), None),

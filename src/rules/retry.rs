@@ -23,6 +23,18 @@ pub struct Schedule {
     pub then_every: Duration,
     /// Time since the first attempt after which a failure is the last one.
     pub give_up_after: Duration,
+    /// What happens then, and whether it happens earlier.
+    pub exhausted: Exhausted,
+}
+
+/// What becomes of a delivery that failed for the last time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exhausted {
+    /// A dead letter, and the lane goes on with the next. After [`Schedule::give_up_after`].
+    DeadLetter,
+    /// The sink is switched off, and everything waits in order until it is enabled. After the last
+    /// of [`Schedule::delays`]: at the first failure where there are none.
+    Pause,
 }
 
 impl Default for Schedule {
@@ -41,11 +53,22 @@ impl Default for Schedule {
             ],
             then_every: hours(6),
             give_up_after: hours(7 * 24),
+            exhausted: Exhausted::DeadLetter,
         }
     }
 }
 
 impl Schedule {
+    /// As many attempts more as there are `delays`, then a pause until the sink is enabled.
+    pub fn pausing(delays: Vec<Duration>) -> Self {
+        Self {
+            then_every: delays.last().copied().unwrap_or_default(),
+            delays,
+            exhausted: Exhausted::Pause,
+            ..Self::default()
+        }
+    }
+
     /// The longest wait that [`settle`] ever decides on, jitter and `Retry-After` included.
     pub fn longest(&self) -> Duration {
         let own = self
@@ -54,6 +77,11 @@ impl Schedule {
             .copied()
             .fold(self.then_every, Duration::max);
         scaled(own, 1.0).max(RETRY_AFTER.1)
+    }
+
+    /// Whether the delays are used up after this many earlier failures.
+    fn has_no_delay(&self, failures: u32) -> bool {
+        usize::try_from(failures).is_ok_and(|failures| failures >= self.delays.len())
     }
 
     /// The wait after this many earlier failures.
@@ -115,16 +143,19 @@ pub fn settle(
         Some(_) => schedule.usual_span(failures),
         None => Duration::ZERO,
     };
-    if tried_for >= schedule.give_up_after && u128::from(attempts) >= schedule.attempts_min() {
-        return Settlement::Dead {
+    let is_given_up =
+        tried_for >= schedule.give_up_after && u128::from(attempts) >= schedule.attempts_min();
+    match schedule.exhausted {
+        Exhausted::Pause if schedule.has_no_delay(failures) => Settlement::Disabled,
+        Exhausted::DeadLetter if is_given_up => Settlement::Dead {
             reason: format!(
                 "given up after {attempts} attempts in {}; at the last one the sink {}",
                 span::text(tried_for),
                 describe(outcome)
             ),
-        };
+        },
+        Exhausted::Pause | Exhausted::DeadLetter => Settlement::Retry { at: now.plus(wait) },
     }
-    Settlement::Retry { at: now.plus(wait) }
 }
 
 /// What an attempt came to, as the rest of a sentence that begins with the sink: `refuses: HTTP 500`.
@@ -308,10 +339,32 @@ mod tests {
             delays: Vec::new(),
             then_every: Duration::from_millis(10),
             give_up_after: Duration::from_secs(1),
+            exhausted: Exhausted::DeadLetter,
         };
         let state = failed(1, NOW.minus(Duration::from_secs(1)));
         let settled = settle(NOW, 0.0, &state, &schedule, &REFUSED);
         assert!(matches!(settled, Settlement::Dead { .. }));
+    }
+
+    #[test]
+    fn a_pausing_schedule_makes_as_many_attempts_more_as_it_has_delays_and_gives_nothing_up() {
+        let spans = [8, 56, 448].map(Duration::from_secs).to_vec();
+        for delays in [Vec::new(), spans] {
+            let schedule = Schedule::pausing(delays.clone());
+            let (mut now, mut state) = (NOW, LaneState::default());
+            for delay in &delays {
+                let settled = settle(now, 0.0, &state, &schedule, &REFUSED);
+                let at = now.plus(*delay);
+                assert_eq!(settled, Settlement::Retry { at });
+                state.first_attempt_at = state.first_attempt_at.or(Some(now));
+                state.attempts += 1;
+                now = at;
+            }
+            let settled = settle(now, 0.0, &state, &schedule, &REFUSED);
+            assert_eq!(settled, Settlement::Disabled);
+            let accepted = settle(now, 0.0, &state, &schedule, &Outcome::Accepted);
+            assert_eq!(accepted, Settlement::Delivered);
+        }
     }
 
     #[test]
@@ -378,6 +431,7 @@ mod tests {
                 delays,
                 then_every,
                 give_up_after,
+                exhausted: Exhausted::DeadLetter,
             });
         prop_oneof![Just(Schedule::default()), own]
     }

@@ -6,9 +6,9 @@ use crate::clock::Clock;
 use crate::config::{AppConfig, Config, QuickBooks, TokenKey};
 use crate::connect::{Desk, directory};
 use crate::journal::Journal;
-use crate::model::{AppName, Device, Tally};
+use crate::model::{AppName, Device, RealmId, Tally};
 use crate::qbo;
-use crate::rules::company::Plan;
+use crate::rules::company::{InstancePolls, Plan};
 use crate::vault::Vault;
 use crate::worker::company::{Access, Companies, Roster};
 use crate::worker::gaps;
@@ -27,14 +27,32 @@ pub(super) struct Books {
 
 impl Books {
     /// The desk where companies are connected.
-    pub(super) fn desk(&self, journal: &Journal, clock: &Arc<dyn Clock>) -> Arc<Desk> {
-        Arc::new(Desk::new(
+    pub(super) fn desk(
+        &self,
+        journal: &Journal,
+        clock: &Arc<dyn Clock>,
+        others: watch::Receiver<BTreeMap<AppName, qbo::App>>,
+    ) -> Arc<Desk> {
+        let desk = Desk::new(
             self.apps.clone(),
             Arc::clone(&self.vault),
             journal.clone(),
             Arc::clone(clock),
             randomness,
-        ))
+        );
+        Arc::new(desk.with_others(others))
+    }
+
+    /// The configured apps, each with its budget.
+    pub(super) fn accesses(&self) -> BTreeMap<AppName, Access<qbo::App>> {
+        let access = |(name, quickbooks): (&AppName, &qbo::App)| {
+            let access = Access {
+                quickbooks: quickbooks.clone(),
+                calls_max: self.calls_max.get(name).copied().flatten(),
+            };
+            (name.clone(), access)
+        };
+        self.apps.iter().map(access).collect()
     }
 }
 
@@ -58,6 +76,10 @@ pub(super) struct Readers {
     pub(super) tally: Arc<Tally>,
     pub(super) device: watch::Receiver<Device>,
     pub(super) roster: Roster,
+    /// The apps, as they come and go.
+    pub(super) accesses: watch::Receiver<BTreeMap<AppName, Access<qbo::App>>>,
+    /// What is polled for instances.
+    pub(super) polls: watch::Receiver<BTreeMap<RealmId, InstancePolls>>,
 }
 
 impl Readers {
@@ -72,11 +94,13 @@ impl Readers {
         let mut companies = Companies::new(
             self.journal.clone(),
             self.books.vault,
-            accesses(self.books.apps, &self.books.calls_max),
+            BTreeMap::new(),
             self.books.plan,
             Arc::clone(&self.clock),
             Arc::clone(&self.tally),
         );
+        companies.apps = self.accesses;
+        companies.polls = self.polls;
         companies.roster = self.roster;
         companies.device = self.device.clone();
         let stop = house.subscribe();
@@ -93,9 +117,9 @@ impl Readers {
     }
 }
 
-/// `None` where no app is configured.
+/// `None` where no app is configured and no instance can bring one.
 pub(super) fn books(config: &Config) -> Result<Option<Books>, Failure> {
-    if config.quickbooks.apps.is_empty() {
+    if config.quickbooks.apps.is_empty() && !config.instances.enabled {
         return Ok(None);
     }
     let wrong = |error: String| Failure::Configuration(error);
@@ -123,21 +147,6 @@ pub(super) fn books(config: &Config) -> Result<Option<Books>, Failure> {
             ..Plan::default()
         },
     }))
-}
-
-fn accesses(
-    apps: BTreeMap<AppName, qbo::App>,
-    calls_max: &BTreeMap<AppName, Option<u64>>,
-) -> BTreeMap<AppName, Access<qbo::App>> {
-    let access = |(name, quickbooks): (AppName, qbo::App)| {
-        let calls_max = calls_max.get(&name).copied().flatten();
-        let access = Access {
-            quickbooks,
-            calls_max,
-        };
-        (name, access)
-    };
-    apps.into_iter().map(access).collect()
 }
 
 /// Fills bytes from the system's randomness.

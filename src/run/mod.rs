@@ -7,8 +7,10 @@
 mod books;
 mod chronicle;
 mod connections;
+mod fronts;
 mod office;
 mod parts;
+mod platform;
 mod relay;
 mod reloads;
 mod vitals;

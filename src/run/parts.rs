@@ -1,7 +1,7 @@
 //! The parts, made from the configuration.
 
 use super::Failure;
-use super::relay::Admin;
+use super::fronts::Admin;
 use crate::config::{
     AdminAddress, Certificate, Config, FaceConfig, HttpsAddress, Relay, SinkConfig, Target,
 };

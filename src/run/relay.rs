@@ -2,20 +2,21 @@
 
 use super::books::{self, Books, Readers};
 use super::chronicle::Chronicle;
+use super::fronts::Fronts;
 use super::office::Office;
+use super::platform::{self, Host, Joints};
 use super::reloads::Reloads;
-use super::vitals::{Vitals, stopped_answering};
+use super::vitals::Vitals;
 use super::{Failure, control_socket, parts};
 use crate::clock::Clock;
 use crate::config::{Config, SinkConfig};
 use crate::connect::Desk;
+use crate::instances::{Own, Platform};
 use crate::journal::Journal;
-use crate::model::{AppName, Device, Health, Limits, Tally};
+use crate::model::{AppName, Device, Health, Tally};
 use crate::qbo;
-use crate::server::admin::Rooms;
-use crate::server::elements::{Hall, Nobody};
+use crate::server::elements::Hall;
 use crate::server::webhook::Door;
-use crate::server::{admin, public};
 use crate::sink::Sink;
 use crate::systemd::Inherited;
 use crate::tls;
@@ -28,12 +29,11 @@ use crate::worker::pulse::Pulse;
 use crate::worker::{Worker, upkeep};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -63,32 +63,6 @@ pub struct Relay {
     chronicle: Chronicle,
 }
 
-/// What faces outwards: it takes deliveries, questions and orders.
-struct Fronts {
-    public: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
-    door: Arc<Door<Journal>>,
-    consent: Option<Arc<Desk>>,
-    control: UnixListener,
-    admin: Admin,
-    /// Of the admin listener.
-    admin_tls: Option<Arc<rustls::ServerConfig>>,
-    hall: Hall<Nobody>,
-    office: Arc<Office>,
-    tally: Arc<Tally>,
-    limits: Limits,
-    /// Of the public listener, the control socket and the admin listener.
-    beats: [Beat; 3],
-}
-
-/// The admin listener, of either kind.
-pub(super) enum Admin {
-    /// TCP.
-    Tcp(TcpListener),
-    /// A Unix socket.
-    Unix(UnixListener),
-}
-
 /// What works behind the journal.
 struct Inside {
     worker: Worker,
@@ -98,6 +72,8 @@ struct Inside {
     clock: Arc<dyn Clock>,
     /// What reads companies, where an app is configured.
     readers: Option<Readers>,
+    /// The instances, and what follows from them.
+    platform: Option<(Arc<Platform>, Joints)>,
     device: watch::Receiver<Device>,
     /// Of the upkeep.
     beat: Beat,
@@ -156,12 +132,12 @@ impl Shared {
     }
 
     /// The Open Connectors interface; callers are let in by the secrets beside the journal.
-    fn hall(&self, journal: &Path) -> Result<Hall<Nobody>, Failure> {
+    fn hall(&self, journal: &Path, host: Option<Host>) -> Result<Hall<Host>, Failure> {
         let mut seed = [0; 5];
         let filled = books::randomness(&mut seed);
         filled.map_err(|()| Failure::Ended("the system's randomness".into()))?;
         Ok(Hall {
-            elements: None,
+            elements: host.map(Arc::new),
             secrets: AdminSecrets::new(admin_secrets::file_beside(journal)),
             clock: Arc::clone(&self.clock),
             seed,
@@ -175,7 +151,7 @@ impl Shared {
         }
     }
 
-    fn readers(self, books: Books, roster: Roster) -> Readers {
+    fn readers(self, books: Books, roster: Roster, joints: &Joints) -> Readers {
         Readers {
             books,
             journal: self.journal,
@@ -183,6 +159,8 @@ impl Shared {
             tally: self.tally,
             device: self.device,
             roster,
+            accesses: joints.accesses.subscribe(),
+            polls: joints.polls.subscribe(),
         }
     }
 }
@@ -217,12 +195,28 @@ impl Relay {
         let roster = Roster::default();
         let pulse = shared.pulse(&resolver, &roster, started.subscribe(), beats.pulse);
         let health = pulse.begin().await;
-        let desk = books.as_ref().map(|books| books.desk(&journal, &clock));
+        let joints = Joints::new(books.as_ref().map(Books::accesses).unwrap_or_default());
+        let desk = books.as_ref();
+        let desk = desk.map(|books| books.desk(&journal, &clock, joints.others.subscribe()));
+        let listening = [public.local_addr().ok(), admin.address()];
+        let own = Own {
+            addresses: listening.into_iter().flatten().collect(),
+            names: resolver.current().facts.names.clone(),
+        };
+        let platform = match &books {
+            Some(books) if config.instances.enabled => {
+                let opened = platform::open(&config, books, own, (&journal, &clock));
+                Some(opened.await?)
+            }
+            _ => None,
+        };
+        let host = platform.clone().zip(desk.clone());
+        let host = host.map(|(platform, desk)| Host { platform, desk });
         let paths = parts::paths(&config);
         let face = parts::face(config.face, &config.paths, config.sources);
         let metadata = face.enabled.then(|| face.metadata.clone());
         let fronts = Fronts {
-            consent: desk.clone(),
+            consent: desk.clone().filter(|desk| !desk.apps().is_empty()),
             public,
             tls: parts::server_config(&resolver)?,
             door: Arc::new(Door {
@@ -237,7 +231,7 @@ impl Relay {
             control: parts::socket(&control_socket(&config.journal))?,
             admin_tls: parts::admin_tls(&admin, config.admin_tls, &resolver)?,
             admin,
-            hall: shared.hall(&config.journal)?,
+            hall: shared.hall(&config.journal, host)?,
             office: Arc::new(shared.office(&health, desk, metadata)),
             tally: Arc::clone(&tally),
             limits: config.limits,
@@ -248,7 +242,8 @@ impl Relay {
             .map(|books| books.apps.clone())
             .unwrap_or_default();
         let mut worker = shared.worker(&sinks, config.sinks);
-        let readers = books.map(|books| shared.readers(books, roster));
+        let readers = books.map(|books| shared.readers(books, roster, &joints));
+        worker.published = joints.endpoints.subscribe();
         worker.news = Arc::clone(&pulse.news);
         worker.beat = beats.worker;
         Ok(Self {
@@ -266,6 +261,7 @@ impl Relay {
                 journal: journal.clone(),
                 clock,
                 readers,
+                platform: platform.map(|platform| (platform, joints)),
                 device: vitals.device.subscribe(),
                 beat: beats.upkeep,
             },
@@ -285,10 +281,7 @@ impl Relay {
 
     /// Where the admin listener listens, when on TCP.
     pub fn admin(&self) -> Option<SocketAddr> {
-        match &self.fronts.admin {
-            Admin::Tcp(listener) => listener.local_addr().ok(),
-            Admin::Unix(_) => None,
-        }
+        self.fronts.admin.address()
     }
 
     /// How the relay is, now and from now on.
@@ -366,49 +359,6 @@ impl Relay {
     }
 }
 
-impl Fronts {
-    /// Starts the listeners: the public one ends with `door`, the others with `house`.
-    fn spawn(self, door: &watch::Sender<bool>, house: &watch::Sender<bool>) -> Parts {
-        let mut parts = Parts::new();
-        let [outside, inside, pages_beat] = self.beats;
-        let (public, tls, deliveries) = (self.public, self.tls, self.door);
-        let consent = self.consent;
-        let limits = self.limits.clone();
-        let stop = stopped_answering(outside, thrown(door));
-        parts.spawn(async move {
-            public::serve(public, tls, deliveries, consent, &limits, stop).await;
-            Ok("the public listener")
-        });
-        let (control, office, tally) = (
-            self.control,
-            Arc::clone(&self.office),
-            Arc::clone(&self.tally),
-        );
-        let limits = self.limits.clone();
-        let stop = stopped_answering(inside, thrown(house));
-        parts.spawn(async move {
-            admin::serve_control(control, office, tally, &limits, stop).await;
-            Ok("the control socket")
-        });
-        let (listener, tls) = (self.admin, self.admin_tls);
-        let rooms = Rooms {
-            observer: self.office,
-            hall: self.hall,
-            tally: self.tally,
-        };
-        let limits = self.limits;
-        let stop = stopped_answering(pages_beat, thrown(house));
-        parts.spawn(async move {
-            match listener {
-                Admin::Tcp(listener) => admin::serve_tcp(listener, tls, rooms, &limits, stop).await,
-                Admin::Unix(listener) => admin::serve_unix(listener, rooms, &limits, stop).await,
-            }
-            Ok("the admin listener")
-        });
-        parts
-    }
-}
-
 impl Inside {
     /// Starts what ends with `house`.
     fn spawn(self, house: &watch::Sender<bool>) -> Parts {
@@ -425,6 +375,9 @@ impl Inside {
             upkeep::run(journal, clock, device, beat, stop).await?;
             Ok("the upkeep")
         });
+        if let Some((platform, joints)) = self.platform {
+            platform::spawn(platform, joints, &mut parts, house);
+        }
         if let Some(readers) = self.readers {
             readers.spawn(&mut parts, house);
         }
@@ -434,16 +387,6 @@ impl Inside {
             Ok("the pulse")
         });
         parts
-    }
-}
-
-/// Completes when the switch is thrown, and not when it is dropped.
-fn thrown(switch: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
-    let mut switch = switch.subscribe();
-    async move {
-        if switch.wait_for(|thrown| *thrown).await.is_err() {
-            pending::<()>().await;
-        }
     }
 }
 

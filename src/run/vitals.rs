@@ -67,7 +67,7 @@ impl Vitals {
             public: liveness.part("the public listener", LOOP),
             control: liveness.part("the control socket", LOOP),
             admin: liveness.part("the admin listener", LOOP),
-            worker: liveness.part("the worker", ASKING + attempt_longest(&config.sinks)),
+            worker: liveness.part("the worker", ASKING + attempt_longest(config)),
             upkeep: liveness.part("the upkeep", ASKING),
             pulse: liveness.part("the pulse", ASKING),
         };
@@ -161,12 +161,13 @@ fn take(choice: &Choice) -> Result<StatusLed<Pin>, String> {
 }
 
 /// How long one attempt can take.
-fn attempt_longest(sinks: &[SinkConfig]) -> Duration {
+fn attempt_longest(config: &Config) -> Duration {
     let span = |sink: &SinkConfig| match &sink.target {
         Target::Http(settings) => settings.total,
         Target::File(settings) => settings.total,
     };
-    sinks.iter().map(span).max().unwrap_or_default()
+    let callback = config.instances.enabled.then_some(config.instances.timeout);
+    config.sinks.iter().map(span).chain(callback).max().unwrap_or_default()
 }
 
 /// Whether what lay on the boot partition was refused.

@@ -1,9 +1,9 @@
 //! In which form a sink gets its changes, and how many at a time. The bytes themselves are made by
 //! `wire::outgoing`; here is only the choice between its encoders.
 
-use crate::model::{Change, Delivery, Manner, Operation};
-use crate::wire::outgoing::cloud_event;
-use crate::wire::outgoing::open_connectors::{self, OpenConnectors};
+use crate::model::{Change, Delivery, Manner};
+use crate::wire::outgoing::{cloud_event, delivery_id};
+use crate::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
 
 /// Changes in one CloudEvents batch, and lines in one write of a file.
 const BATCH_MAX: usize = 100;
@@ -53,11 +53,17 @@ impl Format {
                 one_receipt: false,
                 body: false,
             },
-            Self::OpenConnectors(_) => Appetite {
-                max: open_connectors::EVENTS_MAX,
-                one_receipt: true,
-                body: true,
-            },
+            Self::OpenConnectors(account) => {
+                let is_polled = account.shape == Shape::Polled;
+                Appetite {
+                    max: match is_polled {
+                        true => open_connectors::POLLED_EVENTS_MAX,
+                        false => open_connectors::EVENTS_MAX,
+                    },
+                    one_receipt: true,
+                    body: !is_polled,
+                }
+            }
         }
     }
 
@@ -70,18 +76,20 @@ impl Format {
         }
     }
 
-    /// How many of `changes`, from the first, fit into one delivery; at least one.
+    /// How many of `changes`, from the first, fit into one delivery of at most `max`; at least one.
     pub(super) fn fitting(&self, changes: &[Change], max: usize) -> usize {
-        let weigh = |change: &Change| match self {
-            Self::CloudEvents | Self::CloudEventsBatch => 1,
-            Self::OpenConnectors(_) => events(change),
-        };
-        let mut events = 0;
-        let fits = |change: &&Change| {
-            events += weigh(change);
-            events <= max
-        };
-        changes.iter().take_while(fits).count().max(1)
+        match self {
+            Self::CloudEvents | Self::CloudEventsBatch => changes.len().clamp(1, max.max(1)),
+            Self::OpenConnectors(account) => account.shape.fitting(changes),
+        }
+    }
+
+    /// The id of a delivery in this form, the same over all its attempts.
+    pub(super) fn id(&self, delivery: &Delivery) -> String {
+        match self {
+            Self::CloudEvents | Self::CloudEventsBatch => delivery_id(delivery),
+            Self::OpenConnectors(account) => open_connectors::id(delivery, account),
+        }
     }
 
     /// The body of a request, and its content type.
@@ -120,13 +128,6 @@ impl Format {
         lines.push(b'\n');
         lines
     }
-}
-
-/// A merge is told as an update and a deletion.
-fn events(change: &Change) -> usize {
-    let notification = &change.notification;
-    let merged = notification.operation == Operation::Merge && notification.deleted_id.is_some();
-    1 + usize::from(merged)
 }
 
 fn is_replay(delivery: &Delivery) -> bool {

@@ -11,7 +11,6 @@ use super::headers::{self, Authorization, BadHeader, Convention, Signing};
 use super::retry_after;
 use super::target::{BadUrl, Target};
 use crate::model::{Change, Delivery, Limits, Outcome, Secret, SinkName, Stage, Timestamp};
-use crate::wire::outgoing::delivery_id;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -210,7 +209,7 @@ impl HttpSink {
     ) -> http::Result<Request<Full<Bytes>>> {
         let format = &self.settings.format;
         let (body, content_type) = format.encode(delivery);
-        let id = delivery_id(delivery);
+        let id = format.id(delivery);
         let mut request = Request::post(self.target.uri.clone()).header(CONTENT_TYPE, content_type);
         if let Some(fields) = request.headers_mut() {
             fields.extend(prepared.fields.clone());

@@ -10,6 +10,7 @@ pub mod file;
 mod format;
 mod headers;
 pub mod http;
+mod reach;
 mod retry_after;
 mod target;
 
@@ -17,6 +18,7 @@ pub use file::FileSink;
 pub use format::{Appetite, Format};
 pub use headers::{Authorization, BadHeader, Signing};
 pub use http::HttpSink;
+pub use reach::{Reach, reach};
 pub use target::BadUrl;
 
 use crate::model::{Change, Delivery, Outcome, SinkName, Timestamp};

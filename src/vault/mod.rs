@@ -1,9 +1,10 @@
-//! Tokens at rest: sealed with a key that is not where they are kept.
+//! Secrets at rest: tokens and what is kept of instances, sealed with a key that is not where they
+//! are kept.
 //!
 //! The journal keeps what comes out of here; whoever has the journal file alone has no token. It
-//! neither stores the tokens nor knows when they end. Called by `worker::company`, and by the roof
-//! when a company is connected. It promises: a sealed set is unsealed for its own company only and
-//! only as it was sealed; no key, token or part of one in any error or `Debug`.
+//! neither stores the tokens nor knows when they end. Called by `worker::company`, `connect` and
+//! `instances`. It promises: what is sealed is unsealed for its own company only and only as it was
+//! sealed; no key, token or part of one in any error or `Debug`.
 //!
 //! Beside it [`admin_secrets`]: what callers of the Open Connectors interface show, as digests.
 
@@ -11,6 +12,7 @@ pub mod admin_secrets;
 mod key;
 
 use crate::model::{Secret, TokenSet};
+use crate::wire::elements::kept::{self, Kept};
 use crate::wire::token_set;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -22,7 +24,11 @@ use std::path::{Path, PathBuf};
 /// takes 260 000 nonces a year, far from the 2^32 at which random ones become a risk.
 const VERSION: u8 = 1;
 
-/// Seals and unseals token sets with one key.
+/// The kinds of what is sealed.
+const TOKENS: &str = "tokens";
+const INSTANCE: &str = "instance";
+
+/// Seals and unseals with one key.
 pub struct Vault {
     key: LessSafeKey,
 }
@@ -81,22 +87,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Entropy`].
     pub fn seal(&self, about: &str, tokens: &TokenSet) -> Result<Vec<u8>, Error> {
-        let nonce: [u8; NONCE_LEN] = random()?;
-        let plain = token_set::encode(tokens);
-        let tag_bytes = CHACHA20_POLY1305.tag_len();
-        let mut sealed = Vec::with_capacity(1 + nonce.len() + plain.expose().len() + tag_bytes);
-        sealed.push(VERSION);
-        sealed.extend(nonce);
-        let (head_bytes, aad) = (sealed.len(), Aad::from(context(about)));
-        sealed.extend(plain.expose());
-        let (_, body) = sealed.split_at_mut(head_bytes);
-        let tag = self
-            .key
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, body)
-            // Only a text of 256 GiB cannot be sealed.
-            .map_err(|_| Error::Sealed)?;
-        sealed.extend(tag.as_ref());
-        Ok(sealed)
+        self.lock(&context(TOKENS, about), &token_set::encode(tokens))
     }
 
     /// The token set that was sealed about the same.
@@ -104,6 +95,47 @@ impl Vault {
     /// # Errors
     /// [`Error::Sealed`].
     pub fn unseal(&self, about: &str, sealed: &[u8]) -> Result<TokenSet, Error> {
+        let plain = self.unlock(&context(TOKENS, about), sealed)?;
+        token_set::decode(plain.expose()).ok_or(Error::Sealed)
+    }
+
+    /// What only the owner of an instance and the gateway know, sealed; `about` is its company.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`].
+    pub fn seal_instance(&self, about: &str, kept: &Kept) -> Result<Vec<u8>, Error> {
+        self.lock(&context(INSTANCE, about), &kept::encode(kept))
+    }
+
+    /// What was sealed of an instance of the same company.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`].
+    pub fn unseal_instance(&self, about: &str, sealed: &[u8]) -> Result<Kept, Error> {
+        let plain = self.unlock(&context(INSTANCE, about), sealed)?;
+        kept::decode(plain.expose()).ok_or(Error::Sealed)
+    }
+
+    fn lock(&self, context: &[u8], plain: &Secret) -> Result<Vec<u8>, Error> {
+        let nonce: [u8; NONCE_LEN] = random()?;
+        let tag_bytes = CHACHA20_POLY1305.tag_len();
+        let mut sealed = Vec::with_capacity(1 + nonce.len() + plain.expose().len() + tag_bytes);
+        sealed.push(VERSION);
+        sealed.extend(nonce);
+        let head_bytes = sealed.len();
+        sealed.extend(plain.expose());
+        let (_, body) = sealed.split_at_mut(head_bytes);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(nonce, Aad::from(context), body)
+            // Only a text of 256 GiB cannot be sealed.
+            .map_err(|_| Error::Sealed)?;
+        sealed.extend(tag.as_ref());
+        Ok(sealed)
+    }
+
+    fn unlock(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, Error> {
         let Some((&VERSION, rest)) = sealed.split_first() else {
             return Err(Error::Sealed);
         };
@@ -112,9 +144,9 @@ impl Vault {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let plain = self
             .key
-            .open_in_place(nonce, Aad::from(context(about)), &mut body)
+            .open_in_place(nonce, Aad::from(context), &mut body)
             .map_err(|_| Error::Sealed)?;
-        token_set::decode(plain).ok_or(Error::Sealed)
+        Ok(Secret::new(&*plain))
     }
 }
 
@@ -124,9 +156,9 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// What is sealed along without being hidden.
-fn context(about: &str) -> Vec<u8> {
-    [b"qbo-relay tokens\0", about.as_bytes()].concat()
+/// What is sealed along without being hidden: one kind of secret is no other.
+fn context(kind: &str, about: &str) -> Vec<u8> {
+    [b"qbo-relay ", kind.as_bytes(), b"\0", about.as_bytes()].concat()
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Error> {

@@ -45,8 +45,29 @@ pub(super) struct Runner {
     pub(super) common: Arc<Common>,
     pub(super) outlet: Arc<Outlet>,
     pub(super) lane: Lane,
+    /// At the first look, nothing waits for its next attempt.
+    pub(super) is_impatient: bool,
     /// Answers while the lane waits for anything but its sink, which has a deadline of its own.
     pub(super) beat: Beat,
+}
+
+/// Tells a lane when to end: the relay stops, or another sink has taken the place of its own.
+struct End {
+    stop: watch::Receiver<bool>,
+    retired: watch::Receiver<bool>,
+}
+
+impl End {
+    fn has_come(&self) -> bool {
+        *self.stop.borrow() || *self.retired.borrow()
+    }
+
+    async fn comes(&mut self) {
+        tokio::select! {
+            () = stopped(&mut self.stop) => {}
+            () = stopped(&mut self.retired) => {}
+        }
+    }
 }
 
 /// What a turn came to.
@@ -57,26 +78,32 @@ enum Turn {
     Rest(Option<Timestamp>),
     /// The journal could not say.
     Unsure,
+    /// There is no such lane any more.
+    Over,
 }
 
 impl Runner {
-    /// Works until it is told to stop; an attempt in flight is finished and settled first.
+    /// Works until it is told to end or there is no such lane any more; an attempt in flight is
+    /// finished and settled first. Says which lane it was.
     ///
     /// # Errors
     /// Those of the journal after which going on is pointless.
-    pub(super) async fn run(mut self) -> Result<(), Error> {
+    pub(super) async fn run(mut self) -> Result<Lane, Error> {
         let mut wake = self.common.journal.subscribe(&self.lane.realm);
-        let mut stop = self.common.stop.clone();
+        let mut end = End {
+            stop: self.common.stop.clone(),
+            retired: self.outlet.retired(),
+        };
         let needs_clock = self.outlet.sink.needs_clock();
         let mut device = self.common.device.clone();
-        while !*stop.borrow() {
+        while !end.has_come() {
             if needs_clock {
                 // At once, unless the clock cannot be trusted; nobody left to say so counts as trust.
                 let set = device.wait_for(|device| device.clock != ClockTrust::Waiting);
                 let set = async {
                     tokio::select! {
                         _ = set => {}
-                        () = stopped(&mut stop) => {}
+                        () = end.comes() => {}
                     }
                 };
                 answering(&mut self.beat, set).await;
@@ -87,7 +114,7 @@ impl Runner {
             let permit = answering(&mut self.beat, async {
                 tokio::select! {
                     permit = outlet.permit() => permit,
-                    () = stopped(&mut stop) => None,
+                    () = end.comes() => None,
                 }
             });
             let Some(permit) = permit.await else { break };
@@ -95,18 +122,19 @@ impl Runner {
             drop(permit);
             let pause = match turn {
                 Turn::Done => continue,
+                Turn::Over => break,
                 Turn::Unsure => PAUSE,
                 Turn::Rest(until) => self.until(until),
             };
             let pause = async {
                 tokio::select! {
                     () = rest(pause, &mut wake) => {}
-                    () = stopped(&mut stop) => {}
+                    () = end.comes() => {}
                 }
             };
             answering(&mut self.beat, pause).await;
         }
-        Ok(())
+        Ok(self.lane)
     }
 
     async fn turn(&mut self) -> Result<Turn, Error> {
@@ -120,10 +148,16 @@ impl Runner {
             record: self.outlet.record,
             reconciled_only: hold.map(|hold| now.minus(hold)),
         };
-        let view = match common.journal.lane_view(&self.lane, ask).await {
+        let mut view = match common.journal.lane_view(&self.lane, ask).await {
             Ok(view) => view,
+            Err(Error::UnknownSink(_)) => return Ok(Turn::Over),
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
+        if std::mem::take(&mut self.is_impatient) {
+            let replayed = view.replay.as_mut().map(|replay| &mut replay.state);
+            let states = replayed.into_iter().chain([&mut view.state]);
+            states.for_each(|state| state.next_attempt_at = None);
+        }
         match step(now, &self.lane, &view, &self.outlet.schedule, hold) {
             Step::Rest { until } => Ok(Turn::Rest(until)),
             Step::Deliver {
@@ -169,7 +203,8 @@ impl Runner {
         let mut stop = self.common.stop.clone();
         loop {
             match journal.settle(delivery, attempt, settlement).await {
-                Ok(()) => return Ok(()),
+                // Nobody asks any more what became of it, where the lane is gone.
+                Ok(()) | Err(Error::UnknownSink(_)) => return Ok(()),
                 Err(error) => pointless(error)?,
             }
             let pause = async {
@@ -236,6 +271,7 @@ pub(super) fn pointless(error: Error) -> Result<(), Error> {
         | Error::Unusable(_)
         | Error::UnknownSink(_)
         | Error::NotConnected(_)
+        | Error::NoInstance(_)
         | Error::Closed => Err(error),
     }
 }

@@ -1,11 +1,13 @@
 //! The worker: everything between the journal and the sinks.
 //!
-//! It runs one task for each lane, and notices new ones by itself: a company needs no configuration.
+//! It runs one task for each lane, and notices new ones by itself: a company needs no configuration,
+//! and sinks may be published, changed and withdrawn while it runs.
 //! It is not the place of any decision (`rules`) or of any state (`journal`). Called by `run`; a
 //! [`Worker`] that ends without having been told to means that the process must end.
 //!
 //! The attempts in flight are bounded ([`Worker::attempts_max`]) and shared out among the sinks in
-//! advance, so that sinks which hang cannot use up what the others need.
+//! advance, so that sinks which hang cannot use up what the others need. All published ones share
+//! what one sink gets.
 
 pub mod company;
 pub mod gaps;
@@ -29,10 +31,10 @@ use crate::sink::Sink;
 use lane::{Common, PAUSE, Runner, pointless, rest, stopped};
 use liveness::{Beat, answering};
 use outlet::Outlet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 
 /// What the lanes are run with.
@@ -41,13 +43,16 @@ pub struct Worker {
     pub journal: Journal,
     /// Where they go; the name of each one's sink is known to the journal.
     pub endpoints: Vec<Endpoint>,
+    /// More of them, which come, change and go while the relay runs: those of element instances.
+    pub published: watch::Receiver<Arc<[Endpoint]>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where attempts are counted.
     pub tally: Arc<Tally>,
     /// Chance for the schedule; [`random`] but in tests.
     pub jitter: Jitter,
-    /// Attempts in flight over all sinks; every sink may make at least one.
+    /// Attempts in flight over all sinks, the published ones together counting as one; every sink may
+    /// make at least one.
     pub attempts_max: usize,
     /// How long a lane sleeps at most, whether or not a wake-up was lost.
     pub tick: Duration,
@@ -106,6 +111,7 @@ impl Worker {
         Self {
             journal,
             endpoints,
+            published: watch::channel(Arc::default()).1,
             clock,
             tally,
             jitter: random,
@@ -125,19 +131,24 @@ impl Worker {
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
         let mut companies = self.journal.subscribe_companies();
         let mut beat = self.beat.another();
+        let mut published = self.published.clone();
         let mut crew = self.crew(&stop);
         while !*stop.borrow() {
             // Marked as seen before the look, so that a company that comes after it is not missed.
             companies.mark_unchanged();
+            crew.equip(&published.borrow_and_update());
             let pause = crew.hire().await?;
             let waited = answering(&mut beat, async {
                 tokio::select! {
-                    () = rest(pause, &mut companies) => Ok(()),
-                    Some(ended) = crew.lanes.join_next() => Ok(ended??),
-                    () = stopped(&mut stop) => Ok(()),
+                    () = rest(pause, &mut companies) => Ok(None),
+                    () = changed(&mut published) => Ok(None),
+                    Some(ended) = crew.lanes.join_next() => Ok(Some(ended??)),
+                    () = stopped(&mut stop) => Ok(None),
                 }
             });
-            waited.await.map_err(|ended: Ended| ended)?;
+            if let Some(lane) = waited.await.map_err(|ended: Ended| ended)? {
+                crew.at_work.remove(&lane);
+            }
         }
         while let Some(ended) = crew.lanes.join_next().await {
             ended??;
@@ -146,15 +157,16 @@ impl Worker {
     }
 
     fn crew(self, stop: &watch::Receiver<bool>) -> Crew {
-        let share = self.attempts_max / self.endpoints.len().max(1);
+        let share = self.attempts_max / (self.endpoints.len() + 1);
         let outlet = |endpoint: Endpoint| {
-            (
-                endpoint.sink.name().clone(),
-                Arc::new(Outlet::new(endpoint, share)),
-            )
+            let attempts = endpoint.sink.concurrency().min(share).max(1);
+            let outlet = Outlet::new(endpoint, Arc::new(Semaphore::new(attempts)), false);
+            (outlet.sink.name().clone(), Arc::new(outlet))
         };
         Crew {
-            outlets: self.endpoints.into_iter().map(outlet).collect(),
+            configured: self.endpoints.into_iter().map(outlet).collect(),
+            published: HashMap::new(),
+            permits: Arc::new(Semaphore::new(share.max(1))),
             common: Arc::new(Common {
                 journal: self.journal,
                 clock: self.clock,
@@ -166,7 +178,7 @@ impl Worker {
                 device: self.device,
             }),
             beat: self.beat,
-            known: BTreeSet::new(),
+            at_work: BTreeSet::new(),
             lanes: JoinSet::new(),
         }
     }
@@ -177,12 +189,42 @@ struct Crew {
     common: Arc<Common>,
     /// The part's own; a lane gets another of its kind.
     beat: Beat,
-    outlets: BTreeMap<SinkName, Arc<Outlet>>,
-    known: BTreeSet<Lane>,
-    lanes: JoinSet<Result<(), Error>>,
+    configured: BTreeMap<SinkName, Arc<Outlet>>,
+    published: HashMap<SinkName, Arc<Outlet>>,
+    /// Attempts that the published ones may make at a time.
+    permits: Arc<Semaphore>,
+    /// A lane has one task: another takes over when the one before has ended.
+    at_work: BTreeSet<Lane>,
+    lanes: JoinSet<Result<Lane, Error>>,
+}
+
+/// Waits for other published endpoints; for ever when nobody is left to publish any.
+async fn changed(published: &mut watch::Receiver<Arc<[Endpoint]>>) {
+    if published.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 impl Crew {
+    /// Takes these in the place of those that were published before. What is still the same is left
+    /// at its work; the lanes of the others end after the attempts in flight.
+    fn equip(&mut self, published: &[Endpoint]) {
+        let mut before = std::mem::take(&mut self.published);
+        for endpoint in published {
+            let name = endpoint.sink.name();
+            let outlet = match before.remove(name) {
+                Some(same) if same.is(endpoint) => same,
+                other => {
+                    let succeeds = other.inspect(|other| other.retire()).is_some();
+                    let permits = Arc::clone(&self.permits);
+                    Arc::new(Outlet::new(endpoint.clone(), permits, succeeds))
+                }
+            };
+            self.published.insert(name.clone(), outlet);
+        }
+        before.values().for_each(|gone| gone.retire());
+    }
+
     /// Starts a task for every lane that has none, and says when to look again at the latest.
     async fn hire(&mut self) -> Result<Duration, Error> {
         let lanes = match self.common.journal.lanes().await {
@@ -190,12 +232,14 @@ impl Crew {
             Err(error) => return pointless(error).map(|()| PAUSE),
         };
         for lane in lanes {
-            if !self.known.insert(lane.clone()) {
-                continue;
-            }
-            // A sink that is no longer configured keeps its work and gets no lane.
-            if let Some(outlet) = self.outlets.get(&lane.sink) {
+            // Who has no outlet yet keeps its work and gets a task when it is published.
+            let outlet = self.configured.get(&lane.sink);
+            let outlet = outlet.or_else(|| self.published.get(&lane.sink));
+            if let Some(outlet) = outlet
+                && self.at_work.insert(lane.clone())
+            {
                 let runner = Runner {
+                    is_impatient: outlet.succeeds,
                     common: Arc::clone(&self.common),
                     outlet: Arc::clone(outlet),
                     lane,

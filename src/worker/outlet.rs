@@ -1,5 +1,5 @@
-//! One sink as its lanes share it: how many attempts are made at a time, and which companies it
-//! fails.
+//! One sink as its lanes share it: how many attempts are made at a time, which companies it fails,
+//! and whether another has taken its place.
 //!
 //! The log gets a line when a sink begins to fail and one when all of its lanes go through again,
 //! not one for each attempt; the journal has those.
@@ -11,7 +11,7 @@ use crate::sink::Sink;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 /// A sink and what its lanes share.
 pub(super) struct Outlet {
@@ -19,13 +19,16 @@ pub(super) struct Outlet {
     pub(super) schedule: Schedule,
     pub(super) record: bool,
     pub(super) hold: Option<Duration>,
-    permits: Semaphore,
+    /// It took the place of another: what waits for its next attempt there is tried here at once.
+    pub(super) succeeds: bool,
+    permits: Arc<Semaphore>,
+    retired: watch::Sender<bool>,
     failing: Mutex<BTreeSet<RealmId>>,
 }
 
 impl Outlet {
-    /// A sink that gets at most `share` attempts at a time, less where it wants less.
-    pub(super) fn new(endpoint: Endpoint, share: usize) -> Self {
+    /// A sink with as many attempts at a time as there are permits, which it may share with others.
+    pub(super) fn new(endpoint: Endpoint, permits: Arc<Semaphore>, succeeds: bool) -> Self {
         let Endpoint {
             sink,
             schedule,
@@ -36,10 +39,30 @@ impl Outlet {
             schedule,
             record,
             hold,
-            permits: Semaphore::new(sink.concurrency().min(share).max(1)),
+            succeeds,
+            permits,
+            retired: watch::Sender::new(false),
             failing: Mutex::default(),
             sink,
         }
+    }
+
+    /// Whether it is made from the very same.
+    pub(super) fn is(&self, endpoint: &Endpoint) -> bool {
+        Arc::ptr_eq(&self.sink, &endpoint.sink)
+            && self.schedule == endpoint.schedule
+            && self.record == endpoint.record
+            && self.hold == endpoint.hold
+    }
+
+    /// Its lanes end after the attempts in flight.
+    pub(super) fn retire(&self) {
+        self.retired.send_replace(true);
+    }
+
+    /// True when its lanes are to end.
+    pub(super) fn retired(&self) -> watch::Receiver<bool> {
+        self.retired.subscribe()
     }
 
     /// Waits for this lane's turn; lanes come in the order in which they asked. `None` never

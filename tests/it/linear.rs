@@ -4,8 +4,10 @@
 //! thread, which the load of the machine hardly touches: 16 times as much is linear, 256 times is
 //! quadratic, and the bound lies between them.
 
+use crate::support::changes::{change, delivery};
 use qbo_relay::model::{Encoding, Limits, Secret};
 use qbo_relay::wire::credential::{self, Credential};
+use qbo_relay::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
 use qbo_relay::wire::servicestack::format::{self, Asked};
 use qbo_relay::wire::servicestack::value::EntityNumbers;
 use qbo_relay::wire::servicestack::{self, Arity, route};
@@ -117,6 +119,47 @@ fn a_signed_body_is_read_in_linear_time() {
         text.into_iter().map(spoil).collect()
     });
     is_linear("zeros", &read, &|bytes| vec![0; bytes]);
+}
+
+#[test]
+fn a_record_is_rewritten_in_linear_time() {
+    let account = OpenConnectors {
+        shape: Shape::Polled,
+        ..OpenConnectors::default()
+    };
+    let told = delivery(vec![change(1)]);
+    let rewrite = |record: &[u8]| {
+        let mut delivery = told.clone();
+        delivery.changes[0].record = Some(str::from_utf8(record).unwrap().to_owned());
+        black_box(open_connectors::encode(&delivery, &account));
+    };
+    for (name, begin, part, end) in [
+        (
+            "lines",
+            r#"{"Line":["#,
+            r#"{"DetailType":"TaxLineDetail","Amount":1.0}"#,
+            "]}",
+        ),
+        ("keys", "{", r#""APAccountRef":"1""#, "}"),
+        ("ids", "{", r#""Id":"1""#, "}"),
+        ("tokens", "{", r#""SyncToken":"1""#, "}"),
+        ("a long key", r#"{""#, "AAAAAAAA", r#"":1}"#),
+        (
+            "a long constant",
+            r#"{"PrintStatus":""#,
+            "AaAaAaAa",
+            r#""}"#,
+        ),
+        ("a long id", r#"{"SyncToken":""#, "1111", r#""}"#),
+        ("escapes", r#"{"a":""#, r#"\u00e9\"\\"#, r#""}"#),
+        ("arrays within each other", "", "[[[[[[[[", ""),
+        ("objects within each other", "", r#"{"a":{"a":{"a":1"#, ""),
+        ("a string that is not closed", r#"{"a":""#, r#"\\\\"#, ""),
+        ("white space", "{", "  \n\t\r\n ", "}"),
+        ("digits", r#"{"a":"#, "1111111111", "}"),
+    ] {
+        is_linear(name, &rewrite, &|bytes| body(begin, part, end, bytes));
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@
 mod admin;
 mod admin_secret;
 mod company;
+mod company_apps;
+mod company_misses;
 mod company_polls;
 mod company_tokens;
 mod company_trouble;
@@ -22,6 +24,7 @@ mod fake_intuit_oauth;
 mod gateway;
 mod journal;
 mod lanes;
+mod lanes_instances;
 mod lanes_life;
 mod lanes_replay;
 mod linear;

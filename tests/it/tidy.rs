@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("signals", 2),
     ("systemd", 2),
     ("connect", 3),
+    ("instances", 3),
     ("server", 3),
     ("worker", 3),
     ("cli", 4),

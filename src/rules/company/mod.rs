@@ -7,14 +7,17 @@
 //! hang on a clock that was put back.
 
 mod course;
+mod misses;
+mod plan;
 
 pub use course::{Course, Outcome};
+pub use misses::{MISSES_MAX, Misses};
+pub use plan::{InstancePolls, Plan};
 
 use super::budget::{self, Spent};
 use super::pause::Pause;
 use super::{timetable, token};
 use crate::model::{CompanyView, Notified, Standing, Timestamp};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The longest rest.
@@ -39,41 +42,6 @@ pub enum Class {
 impl Class {
     /// Every class, the most urgent first.
     pub const ALL: [Self; 4] = [Self::Notified, Self::Gap, Self::Poll, Self::Sweep];
-}
-
-/// What companies are read for, and when.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
-    /// Whether the records of notified changes are read.
-    pub capture: bool,
-    /// From the first notified change to its reading, so that a burst is read at once.
-    pub settle: Duration,
-    /// From the end of a gap to its reading, so that what Intuit repeats comes before.
-    pub gap_settle: Duration,
-    /// How far a reading goes back behind the one before: records that QuickBooks shows late.
-    pub overlap: Duration,
-    /// Kinds that are polled, and how often.
-    pub polls: BTreeMap<String, Duration>,
-    /// The time of day of the sweep, from midnight UTC; `None`: no sweep.
-    pub sweep_at: Option<Duration>,
-    /// The span after it over which the companies are spread.
-    pub sweep_spread: Duration,
-}
-
-impl Default for Plan {
-    /// Captures 2 s after a notification, reads gaps 2 min after their end, goes back by 2 min, polls
-    /// nothing, sweeps between 2 and 6 o'clock UTC.
-    fn default() -> Self {
-        Self {
-            capture: true,
-            settle: Duration::from_secs(2),
-            gap_settle: Duration::from_mins(2),
-            overlap: Duration::from_mins(2),
-            polls: BTreeMap::new(),
-            sweep_at: Some(Duration::from_hours(2)),
-            sweep_spread: Duration::from_hours(4),
-        }
-    }
 }
 
 /// The next thing a company's task does.

@@ -5,9 +5,10 @@ use crate::model::{
     AppName, Company, EntityRef, Environment, EventTime, Gap, Operation, RealmId, Watermark,
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// 2026-11-18, 10:26:40 UTC: the sweep of the day is over.
-const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -16,7 +17,7 @@ fn ago(span: Duration) -> Timestamp {
     NOW.minus(span)
 }
 
-fn view() -> CompanyView {
+pub(super) fn view() -> CompanyView {
     CompanyView {
         company: Company {
             realm: RealmId::new("310687").unwrap(),
@@ -66,7 +67,7 @@ fn notified(sequence: u64, received_at: Timestamp) -> Notified {
     }
 }
 
-fn polled_at(view: &mut CompanyView, kind: &str, polled_at: Timestamp) {
+pub(super) fn polled_at(view: &mut CompanyView, kind: &str, polled_at: Timestamp) {
     let watermark = Watermark {
         at: polled_at,
         polled_at: Some(polled_at),

@@ -175,6 +175,10 @@ fn a_body_that_cannot_be_an_instance_is_refused_by_its_field() {
         let wrong = ask("POST", "/instances", &format!("{{{element},{field}}}")).unwrap_err();
         assert_eq!((wrong.status, &*wrong.message), (400, why));
     }
+}
+
+#[test]
+fn a_body_names_the_one_element_there_is() {
     for (body, status) in [
         ("{}", 400),
         (r#"{"element":{}}"#, 400),

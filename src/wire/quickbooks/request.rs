@@ -139,11 +139,11 @@ pub fn query_path(
 }
 
 /// The query of the address at which a person consents.
-pub fn authorize_query(client_id: &str, redirect_uri: &str, state: &str) -> String {
+pub fn authorize_query(client_id: &str, redirect_uri: &str, scope: &str, state: &str) -> String {
     form(&[
         ("client_id", client_id.as_bytes()),
         ("response_type", b"code"),
-        ("scope", SCOPE.as_bytes()),
+        ("scope", scope.as_bytes()),
         ("redirect_uri", redirect_uri.as_bytes()),
         ("state", state.as_bytes()),
     ])

@@ -14,7 +14,6 @@ const BATCH: u64 = 20;
 /// The count.
 pub(super) struct Meter {
     app: AppName,
-    calls_max: Option<u64>,
     count: Mutex<Count>,
 }
 
@@ -29,16 +28,21 @@ struct Count {
 }
 
 impl Meter {
-    pub(super) fn new(app: AppName, calls_max: Option<u64>) -> Self {
+    pub(super) fn new(app: AppName) -> Self {
         Self {
             app,
-            calls_max,
             count: Mutex::default(),
         }
     }
 
-    /// What is used up of this month; asks the journal when the month is a new one.
-    pub(super) async fn spent(&self, journal: &Journal, now: Timestamp) -> Result<Spent, Error> {
+    /// What is used up of this month, of `calls_max` calls; asks the journal when the month is a new
+    /// one.
+    pub(super) async fn spent(
+        &self,
+        journal: &Journal,
+        now: Timestamp,
+        calls_max: Option<u64>,
+    ) -> Result<Spent, Error> {
         let month = month(now);
         if self.count().month != month {
             self.write(journal).await?;
@@ -56,7 +60,7 @@ impl Meter {
         let mut count = self.count();
         let spent = Spent {
             calls: count.calls,
-            calls_max: self.calls_max,
+            calls_max,
         };
         if spent.is_near() && !count.warned {
             count.warned = true;

@@ -7,6 +7,8 @@
 //! holds another one up; what is lost with the process costs calls and nothing else.
 
 mod answer;
+mod caller;
+mod contract;
 mod errand;
 mod gate;
 mod job;
@@ -22,16 +24,14 @@ use super::jitter::{Jitter, random};
 use super::lane::{PAUSE, pointless, rest, stopped};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{
-    AppName, Company, Device, HindranceKind, RealmId, Secret, Standing, Tally, Timestamp,
-};
+use crate::model::{AppName, Company, Device, RealmId, Secret, Standing, Tally, Timestamp};
 use crate::qbo::{App, Captured, Failure, Granted, Page, Question};
-use crate::rules::company::Plan;
+use crate::rules::company::{InstancePolls, Plan};
 use crate::rules::pause::backoff;
 use crate::rules::throttle::INTERVAL;
 use crate::vault::Vault;
+use contract::Contracts;
 use gate::Gate;
-use meter::Meter;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
@@ -107,10 +107,13 @@ pub struct Companies<Q> {
     pub journal: Journal,
     /// What the tokens are sealed with.
     pub vault: Arc<Vault>,
-    /// The configured apps.
-    pub apps: BTreeMap<AppName, Access<Q>>,
-    /// What is read, and when.
+    /// The apps, which come, go and change: those of the configuration, and those that element
+    /// instances bring.
+    pub apps: watch::Receiver<BTreeMap<AppName, Access<Q>>>,
+    /// What is read of every company, and when.
     pub plan: Plan,
+    /// What is polled of single companies besides, for their element instances.
+    pub polls: watch::Receiver<BTreeMap<RealmId, InstancePolls>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The device, whose clock has to be right before anything is called.
@@ -140,8 +143,9 @@ pub struct Ended(#[from] Error);
 struct Common<Q> {
     journal: Journal,
     vault: Arc<Vault>,
-    apps: BTreeMap<AppName, Arc<Contract<Q>>>,
+    contracts: Contracts<Q>,
     plan: Plan,
+    polls: watch::Receiver<BTreeMap<RealmId, InstancePolls>>,
     clock: Arc<dyn Clock>,
     device: watch::Receiver<Device>,
     tally: Arc<Tally>,
@@ -154,14 +158,9 @@ struct Common<Q> {
     stop: watch::Receiver<bool>,
 }
 
-/// An app and what its companies have used of it.
-struct Contract<Q> {
-    quickbooks: Q,
-    meter: Meter,
-}
-
-impl<Q: QuickBooks> Companies<Q> {
-    /// Tasks with the usual bounds: 16 calls in flight, a look every 30 s, a clock that is trusted.
+impl<Q: QuickBooks + Clone> Companies<Q> {
+    /// Tasks with the usual bounds: 16 calls in flight, a look every 30 s, a clock that is trusted;
+    /// the apps stay as they are, and nothing is polled but by the plan.
     pub fn new(
         journal: Journal,
         vault: Arc<Vault>,
@@ -173,8 +172,9 @@ impl<Q: QuickBooks> Companies<Q> {
         Self {
             journal,
             vault,
-            apps,
+            apps: watch::Sender::new(apps).subscribe(),
             plan,
+            polls: watch::Sender::default().subscribe(),
             clock,
             device: watch::Sender::new(Device::default()).subscribe(),
             tally,
@@ -211,23 +211,18 @@ impl<Q: QuickBooks> Companies<Q> {
         while let Some(ended) = crew.tasks.join_next_with_id().await {
             crew.dismiss(ended)?;
         }
-        crew.common.settle_accounts().await
+        let common = &crew.common;
+        Ok(common.contracts.settle(&common.journal).await?)
     }
 
     fn crew(self, stop: &watch::Receiver<bool>) -> Crew<Q> {
-        let contract = |(app, access): (AppName, Access<Q>)| {
-            let contract = Contract {
-                quickbooks: access.quickbooks,
-                meter: Meter::new(app.clone(), access.calls_max),
-            };
-            (app, Arc::new(contract))
-        };
         Crew {
             common: Arc::new(Common {
                 journal: self.journal,
                 vault: self.vault,
-                apps: self.apps.into_iter().map(contract).collect(),
+                contracts: Contracts::new(self.apps),
                 plan: self.plan,
+                polls: self.polls,
                 clock: self.clock,
                 device: self.device,
                 tally: self.tally,
@@ -246,19 +241,6 @@ impl<Q: QuickBooks> Companies<Q> {
     }
 }
 
-impl<Q> Common<Q> {
-    /// Writes what was counted last.
-    async fn settle_accounts(&self) -> Result<(), Ended> {
-        for contract in self.apps.values() {
-            match contract.meter.write(&self.journal).await {
-                Ok(()) => {}
-                Err(error) => pointless(error)?,
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The companies that have a task.
 struct Crew<Q> {
     common: Arc<Common<Q>>,
@@ -268,13 +250,15 @@ struct Crew<Q> {
     broken: BTreeMap<RealmId, (u32, Instant)>,
 }
 
-impl<Q: QuickBooks> Crew<Q> {
+impl<Q: QuickBooks + Clone> Crew<Q> {
     /// Starts a task for every company that has none, and says when to look again at the latest.
     async fn hire(&mut self) -> Result<Duration, Error> {
         let companies = match self.common.journal.companies().await {
             Ok(companies) => companies,
             Err(error) => return pointless(error).map(|()| PAUSE),
         };
+        let contracts = &self.common.contracts;
+        contracts.close_gone(&self.common.journal).await?;
         let mut pause = self.common.tick;
         for company in companies {
             let realm = &company.realm;
@@ -296,21 +280,7 @@ impl<Q: QuickBooks> Crew<Q> {
     }
 
     fn start(&mut self, company: Company) {
-        let Some(contract) = self.common.apps.get(&company.app) else {
-            let why = format!(
-                "the configuration has no app named {}, to which this company was connected",
-                company.app
-            );
-            let now = self.common.clock.now();
-            let roster = &self.common.roster;
-            roster.hinder(&company, HindranceKind::Refused, &why, now);
-            return;
-        };
-        let task = Task::new(
-            Arc::clone(&self.common),
-            Arc::clone(contract),
-            company.realm.clone(),
-        );
+        let task = Task::new(Arc::clone(&self.common), company.realm.clone());
         let handle = self.tasks.spawn(task.run());
         self.working.insert(handle.id(), company.realm);
     }

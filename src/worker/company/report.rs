@@ -44,6 +44,7 @@ impl Report {
         view: &CompanyView,
         spent: Spent,
         course: &Course,
+        polling_stopped: &Option<(Timestamp, String)>,
     ) {
         let (company, realm) = (&view.company, &self.realm);
         let warning = token::warning(now, company);
@@ -75,6 +76,7 @@ impl Report {
             soonest_end: token::soonest_end(company),
             warning,
             unreadable_kinds: course.refused_kinds(),
+            polling_stopped: polling_stopped.clone(),
             unreconciled: u64::try_from(view.notified.len()).unwrap_or(u64::MAX),
         });
     }

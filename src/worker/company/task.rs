@@ -4,25 +4,25 @@
 //! by looking; what counts is in the journal.
 
 use super::super::lane::{PAUSE, pointless, rest, stopped};
-use super::errand::{Ask, Errand, Step as Taken};
-use super::gate::Pace;
+use super::caller::{Answer, Caller};
+use super::contract::Contract;
+use super::errand::{Errand, Step as Taken};
 use super::renewal::{Kept, Renewal, Unrenewed};
 use super::report::Report;
-use super::{Common, Contract, QuickBooks};
+use super::{Common, QuickBooks};
 use crate::journal::Error;
 use crate::model::{
-    ClockTrust, CompanyView, Purpose, Reading, RealmId, Secret, Standing, Timestamp, TokenSet,
+    ClockTrust, CompanyView, HindranceKind, Purpose, Reading, RealmId, Secret, Standing, Timestamp,
+    TokenSet,
 };
-use crate::qbo::{Captured, Failure, Page};
-use crate::rules::company::{Class, Course, Step, open, polled, step};
-use crate::rules::throttle::Throttle;
+use crate::qbo::Failure;
+use crate::rules::company::{
+    Class, Course, InstancePolls, MISSES_MAX, Misses, Plan, Step, open, polled, step,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
-
-/// A call that takes longer makes its company a slow one.
-const SLOW: Duration = Duration::from_secs(10);
+use tokio::time::sleep;
 
 /// How often the list of a kind is compared that is not polled.
 const COMPARED_EVERY: Duration = Duration::from_hours(1);
@@ -30,16 +30,18 @@ const COMPARED_EVERY: Duration = Duration::from_hours(1);
 /// One company's task.
 pub(super) struct Task<Q> {
     common: Arc<Common<Q>>,
-    contract: Arc<Contract<Q>>,
     realm: RealmId,
+    /// What is read of this company, and when, as it was last said.
+    plan: Plan,
+    /// What of it is for its element instances.
+    wishes: InstancePolls,
+    misses: Misses,
     course: Course,
     errands: BTreeMap<Class, Errand>,
     tokens: Option<TokenSet>,
     connected_at: Option<Timestamp>,
     report: Report,
-    throttle: Throttle,
-    began: Instant,
-    pace: Pace,
+    caller: Caller,
 }
 
 /// What a turn came to.
@@ -54,26 +56,20 @@ enum Turn {
     Over,
 }
 
-/// What a call brought.
-enum Answer {
-    Captured(Captured),
-    Page(Page),
-}
-
-impl<Q: QuickBooks> Task<Q> {
-    pub(super) fn new(common: Arc<Common<Q>>, contract: Arc<Contract<Q>>, realm: RealmId) -> Self {
+impl<Q: QuickBooks + Clone> Task<Q> {
+    pub(super) fn new(common: Arc<Common<Q>>, realm: RealmId) -> Self {
         Self {
             report: Report::new(common.roster.clone(), realm.clone()),
-            throttle: Throttle::every(common.interval),
+            caller: Caller::every(common.interval),
+            plan: common.plan.clone(),
+            wishes: InstancePolls::default(),
+            misses: Misses::default(),
             common,
-            contract,
             realm,
             course: Course::default(),
             errands: BTreeMap::new(),
             tokens: None,
             connected_at: None,
-            began: Instant::now(),
-            pace: Pace::default(),
         }
     }
 
@@ -85,6 +81,7 @@ impl<Q: QuickBooks> Task<Q> {
         let mut wake = self.common.journal.subscribe(&self.realm);
         let mut bell = self.common.bell.subscribe();
         let (mut device, mut stop) = (self.common.device.clone(), self.common.stop.clone());
+        let (mut apps, mut polls) = (self.common.contracts.subscribe(), self.common.polls.clone());
         while !*stop.borrow() {
             tokio::select! {
                 // Nobody left to say so counts as trust.
@@ -94,6 +91,10 @@ impl<Q: QuickBooks> Task<Q> {
             // Marked as seen before the look, so that what happens after it wakes the task.
             wake.mark_unchanged();
             bell.mark_unchanged();
+            apps.mark_unchanged();
+            let wishes = polls.borrow_and_update().get(&self.realm).cloned();
+            self.wishes = wishes.unwrap_or_default();
+            self.plan = self.common.plan.with(&self.wishes);
             let pause = match self.turn().await? {
                 Turn::Done => continue,
                 Turn::Over => break,
@@ -103,6 +104,8 @@ impl<Q: QuickBooks> Task<Q> {
             tokio::select! {
                 () = rest(pause, &mut wake) => {}
                 Ok(()) = bell.changed() => {}
+                Ok(()) = apps.changed() => {}
+                Ok(()) = polls.changed() => {}
                 () = stopped(&mut stop) => {}
             }
         }
@@ -117,30 +120,41 @@ impl<Q: QuickBooks> Task<Q> {
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
         let now = self.common.clock.now();
-        let spent = match self.contract.meter.spent(journal, now).await {
+        let Some(contract) = self.common.contracts.get(&view.company.app) else {
+            let why = format!(
+                "there is no app named {}, to which this company was connected",
+                view.company.app
+            );
+            let kind = HindranceKind::Refused;
+            self.common.roster.hinder(&view.company, kind, &why, now);
+            return Ok(Turn::Rest(now.plus(self.common.tick)));
+        };
+        let spent = match contract.spent(journal, now).await {
             Ok(spent) => spent,
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
         if self.connected_at != Some(view.company.connected_at) {
             self.connected_at = Some(view.company.connected_at);
             self.course.connected();
+            self.misses = Misses::default();
             (self.tokens, self.errands) = (None, BTreeMap::new());
         }
         self.course.under_way = self.errands.keys().copied().collect();
-        let plan = &self.common.plan;
-        let step = step(now, &view, plan, spent, &mut self.course);
-        self.report.tell(now, &view, spent, &self.course);
+        let step = step(now, &view, &self.plan, spent, &mut self.course);
+        let polling_stopped = &self.wishes.stopped;
+        self.report
+            .tell(now, &view, spent, &self.course, polling_stopped);
         match step {
             Step::Rest { until } => Ok(Turn::Rest(until)),
-            Step::Refresh => self.renew().await,
-            Step::Read(class) => self.read(class, &view).await,
+            Step::Refresh => self.renew(&contract, &view).await,
+            Step::Read(class) => self.read(&contract, class, &view).await,
         }
     }
 
     /// Gets and stores the next tokens.
-    async fn renew(&mut self) -> Result<Turn, Error> {
+    async fn renew(&mut self, contract: &Contract<Q>, view: &CompanyView) -> Result<Turn, Error> {
         let unstored = |why: String| self.report.unstored(&why, self.common.clock.now());
-        let renewed = self.renewal(&unstored).renew().await;
+        let renewed = self.renewal(contract, &unstored).renew().await;
         match renewed {
             Ok(tokens) => {
                 self.tokens = Some(tokens);
@@ -148,27 +162,35 @@ impl<Q: QuickBooks> Task<Q> {
                 self.common.tally.tokens_renewed.add_one();
                 Ok(Turn::Done)
             }
-            Err(unrenewed) => self.unrenewed(unrenewed).await,
+            Err(unrenewed) => self.unrenewed(unrenewed, view).await,
         }
     }
 
     /// The access token that belongs to the view: what was stored last.
-    async fn access(&mut self, view: &CompanyView) -> Result<Secret, Unrenewed> {
+    async fn access(
+        &mut self,
+        contract: &Contract<Q>,
+        view: &CompanyView,
+    ) -> Result<Secret, Unrenewed> {
         let newest = view.company.access_expires_at;
         let held = self.tokens.take();
         let held = held.filter(|tokens| Some(tokens.access_expires_at) == newest);
         let tokens = match held {
             Some(tokens) => tokens,
-            None => self.renewal(&|_| ()).stored().await?,
+            None => self.renewal(contract, &|_| ()).stored().await?,
         };
         let access = tokens.access.clone();
         self.tokens = Some(tokens);
         Ok(access)
     }
 
-    fn renewal<'a>(&'a self, unstored: &'a (dyn Fn(String) + Sync)) -> Renewal<'a, Q, Kept<'a>> {
+    fn renewal<'a>(
+        &'a self,
+        contract: &'a Contract<Q>,
+        unstored: &'a (dyn Fn(String) + Sync),
+    ) -> Renewal<'a, Q, Kept<'a>> {
         Renewal {
-            quickbooks: &self.contract.quickbooks,
+            quickbooks: &contract.quickbooks,
             store: Kept {
                 journal: &self.common.journal,
                 realm: &self.realm,
@@ -181,7 +203,7 @@ impl<Q: QuickBooks> Task<Q> {
         }
     }
 
-    async fn unrenewed(&mut self, unrenewed: Unrenewed) -> Result<Turn, Error> {
+    async fn unrenewed(&mut self, unrenewed: Unrenewed, view: &CompanyView) -> Result<Turn, Error> {
         let now = self.common.clock.now();
         match unrenewed {
             Unrenewed::Journal(error) => return pointless(error).map(|()| Turn::Unsure),
@@ -198,6 +220,26 @@ impl<Q: QuickBooks> Task<Q> {
             }
             Unrenewed::Failure(failure) => self.hinder(None, &failure),
         }
+        self.miss(view).await
+    }
+
+    /// Counts a poll for instances that failed because the company cannot be read, and stops them
+    /// when it was one too many.
+    async fn miss(&mut self, view: &CompanyView) -> Result<Turn, Error> {
+        let now = self.common.clock.now();
+        let Some(hindrance) = &self.course.hindrance else {
+            return Ok(Turn::Done);
+        };
+        if self.misses.miss(now, view, &self.wishes) {
+            let (realm, why) = (&self.realm, &hindrance.why);
+            let why = format!("{MISSES_MAX} polls failed in a row, the last one because {why}");
+            tracing::error!(%realm, "company {realm} is polled no more for its instances: {why}");
+            match self.common.journal.stop_polling(realm, &why, now).await {
+                Ok(()) => self.misses = Misses::default(),
+                // It is tried again at the next failure.
+                Err(error) => pointless(error)?,
+            }
+        }
         Ok(Turn::Done)
     }
 
@@ -211,7 +253,12 @@ impl<Q: QuickBooks> Task<Q> {
     }
 
     /// The next call for this reason, and what it brings.
-    async fn read(&mut self, class: Class, view: &CompanyView) -> Result<Turn, Error> {
+    async fn read(
+        &mut self,
+        contract: &Contract<Q>,
+        class: Class,
+        view: &CompanyView,
+    ) -> Result<Turn, Error> {
         let now = self.common.clock.now();
         let held = self.errands.remove(&class);
         let held = held.filter(|errand| class != Class::Gap || errand.gap == view.gap);
@@ -222,14 +269,16 @@ impl<Q: QuickBooks> Task<Q> {
             let taken = errand.close(now);
             return self.take_in(errand, taken).await;
         };
-        let access = match self.access(view).await {
+        let access = match self.access(contract, view).await {
             Ok(access) => access,
             Err(unrenewed) => {
                 self.errands.insert(class, errand);
-                return self.unrenewed(unrenewed).await;
+                return self.unrenewed(unrenewed, view).await;
             }
         };
-        let Some(answer) = self.call(&access, &ask).await? else {
+        let (common, caller) = (&self.common, &mut self.caller);
+        let answer = caller.call(common, contract, &self.realm, &access, &ask);
+        let Some(answer) = answer.await? else {
             return Ok(Turn::Done);
         };
         let now = self.common.clock.now();
@@ -237,6 +286,9 @@ impl<Q: QuickBooks> Task<Q> {
             Ok(answer) => {
                 self.course.answered();
                 self.report.answered(now);
+                if class == Class::Poll {
+                    self.misses = Misses::default();
+                }
                 match answer {
                     Answer::Captured(captured) => errand.captured(captured, now),
                     Answer::Page(page) => errand.page(page, now),
@@ -252,7 +304,7 @@ impl<Q: QuickBooks> Task<Q> {
                     None => {
                         self.errands.insert(class, errand);
                         self.hinder(Some(class), &failure);
-                        return Ok(Turn::Done);
+                        return self.miss(view).await;
                     }
                 }
             }
@@ -261,7 +313,7 @@ impl<Q: QuickBooks> Task<Q> {
     }
 
     fn begin(&self, now: Timestamp, class: Class, view: &CompanyView) -> Option<Errand> {
-        let plan = &self.common.plan;
+        let plan = &self.plan;
         let errand = match class {
             Class::Notified => {
                 let open = open(now, view, &self.course);
@@ -276,59 +328,6 @@ impl<Q: QuickBooks> Task<Q> {
             Class::Sweep => Errand::of_sweep(view, plan.overlap),
         };
         Some(errand)
-    }
-
-    /// One call, when its turn has come; `None` when the relay is to stop before it is answered.
-    async fn call(
-        &mut self,
-        access: &Secret,
-        ask: &Ask,
-    ) -> Result<Option<Result<Answer, Failure>>, Error> {
-        while let Err(wait) = self.throttle.take(self.began.elapsed()) {
-            sleep(wait).await;
-        }
-        let common = Arc::clone(&self.common);
-        let mut stop = common.stop.clone();
-        let permit = tokio::select! {
-            permit = common.gate.permit(self.pace) => permit,
-            () = stopped(&mut stop) => return Ok(None),
-        };
-        common.tally.quickbooks_calls.add_one();
-        if self.contract.meter.count_one()
-            && let Err(error) = self.contract.meter.write(&common.journal).await
-        {
-            pointless(error)?;
-        }
-        let began = Instant::now();
-        let answer = tokio::select! {
-            answer = self.ask(access, ask) => answer,
-            () = stopped(&mut stop) => return Ok(None),
-        };
-        drop(permit);
-        let failed = matches!(
-            answer,
-            Err(Failure::Unavailable { .. } | Failure::NotUnderstood { .. })
-        );
-        self.pace = match failed || began.elapsed() > SLOW {
-            true => Pace::Slow,
-            false => Pace::Swift,
-        };
-        Ok(Some(answer))
-    }
-
-    async fn ask(&self, access: &Secret, ask: &Ask) -> Result<Answer, Failure> {
-        let (quickbooks, realm) = (&self.contract.quickbooks, &self.realm);
-        match ask {
-            Ask::Capture { kinds, since } => {
-                let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-                let captured = quickbooks.capture(realm, access, &kinds, *since).await;
-                captured.map(Answer::Captured)
-            }
-            Ask::Query(question) => {
-                let page = quickbooks.query(realm, access, question).await;
-                page.map(Answer::Page)
-            }
-        }
     }
 
     /// Notes a failure that only time or a person can mend.
@@ -366,7 +365,7 @@ impl<Q: QuickBooks> Task<Q> {
             self.course.kind_refused(reading.at, &kind);
         }
         if let Some((kind, calls)) = compared {
-            let interval = self.common.plan.polls.get(&kind).copied();
+            let interval = self.plan.polls.get(&kind).copied();
             let interval = interval.unwrap_or(COMPARED_EVERY);
             self.course.compared(reading.at, &kind, calls, interval);
         }

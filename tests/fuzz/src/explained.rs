@@ -117,6 +117,24 @@ fn leaves(body: &[u8], notification: &Notification) {
     let events = callback["message"]["events"].as_array().expect("events");
     assert_eq!(events[0]["objectId"], notification.entity.id.as_str());
     assert!(events.len() <= open_connectors::EVENTS_MAX);
+    polled(body, delivery);
+}
+
+/// Whatever QuickBooks calls a record leaves as one that any parser reads, or not at all.
+fn polled(record: &[u8], mut delivery: Delivery) {
+    let record = String::from_utf8_lossy(record).into_owned();
+    let id = delivery.changes[0].notification.entity.id.clone();
+    delivery.changes[0].record = Some(record);
+    let account = open_connectors::OpenConnectors {
+        shape: open_connectors::Shape::Polled,
+        ..open_connectors::OpenConnectors::default()
+    };
+    let message = &read(&open_connectors::encode(&delivery, &account))["message"];
+    let resource = message["raw"]["objectType"].as_str().expect("a resource");
+    for record in message["raw"][resource].as_array().expect("records") {
+        assert_eq!(record["systemId"], id.as_str());
+        assert_eq!(record["objectId"], message["events"][0]["objectId"]);
+    }
 }
 
 fn read(line: &[u8]) -> Value {

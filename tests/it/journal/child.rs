@@ -5,6 +5,7 @@
 //! controls: each breaks one sentence of the contract, so that the test that should notice can.
 
 use super::company_crashes;
+use super::instance_crashes;
 use super::support::*;
 use qbo_relay::journal::{Error, Inspection, Journal};
 use qbo_relay::model::{JournalHealth, Kept, RealmId, Receipt};
@@ -30,6 +31,8 @@ pub(super) enum Manner {
     Journal,
     /// As the product does with companies that it reads.
     Company,
+    /// As the product does with element instances.
+    Instance,
     /// Says so before the commit.
     Early,
     /// Commits, but does not ask the disk to sync.
@@ -261,6 +264,10 @@ pub(super) fn work_if_child() -> bool {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(company_crashes::keep(directory, numbers));
         }
+        "Instance" => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(instance_crashes::keep(directory, numbers));
+        }
         "Early" => keep_carelessly(directory, numbers, Manner::Early),
         "Unsynced" => keep_carelessly(directory, numbers, Manner::Unsynced),
         _ => keep_carelessly(directory, numbers, Manner::Deaf),
@@ -344,7 +351,7 @@ fn keep_carelessly(directory: &Path, numbers: std::ops::Range<u64>, manner: Mann
     let batch = match manner {
         Manner::Early => 64,
         Manner::Deaf => 8,
-        Manner::Unsynced | Manner::Journal | Manner::Company => 1,
+        Manner::Unsynced | Manner::Journal | Manner::Company | Manner::Instance => 1,
     };
     for batch in numbers.chunks(batch) {
         let said = || batch.iter().for_each(|number| println!("kept {number}"));
@@ -361,7 +368,7 @@ fn keep_carelessly(directory: &Path, numbers: std::ops::Range<u64>, manner: Mann
         }
         let committed = inserted.and_then(|()| connection.execute_batch("COMMIT"));
         match manner {
-            Manner::Early | Manner::Journal | Manner::Company => {}
+            Manner::Early | Manner::Journal | Manner::Company | Manner::Instance => {}
             Manner::Unsynced => {
                 if committed.is_ok() {
                     said();

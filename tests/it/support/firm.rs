@@ -4,14 +4,14 @@
 use super::sinks::no_trust;
 use bytes::Bytes;
 use qbo_relay::clock::{Clock, Manual};
-use qbo_relay::journal::{Ask, Journal};
+use qbo_relay::journal::{Ask, Inspection, Journal};
 use qbo_relay::model::{
     AppName, Authenticity, Change, Company, CompanyHealth, CompanyView, Device, Encoding,
     Environment, Hindrance, Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing,
     Tally, Timestamp, TokenSet,
 };
 use qbo_relay::qbo::{App, Captured, Endpoints, Failure, Granted, Page, Question, Settings};
-use qbo_relay::rules::company::Plan;
+use qbo_relay::rules::company::{InstancePolls, Plan};
 use qbo_relay::simulate::books::{Books, Happening};
 use qbo_relay::simulate::company::PayloadForm;
 use qbo_relay::simulate::intuit_company::notices::payload;
@@ -49,6 +49,7 @@ pub(crate) enum Trick {
 }
 
 /// Intuit's client, with tricks.
+#[derive(Clone)]
 pub(crate) struct Tricky {
     app: App,
     tricks: Arc<Mutex<Vec<Trick>>>,
@@ -121,6 +122,10 @@ pub(crate) struct Firm {
     pub(crate) calls_max: Option<u64>,
     pub(crate) device: watch::Sender<Device>,
     pub(crate) tricks: Arc<Mutex<Vec<Trick>>>,
+    /// The apps at Intuit, which a test may take away and give back.
+    pub(crate) apps: watch::Sender<BTreeMap<AppName, Access<Tricky>>>,
+    /// What is polled for instances.
+    pub(crate) polls: watch::Sender<BTreeMap<RealmId, InstancePolls>>,
     bell: watch::Sender<u64>,
     running: Option<Running>,
 }
@@ -171,6 +176,8 @@ impl Firm {
             calls_max: None,
             device: watch::Sender::default(),
             tricks: Arc::default(),
+            apps: watch::Sender::default(),
+            polls: watch::Sender::default(),
             bell: watch::Sender::new(0),
             running: None,
         };
@@ -187,7 +194,7 @@ impl Firm {
         firm
     }
 
-    fn vault(&self) -> Vault {
+    pub(crate) fn vault(&self) -> Vault {
         Vault::open_or_make(&self.folder.path().join("vault.key")).unwrap()
     }
 
@@ -220,22 +227,22 @@ impl Firm {
         self.ring();
     }
 
-    /// Starts the companies' tasks.
-    pub(crate) fn start(&mut self) {
-        let base = self.intuit.base_url();
+    /// The app that companies are connected to, with this secret.
+    pub(crate) fn app(&self, client_secret: &str) -> BTreeMap<AppName, Access<Tricky>> {
+        let name = AppName::new("books").unwrap();
         let settings = Settings {
             endpoints: Endpoints {
                 token: self.intuit.token_url(),
                 revoke: self.intuit.revoke_url(),
-                api_production: base.to_owned(),
+                api_production: self.intuit.base_url().to_owned(),
                 ..Endpoints::default()
             },
             timeout: Duration::from_secs(5),
             ..Settings::new(
-                AppName::new("books").unwrap(),
+                name.clone(),
                 Environment::Production,
                 "client",
-                Secret::new("secret"),
+                Secret::new(client_secret),
                 "https://relay.example/oauth/callback",
                 no_trust(),
             )
@@ -248,14 +255,22 @@ impl Firm {
             quickbooks: tricky,
             calls_max: self.calls_max,
         };
+        [(name, access)].into()
+    }
+
+    /// Starts the companies' tasks.
+    pub(crate) fn start(&mut self) {
+        self.apps.send_replace(self.app("secret"));
         let mut companies = Companies::new(
             self.journal.clone(),
             Arc::new(self.vault()),
-            BTreeMap::from([(AppName::new("books").unwrap(), access)]),
+            BTreeMap::new(),
             self.plan.clone(),
             Arc::clone(&self.clock) as Arc<dyn Clock>,
             Arc::new(Tally::default()),
         );
+        companies.apps = self.apps.subscribe();
+        companies.polls = self.polls.subscribe();
         companies.tick = Duration::from_millis(20);
         companies.jitter = || 0.0;
         companies.device = self.device.subscribe();
@@ -295,6 +310,17 @@ impl Firm {
         self.clock.set(self.clock.now().plus(span));
         self.theirs.set(self.theirs.now().plus(span));
         self.ring();
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What the journal tells of, the latest first.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let path = self.folder.path().join("state").join("journal.db");
+        let events = Inspection::open(&path).unwrap().events(20).unwrap();
+        events.into_iter().map(|event| event.text).collect()
     }
 
     pub(crate) fn books(&self, realm_name: &str) -> Books {

@@ -6,7 +6,7 @@ use super::sinks::http;
 use qbo_relay::clock::{Clock, Manual};
 use qbo_relay::journal::{Journal, Settings};
 use qbo_relay::model::{Device, Health, Limits, SinkName, Tally};
-use qbo_relay::rules::retry::Schedule;
+use qbo_relay::rules::retry::{Exhausted, Schedule};
 use qbo_relay::sink::http::HttpSink;
 use qbo_relay::sink::{Format, Sink};
 use qbo_relay::worker::company::Roster;
@@ -169,6 +169,7 @@ pub(crate) fn schedule() -> Schedule {
         delays: vec![Duration::from_secs(5), Duration::from_secs(30)],
         then_every: Duration::from_secs(60),
         give_up_after: Duration::from_secs(600),
+        exhausted: Exhausted::DeadLetter,
     }
 }
 

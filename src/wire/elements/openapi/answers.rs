@@ -3,8 +3,9 @@
 use super::{array_of, named};
 use serde_json::{Map, Value, json};
 
-pub(super) fn schemas() -> Map<String, Value> {
-    let schemas = json!({
+/// Instances and small answers.
+pub(super) fn instances() -> Value {
+    json!({
         "Instance": instance(),
         "ConfigurationItem": object(&[
             ("id", integer()),
@@ -18,6 +19,18 @@ pub(super) fn schemas() -> Map<String, Value> {
             ("description", string()),
             ("defaultValue", string()),
         ], &[]),
+        "OauthUrl": object(&[("oauthUrl", string()), ("element", string())], &[]),
+        "Nothing": { "type": "object", "maxProperties": 0 },
+        "Error": object(&[
+            ("requestId", json!({ "type": "string", "pattern": "^[0-9a-f]{24}$" })),
+            ("message", string()),
+        ], &[("providerMessage", string())]),
+    })
+}
+
+/// Events, what became of them, and how many there were.
+pub(super) fn events() -> Value {
+    json!({
         "StandardEvent": object(&[
             ("elementKey", string()),
             ("eventType", json!({
@@ -60,6 +73,12 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Span": object(&span(), &[]),
         "SpanOfAccounts": records("accountId"),
         "SpanOfInstances": records("instanceId"),
+    })
+}
+
+/// Subscriptions and deliveries.
+pub(super) fn notifications() -> Value {
+    json!({
         "Subscription": object(&[
             ("id", integer()),
             ("channel", json!({ "type": "string", "enum": ["webhook"] })),
@@ -89,17 +108,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             ("active", boolean()),
             ("acknowledged", boolean()),
         ], &[]),
-        "OauthUrl": object(&[("oauthUrl", string()), ("element", string())], &[]),
-        "Nothing": { "type": "object", "maxProperties": 0 },
-        "Error": object(&[
-            ("requestId", json!({ "type": "string", "pattern": "^[0-9a-f]{24}$" })),
-            ("message", string()),
-        ], &[("providerMessage", string())]),
-    });
-    match schemas {
-        Value::Object(schemas) => schemas,
-        _ => Map::new(),
-    }
+    })
 }
 
 fn instance() -> Value {

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 pub(super) const ADDRESS: &str =
     "^(https?://[a-z][a-z0-9.-]{0,60}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?)?$";
 
-pub(super) fn schemas() -> Map<String, Value> {
-    let schemas = json!({
+/// What an instance is to be.
+pub(super) fn instances() -> Value {
+    json!({
         "Draft": draft(&["element"]),
         "DraftOfElement": draft(&[]),
         "Amendment": draft(&[]),
@@ -42,6 +43,12 @@ pub(super) fn schemas() -> Map<String, Value> {
             },
         },
         "Configuration": configuration(),
+    })
+}
+
+/// What else is sent.
+pub(super) fn others() -> Value {
+    json!({
         "Setting": {
             "type": "object",
             "required": ["propertyValue"],
@@ -86,11 +93,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "state": { "type": "string", "nullable": true },
             },
         },
-    });
-    match schemas {
-        Value::Object(schemas) => schemas,
-        _ => Map::new(),
-    }
+    })
 }
 
 fn draft(required: &[&str]) -> Value {

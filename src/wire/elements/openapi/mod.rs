@@ -1,13 +1,15 @@
 //! The OpenAPI description of the interface (OpenAPI 3.0.3), for people, generators and checkers.
 //!
-//! [`paths`] has what can be asked, [`bodies`] what is sent, [`answers`] what comes back.
+//! [`operations`] has what can be asked, [`parameters`] what it is asked with, [`bodies`] what is sent,
+//! [`answers`] what comes back.
 
 mod answers;
 mod bodies;
-mod paths;
+mod operations;
+mod parameters;
 
 use super::{BASE, keys};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The description as JSON. The address of the interface in it has no host, so that it is the one
 /// that the description was asked of.
@@ -23,7 +25,7 @@ pub fn document() -> Vec<u8> {
         },
         "servers": [{ "url": BASE }],
         "security": [{ "secrets": [] }],
-        "paths": paths::paths(),
+        "paths": operations::paths(),
         "components": {
             "securitySchemes": {
                 "secrets": {
@@ -36,16 +38,27 @@ pub fn document() -> Vec<u8> {
                 },
             },
             "schemas": schemas(),
+            "parameters": parameters::parameters(),
+            "headers": operations::headers(),
+            "responses": operations::refusals(),
         },
     });
     serde_json::to_vec(&document).expect("values can be written as JSON")
 }
 
 fn schemas() -> Value {
-    let mut schemas = Map::new();
-    schemas.extend(answers::schemas());
-    schemas.extend(bodies::schemas());
-    Value::Object(schemas)
+    let groups = [
+        answers::instances(),
+        answers::events(),
+        answers::notifications(),
+        bodies::instances(),
+        bodies::others(),
+    ];
+    let objects = groups.into_iter().filter_map(|group| match group {
+        Value::Object(schemas) => Some(schemas),
+        _ => None,
+    });
+    Value::Object(objects.flatten().collect())
 }
 
 /// The schema of this name.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::wire::elements::hostile::PATHS;
+use serde_json::Map;
 use std::collections::BTreeSet;
 
 fn description() -> Value {
@@ -52,12 +53,16 @@ fn the_description_has_every_path_and_method_of_the_router_and_no_others() {
 }
 
 #[test]
-fn every_reference_leads_to_a_schema_and_every_schema_is_used() {
+fn every_reference_leads_somewhere_and_everything_is_used() {
     let description = description();
     let mut used = BTreeSet::new();
     collect(&description, &mut used);
-    let there = description["components"]["schemas"].as_object().unwrap();
-    assert_eq!(used, there.keys().cloned().collect());
+    let there = description["components"].as_object().unwrap();
+    let kinds = ["schemas", "parameters", "headers", "responses"];
+    let there = kinds
+        .iter()
+        .flat_map(|kind| there[*kind].as_object().unwrap().keys());
+    assert_eq!(used, there.cloned().collect());
 }
 
 fn collect(value: &Value, used: &mut BTreeSet<String>) {
@@ -89,14 +94,17 @@ fn every_segment_of_a_path_is_described() {
             .split('/')
             .filter(|segment| segment.starts_with('{'))
             .collect();
-        let none = vec![];
-        let described = item
-            .get("parameters")
-            .map_or(&none, |list| list.as_array().unwrap());
-        let described: Vec<String> = described
+        let named: Vec<String> = named
             .iter()
-            .map(|parameter| format!("{{{}}}", parameter["name"].as_str().unwrap()))
+            .map(|segment| {
+                format!(
+                    "#/components/parameters/{}",
+                    segment.trim_matches(['{', '}'])
+                )
+            })
             .collect();
+        let described = item["parameters"].as_array().into_iter().flatten();
+        let described: Vec<&str> = described.filter_map(|item| item["$ref"].as_str()).collect();
         assert_eq!(described, named, "{path}");
     }
 }

@@ -1,0 +1,147 @@
+//! Callbacks as subscriptions, what waits for them, and sending it again.
+
+use super::book::Entry;
+use super::events::Told;
+use super::{Answered, Platform, unread};
+use crate::model::InstanceId;
+use crate::wire::elements::notifications::DeliveryStatus;
+use crate::wire::elements::show::{ShownEvent, ShownSubscription};
+use crate::wire::elements::{Filter, Paging, Wrong, show};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Platform {
+    /// The callbacks of all instances, or of the caller's own.
+    pub(super) async fn subscriptions(
+        &self,
+        own: Option<InstanceId>,
+        paging: Paging,
+    ) -> Result<Answered, Wrong> {
+        let entries = self.subscribed(own);
+        let paused = self.paused().await?;
+        let behind = |entry: &&Arc<Entry>| {
+            let next = paging.next_page;
+            next.is_none_or(|next| u64::from(entry.id().as_u32()) > next)
+        };
+        let shown = entries.iter().filter(behind).map(|entry| show_one(entry, &paused));
+        let mut shown: Vec<_> = shown.take(paging.page_size + 1).collect();
+        let more = shown.len() > paging.page_size;
+        shown.truncate(paging.page_size);
+        let last = shown.last().filter(|_| more);
+        Ok(Answered {
+            next_page: last.map(|one| one.instance.to_string()),
+            ..Answered::of(show::subscriptions(&shown))
+        })
+    }
+
+    /// One of them.
+    pub(super) async fn subscription(
+        &self,
+        own: Option<InstanceId>,
+        id: u32,
+    ) -> Result<Answered, Wrong> {
+        let paused = self.paused().await?;
+        let entries = self.subscribed(own);
+        let found = entries.iter().find(|entry| entry.id().as_u32() == id);
+        let missing = || Wrong::not_found(format!("there is no subscription {id}"));
+        let entry = found.ok_or_else(missing)?;
+        Ok(Answered::about(entry.id(), show::subscription(&show_one(entry, &paused))))
+    }
+
+    /// What is on its way, has arrived, or waits in the queue.
+    pub(super) async fn deliveries(
+        &self,
+        own: Option<InstanceId>,
+        filter: &Filter,
+    ) -> Result<Answered, Wrong> {
+        let paused = self.paused().await?;
+        let entries = self.subscribed(own);
+        let mut found: Vec<(Told, &Arc<Entry>)> = Vec::new();
+        let mut next_page = None;
+        let meant: Vec<&Arc<Entry>> = entries.iter().filter(|entry| names(filter, entry)).collect();
+        for entry in &meant {
+            let (told, next) = self.told(entry.id(), filter.paging).await?;
+            // With several subscriptions there is no one number to go on from.
+            next_page = next.filter(|_| meant.len() == 1);
+            found.extend(told.into_iter().map(|told| (told, *entry)));
+        }
+        found.retain(|(told, entry)| is_admitted(filter, entry, told.show().status));
+        let over = found.len() > filter.paging.page_size;
+        found.truncate(filter.paging.page_size);
+        let shown: Vec<(ShownEvent<'_>, ShownSubscription<'_>)> = found
+            .iter()
+            .map(|(told, entry)| (told.show(), show_one(entry, &paused)))
+            .collect();
+        Ok(Answered {
+            next_page: next_page.filter(|_| !over),
+            ..Answered::of(show::deliveries(&shown))
+        })
+    }
+
+    /// Switches what is meant on again and lets it try at once; what was sent is told as it stands
+    /// before.
+    pub(super) async fn resend(
+        &self,
+        own: Option<InstanceId>,
+        filter: &Filter,
+    ) -> Result<Answered, Wrong> {
+        let answered = self.deliveries(own, filter).await?;
+        let paused = self.paused().await?;
+        for entry in self.subscribed(own).iter().filter(|entry| names(filter, entry)) {
+            let is_meant = match filter.status {
+                Some(DeliveryStatus::Queued) => paused.contains(&entry.id()),
+                Some(DeliveryStatus::Retry) => !paused.contains(&entry.id()),
+                _ => true,
+            };
+            if is_meant {
+                let enabled = self.journal.enable_sink(&entry.id().sink()).await;
+                enabled.map_err(unread)?;
+            }
+        }
+        Ok(answered)
+    }
+
+    /// The instances that call back.
+    fn subscribed(&self, own: Option<InstanceId>) -> Vec<Arc<Entry>> {
+        let book = self.book.load();
+        let calls = book.iter().filter(|entry| {
+            let events = entry.instance.draft.events.as_ref();
+            let is_own = own.is_none_or(|own| own == entry.id());
+            is_own && events.is_some_and(|events| events.calls_back) && url(entry).is_some()
+        });
+        calls.cloned().collect()
+    }
+
+    /// Those whose subscription is paused.
+    async fn paused(&self) -> Result<BTreeSet<InstanceId>, Wrong> {
+        let off = self.journal.paused_instances().await.map_err(unread)?;
+        let book = self.book.load();
+        let paused = book.iter().map(|entry| entry.id());
+        Ok(paused.filter(|id| off.contains(&id.sink())).collect())
+    }
+}
+
+fn show_one<'a>(entry: &'a Entry, paused: &BTreeSet<InstanceId>) -> ShownSubscription<'a> {
+    ShownSubscription {
+        instance: entry.id(),
+        url: url(entry).unwrap_or_default(),
+        active: entry.instance.disabled_at.is_none() && !paused.contains(&entry.id()),
+    }
+}
+
+fn url(entry: &Entry) -> Option<&str> {
+    entry.terms.as_ref()?.callback.as_deref()
+}
+
+/// Whether the filter can mean anything of this subscription.
+fn names(filter: &Filter, entry: &Entry) -> bool {
+    let any = Filter {
+        status: None,
+        ..filter.clone()
+    };
+    is_admitted(&any, entry, DeliveryStatus::Created)
+}
+
+fn is_admitted(filter: &Filter, entry: &Entry, status: DeliveryStatus) -> bool {
+    filter.admits(entry.id().as_u32(), url(entry).unwrap_or_default(), status)
+}

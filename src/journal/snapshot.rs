@@ -1,0 +1,117 @@
+//! The journal at one moment: counts, and the lanes that cannot deliver.
+
+use super::events::{self, Event};
+use super::reader::lane;
+use super::route::{self, Route};
+use super::rows;
+use super::sieve::Sieve;
+use crate::model::{Lane, LaneState, Timestamp};
+use rusqlite::Connection;
+use std::collections::HashMap;
+
+/// Events that a snapshot shows.
+const EVENTS: usize = 20;
+
+/// The journal at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Companies seen so far.
+    pub companies: u64,
+    /// Receipts that are kept.
+    pub receipts: u64,
+    /// Changes that wait in some lane, counted once for each.
+    pub waiting: u64,
+    /// Replays that are not done.
+    pub replays: u64,
+    /// Dead letters that nobody has replayed.
+    pub dead_letters: u64,
+    /// Entries that are kept, authentic, and not understood.
+    pub unreadable: u64,
+    /// When the last authentic notification arrived, repeats included.
+    pub last_receipt_at: Option<Timestamp>,
+    /// Bytes of the file that are in use, the log included.
+    pub bytes_used: u64,
+    /// The byte budget.
+    pub bytes_max: u64,
+    /// Lanes whose last attempt failed, or whose sink was switched off and that have work.
+    pub troubles: Vec<LaneTrouble>,
+    /// What happened lately, newest first.
+    pub events: Vec<Event>,
+}
+
+/// A lane that cannot deliver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LaneTrouble {
+    /// The lane.
+    pub lane: Lane,
+    /// How its head fared.
+    pub state: LaneState,
+    /// When its sink was switched off.
+    pub disabled_at: Option<Timestamp>,
+    /// Changes that wait in it.
+    pub waiting: u64,
+}
+
+/// What the tables know of a snapshot; the rest is filled in by the handle.
+pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Result<Snapshot> {
+    let one = |sql: &str| -> rusqlite::Result<u64> {
+        let count: i64 = connection
+            .prepare_cached(sql)?
+            .query_row((), |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let taken = one("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'receipt'")?;
+    let all_told = one("SELECT ifnull(sum(sequence - through), 0) FROM route WHERE kinds IS NULL")?;
+    let (some_told, waiting) = sifted(connection, sieve)?;
+    Ok(Snapshot {
+        companies: one("SELECT count(*) FROM realm")?,
+        receipts: taken.saturating_sub(events::counted(connection, "receipts_pruned")?),
+        waiting: all_told + some_told,
+        replays: one(
+            "SELECT count(*) FROM replay p JOIN sink s ON s.id = p.sink \
+             WHERE p.done_at IS NULL AND s.configured = 1",
+        )?,
+        dead_letters: events::counted(connection, "dead")?,
+        unreadable: events::counted(connection, "unreadable")?,
+        last_receipt_at: None,
+        bytes_used: 0,
+        bytes_max: 0,
+        troubles: troubles(connection, &waiting)?,
+        events: events::newest(connection, EVENTS)?,
+    })
+}
+
+/// What waits for the sinks that are told of some kinds only: in all, and for each.
+fn sifted(connection: &Connection, sieve: &Sieve) -> rusqlite::Result<(u64, HashMap<i64, u64>)> {
+    let routes = route::of_some_kinds(connection)?;
+    sieve.keep(&routes);
+    let count = |route: &Route| Ok((route.sink, sieve.waiting(connection, route)?));
+    let waiting: HashMap<i64, u64> = routes.iter().map(count).collect::<rusqlite::Result<_>>()?;
+    Ok((waiting.values().sum(), waiting))
+}
+
+fn troubles(
+    connection: &Connection,
+    sifted: &HashMap<i64, u64>,
+) -> rusqlite::Result<Vec<LaneTrouble>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sink_name, realm_name, attempts, first_attempt_at, next_attempt_at, \
+         ifnull(last_failure, disabled_why), disabled_at, sequence - through AS behind, sink \
+         FROM route WHERE attempts > 0 OR (disabled_at IS NOT NULL AND behind > 0) \
+         ORDER BY sink_name, realm",
+    )?;
+    let troubles = statement.query_map((), |row| {
+        let behind = u64::try_from(row.get::<_, i64>(7)?).unwrap_or(0);
+        Ok(LaneTrouble {
+            lane: lane(row)?,
+            state: rows::lane_state(row, 2)?,
+            disabled_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
+            waiting: sifted.get(&row.get(8)?).copied().unwrap_or(behind),
+        })
+    })?;
+    // Nothing waits where all that is behind is of other kinds.
+    let is_one = |trouble: &LaneTrouble| trouble.state.attempts > 0 || trouble.waiting > 0;
+    troubles
+        .filter(|trouble| trouble.as_ref().map_or(true, is_one))
+        .collect()
+}
