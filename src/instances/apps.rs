@@ -52,9 +52,16 @@ impl Apps {
     /// # Errors
     /// 400 that names the key that is missing or cannot be used.
     pub(super) fn exchanging(&self, oauth: &Oauth) -> Result<App, Wrong> {
-        let missing = |key: &str| Wrong::at(key, "missing; the code cannot be exchanged without it");
-        let key = oauth.key.as_deref().ok_or_else(|| missing("oauth.api.key"))?;
-        let secret = oauth.secret.clone().ok_or_else(|| missing("oauth.api.secret"))?;
+        let missing =
+            |key: &str| Wrong::at(key, "missing; the code cannot be exchanged without it");
+        let key = oauth
+            .key
+            .as_deref()
+            .ok_or_else(|| missing("oauth.api.key"))?;
+        let secret = oauth
+            .secret
+            .clone()
+            .ok_or_else(|| missing("oauth.api.secret"))?;
         let redirect = oauth.callback_url.clone();
         let redirect = redirect.ok_or_else(|| missing("oauth.callback.url"))?;
         let made = App::new(self.settings(oauth, key, secret, redirect));
@@ -79,7 +86,9 @@ impl Apps {
     }
 
     fn lent(&self, key: &str) -> Option<&Settings> {
-        self.configured.iter().find(|settings| settings.client_id == key)
+        self.configured
+            .iter()
+            .find(|settings| settings.client_id == key)
     }
 
     fn settings(&self, oauth: &Oauth, key: &str, secret: Secret, redirect: String) -> Settings {
@@ -92,7 +101,14 @@ impl Apps {
             None => {
                 let environment = environment(oauth);
                 let name = own_name(environment, key);
-                Settings::new(name, environment, key, secret, redirect, Arc::clone(&self.tls))
+                Settings::new(
+                    name,
+                    environment,
+                    key,
+                    secret,
+                    redirect,
+                    Arc::clone(&self.tls),
+                )
             }
         }
     }
@@ -129,8 +145,14 @@ mod tests {
         let name = AppName::new("books").unwrap();
         let secret = Secret::new("configured");
         let redirect = "https://gateway.example/oauth/callback";
-        let configured =
-            Settings::new(name, Environment::Sandbox, "known", secret, redirect, Arc::clone(&tls));
+        let configured = Settings::new(
+            name,
+            Environment::Sandbox,
+            "known",
+            secret,
+            redirect,
+            Arc::clone(&tls),
+        );
         Apps {
             configured: vec![configured],
             tls,
@@ -151,7 +173,10 @@ mod tests {
     fn a_client_id_that_is_configured_uses_that_app() {
         let (apps, known) = (apps(), oauth("known", false));
         assert_eq!(apps.name(&known).unwrap().as_str(), "books");
-        assert_eq!(apps.exchanging(&known).unwrap().environment(), Environment::Sandbox);
+        assert_eq!(
+            apps.exchanging(&known).unwrap().environment(),
+            Environment::Sandbox
+        );
         assert!(apps.other(&known).is_none());
     }
 
@@ -162,7 +187,10 @@ mod tests {
         let name = apps.name(&real).unwrap();
         assert_ne!(Some(&name), apps.name(&sandbox).as_ref());
         assert_eq!(apps.other(&real).unwrap().name(), &name);
-        assert_eq!(apps.other(&sandbox).unwrap().environment(), Environment::Sandbox);
+        assert_eq!(
+            apps.other(&sandbox).unwrap().environment(),
+            Environment::Sandbox
+        );
         assert!(!apps.is_configured(&name));
     }
 

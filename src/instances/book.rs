@@ -29,7 +29,10 @@ impl Book {
             let known = self.0.get(&instance.id);
             let same = known.filter(|known| known.instance == instance);
             let entry = same.cloned();
-            (instance.id, entry.unwrap_or_else(|| Arc::new(Entry::open(instance, vault))))
+            (
+                instance.id,
+                entry.unwrap_or_else(|| Arc::new(Entry::open(instance, vault))),
+            )
         };
         Self(instances.into_iter().map(entry).collect())
     }
@@ -46,7 +49,9 @@ impl Book {
     /// learned from how long it takes.
     pub(super) fn holder(&self, token: &Secret) -> Option<InstanceId> {
         let digest = digest(token);
-        let found = self.iter().find(|entry| entry.instance.draft.token_digest == digest);
+        let found = self
+            .iter()
+            .find(|entry| entry.instance.draft.token_digest == digest);
         found.map(|entry| entry.instance.id)
     }
 }
@@ -59,7 +64,9 @@ impl Entry {
             tracing::error!(instance = %instance.id, "instance {}: {error}", instance.id);
         });
         let kept = kept.ok();
-        let terms = kept.as_ref().and_then(|kept| kept.configuration.terms().ok());
+        let terms = kept
+            .as_ref()
+            .and_then(|kept| kept.configuration.terms().ok());
         Self {
             instance,
             kept,

@@ -40,7 +40,10 @@ pub(super) async fn judge(
         return Ok(None);
     };
     let Some(url) = &terms.callback else {
-        return Err(Wrong::at(KEY, "missing; events are on and have to go somewhere"));
+        return Err(Wrong::at(
+            KEY,
+            "missing; events are on and have to go somewhere",
+        ));
     };
     let here = Interest {
         calls_back: false,
@@ -55,11 +58,14 @@ pub(super) async fn judge(
         Reach::Elsewhere => Ok(Some(interest)),
         Reach::Forbidden(address, why @ "private") => Err(Wrong::at(
             KEY,
-            format!("the address {address} is {why}; [instances] private_callbacks = true in the configuration of the gateway allows it"),
+            format!(
+                "the address {address} is {why}; [instances] private_callbacks = true in the configuration of the gateway allows it"
+            ),
         )),
-        Reach::Forbidden(address, why) => {
-            Err(Wrong::at(KEY, format!("the address {address} is {why} and is never called")))
-        }
+        Reach::Forbidden(address, why) => Err(Wrong::at(
+            KEY,
+            format!("the address {address} is {why} and is never called"),
+        )),
     }
 }
 
@@ -69,7 +75,9 @@ fn is_inbound_of_a_platform(url: &str) -> bool {
         return false;
     };
     let path = uri.path().trim_end_matches('/');
-    let inbound = path.strip_prefix(BASE).and_then(|rest| rest.strip_prefix("/events/"));
+    let inbound = path
+        .strip_prefix(BASE)
+        .and_then(|rest| rest.strip_prefix("/events/"));
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     inbound.is_some_and(|element| element == ELEMENT)
         && PLATFORMS.iter().any(|platform| {
@@ -103,7 +111,9 @@ mod tests {
             names: vec!["gateway.example".into()],
         };
         let interest = judge(&terms, private_callbacks, &own).await;
-        interest.map(|one| one.unwrap().calls_back).map_err(|wrong| wrong.message)
+        interest
+            .map(|one| one.unwrap().calls_back)
+            .map_err(|wrong| wrong.message)
     }
 
     #[tokio::test]
@@ -116,7 +126,8 @@ mod tests {
         ] {
             assert_eq!(judged(Some(url), true).await, Ok(false), "{url}");
         }
-        let other = "https://api.cloud-elements.com.example.invalid/elements/api-v2/events/quickbooks/";
+        let other =
+            "https://api.cloud-elements.com.example.invalid/elements/api-v2/events/quickbooks/";
         assert_eq!(judged(Some(other), false).await, Ok(true));
     }
 
@@ -125,8 +136,13 @@ mod tests {
         let url = Some("https://192.168.1.7/hook");
         assert_eq!(judged(url, true).await, Ok(true));
         let refused = judged(url, false).await.unwrap_err();
-        assert!(refused.starts_with(KEY) && refused.contains("private_callbacks"), "{refused}");
-        let never = judged(Some("http://169.254.169.254/"), true).await.unwrap_err();
+        assert!(
+            refused.starts_with(KEY) && refused.contains("private_callbacks"),
+            "{refused}"
+        );
+        let never = judged(Some("http://169.254.169.254/"), true)
+            .await
+            .unwrap_err();
         assert!(never.contains("never"), "{never}");
     }
 

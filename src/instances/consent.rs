@@ -29,9 +29,14 @@ impl Platform {
         if let Some(code) = code {
             let app = self.apps.exchanging(&terms.oauth)?;
             let asked_at = self.clock.now();
-            let granted = app.exchange(code).await.map_err(|failure| refused(&failure))?;
+            let granted = app
+                .exchange(code)
+                .await
+                .map_err(|failure| refused(&failure))?;
             let tokens = granted.since(asked_at);
-            return self.seal(realm, app.name(), app.environment(), &tokens).map(Some);
+            return self
+                .seal(realm, app.name(), app.environment(), &tokens)
+                .map(Some);
         }
         if external == ExternalAuthentication::Initial {
             return self.brought(realm, terms).map(Some);
@@ -43,7 +48,9 @@ impl Platform {
             true => Ok(None),
             false => Err(Wrong::at(
                 "providerData.code",
-                format!("missing; company {realm} is not connected, and Intuit's consent page gives the code for it"),
+                format!(
+                    "missing; company {realm} is not connected, and Intuit's consent page gives the code for it"
+                ),
             )),
         }
     }
@@ -51,13 +58,17 @@ impl Platform {
     /// Tokens that the owner got: renewed at once when their life is not known.
     fn brought(&self, realm: &RealmId, terms: &Terms) -> Result<(Company, Vec<u8>), Wrong> {
         let oauth = &terms.oauth;
-        let missing = |key: &str| Wrong::at(key, "missing; the tokens cannot be renewed without it");
+        let missing =
+            |key: &str| Wrong::at(key, "missing; the tokens cannot be renewed without it");
         let refresh = oauth.refresh_token.clone();
         let refresh = refresh.ok_or_else(|| missing("oauth.user.refresh_token"))?;
         let access = oauth.user_token.clone();
         let access = access.ok_or_else(|| missing("oauth.user.token"))?;
         // Whether Intuit knows it is found when the company is read.
-        let app = self.apps.name(oauth).ok_or_else(|| missing("oauth.api.key"))?;
+        let app = self
+            .apps
+            .name(oauth)
+            .ok_or_else(|| missing("oauth.api.key"))?;
         if oauth.secret.is_none() {
             return Err(missing("oauth.api.secret"));
         }

@@ -122,7 +122,10 @@ impl Platform {
         let mut turn = self.turn.lock().await;
         self.entry(id)?;
         let now = self.clock.now();
-        self.journal.switch_instance(id, on, now).await.map_err(unread)?;
+        self.journal
+            .switch_instance(id, on, now)
+            .await
+            .map_err(unread)?;
         self.renew(&mut turn).await.map_err(unread)?;
         self.read(id).await
     }
@@ -132,12 +135,17 @@ impl Platform {
         let mut turn = self.turn.lock().await;
         let entry = self.entry(id)?;
         let now = self.clock.now();
-        self.journal.delete_instance(id, now).await.map_err(unread)?;
+        self.journal
+            .delete_instance(id, now)
+            .await
+            .map_err(unread)?;
         tracing::info!(instance = %id, "instance {id} was deleted");
         self.renew(&mut turn).await.map_err(unread)?;
         let realm = &entry.instance.draft.realm;
         let companies = self.journal.companies().await.map_err(unread)?;
-        let company = companies.into_iter().find(|company| company.realm == *realm);
+        let company = companies
+            .into_iter()
+            .find(|company| company.realm == *realm);
         let book = self.book.load();
         let is_left = |app: &AppName| {
             let oauths = book.iter().filter_map(|other| other.terms.as_ref());
@@ -186,8 +194,7 @@ impl Platform {
             tracing::warn!("instance {:?}: {warning}", draft.name);
         }
         let realm = company(draft.realm.as_ref(), &terms)?;
-        let events =
-            callback::judge(&terms, self.settings.private_callbacks, &self.own).await?;
+        let events = callback::judge(&terms, self.settings.private_callbacks, &self.own).await?;
         outfit::check(self, &terms)?;
         let external = draft.external_authentication;
         // What it was connected with stays, however it stands with Intuit; tokens that were brought
@@ -197,10 +204,15 @@ impl Platform {
             ExternalAuthentication::Initial => terms.oauth.refresh_token.clone(),
             ExternalAuthentication::None => None,
         };
-        let known = before.and_then(|entry| entry.terms.as_ref()).and_then(brought);
+        let known = before
+            .and_then(|entry| entry.terms.as_ref())
+            .and_then(brought);
         let consent = match before {
             Some(_) if draft.code.is_none() && brought(&terms) == known => None,
-            _ => self.consent(&realm, draft.code.as_ref(), external, &terms).await?,
+            _ => {
+                self.consent(&realm, draft.code.as_ref(), external, &terms)
+                    .await?
+            }
         };
         let kept = Kept {
             token: wish.token,

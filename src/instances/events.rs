@@ -49,7 +49,11 @@ impl Told {
 
 impl Platform {
     /// The events of an instance, newest first.
-    pub(super) async fn events(&self, entry: Arc<Entry>, paging: Paging) -> Result<Answered, Wrong> {
+    pub(super) async fn events(
+        &self,
+        entry: Arc<Entry>,
+        paging: Paging,
+    ) -> Result<Answered, Wrong> {
         let id = entry.id();
         let (told, next_page) = self.told(id, paging).await?;
         let shown: Vec<ShownEvent<'_>> = told.iter().map(Told::show).collect();
@@ -104,9 +108,15 @@ impl Platform {
         analysis: Analysis,
     ) -> Result<Answered, Wrong> {
         let spans = analysis.spans(self.clock.now())?;
-        let to = spans.begins().last().unwrap_or(spans.from).plus(spans.length);
+        let to = spans
+            .begins()
+            .last()
+            .unwrap_or(spans.from)
+            .plus(spans.length);
         let begin = move |at: Timestamp| {
-            let length = i64::try_from(spans.length.as_millis()).unwrap_or(i64::MAX).max(1);
+            let length = i64::try_from(spans.length.as_millis())
+                .unwrap_or(i64::MAX)
+                .max(1);
             let nth = (at.as_ms() - spans.from.as_ms()).div_euclid(length);
             Timestamp::from_ms(spans.from.as_ms() + nth * length)
         };
@@ -120,11 +130,19 @@ impl Platform {
                 By::Account => self.settings.account.account_id,
                 By::Time | By::Instance => id.as_u32(),
             };
-            let counts = self.journal.instance_counts(id, (spans.from, to), begin).await;
+            let counts = self
+                .journal
+                .instance_counts(id, (spans.from, to), begin)
+                .await;
             for (at, count) in counts.map_err(unread)? {
                 let span = counted.entry(at).or_default();
                 if !span.iter().any(|one| one.of == of) {
-                    span.push(Counted { of, count: 0, success: 0, failed: 0 });
+                    span.push(Counted {
+                        of,
+                        count: 0,
+                        success: 0,
+                        failed: 0,
+                    });
                 }
                 let one = span.iter_mut().find(|one| one.of == of);
                 if let Some(one) = one {

@@ -33,7 +33,10 @@ impl Platform {
             let next = listing.next_page;
             next.is_none_or(|next| entry.id().as_u32() > next)
         };
-        let mut page: Vec<_> = admitted.filter(behind).take(listing.page_size + 1).collect();
+        let mut page: Vec<_> = admitted
+            .filter(behind)
+            .take(listing.page_size + 1)
+            .collect();
         let is_search = listing.search.is_some() || !listing.tags.is_empty();
         if page.is_empty() && is_search && listing.next_page.is_none() {
             return Err(Wrong::not_found("no instance is like that"));
@@ -51,7 +54,9 @@ impl Platform {
     /// Those whose polls rest because too many failed in a row.
     pub(super) async fn polling_disabled(&self) -> Result<Answered, Wrong> {
         let book = self.book.load_full();
-        let stopped = book.iter().filter(|entry| entry.instance.polling_stopped.is_some());
+        let stopped = book
+            .iter()
+            .filter(|entry| entry.instance.polling_stopped.is_some());
         self.listed(&stopped.collect::<Vec<_>>(), true).await
     }
 
@@ -110,7 +115,9 @@ impl Platform {
     /// The companies that can be read.
     async fn connected(&self) -> Result<BTreeSet<RealmId>, Wrong> {
         let companies = self.journal.companies().await.map_err(unread)?;
-        let connected = companies.into_iter().filter(|company| company.standing == Standing::Connected);
+        let connected = companies
+            .into_iter()
+            .filter(|company| company.standing == Standing::Connected);
         Ok(connected.map(|company| company.realm).collect())
     }
 }

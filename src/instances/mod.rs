@@ -227,9 +227,9 @@ impl Platform {
     fn chosen(caller: Caller, whose: Whose) -> Result<InstanceId, Wrong> {
         match (whose, caller.instance) {
             (Whose::Token, Some(own)) => Ok(own),
-            (Whose::Token, None) => {
-                Err(Wrong::unauthorized("this call needs the Element token of an instance"))
-            }
+            (Whose::Token, None) => Err(Wrong::unauthorized(
+                "this call needs the Element token of an instance",
+            )),
             (Whose::Id(id), own) if caller.organization || own == Some(id) => Ok(id),
             (Whose::Id(id), _) => Err(no_instance(id)),
         }
@@ -283,7 +283,10 @@ impl Platform {
 
     async fn set_policy(&self, policy: FailurePolicy) -> Result<Answered, Wrong> {
         let mut turn = self.turn.lock().await;
-        let stored = self.journal.set_setting(FAILURE_POLICY, policy.as_str()).await;
+        let stored = self
+            .journal
+            .set_setting(FAILURE_POLICY, policy.as_str())
+            .await;
         stored.map_err(unread)?;
         self.renew(&mut turn).await.map_err(unread)?;
         Ok(Answered::of(show::settings(policy)))

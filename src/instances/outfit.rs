@@ -2,9 +2,7 @@
 
 use super::book::{Book, Entry};
 use super::{Platform, callback};
-use crate::model::{
-    AppName, INSTANCE_SINK, Instance, InstanceId, RealmId, SinkName, Timestamp,
-};
+use crate::model::{AppName, INSTANCE_SINK, Instance, InstanceId, RealmId, SinkName, Timestamp};
 use crate::qbo::App;
 use crate::rules::company::InstancePolls;
 use crate::rules::retry::Schedule;
@@ -82,7 +80,9 @@ impl Wardrobe {
         self.sinks = sinks;
         self.apps = apps;
         let made = self.apps.iter();
-        published.apps = made.map(|(name, (_, _, app))| (name.clone(), app.clone())).collect();
+        published.apps = made
+            .map(|(name, (_, _, app))| (name.clone(), app.clone()))
+            .collect();
         published
     }
 
@@ -148,7 +148,8 @@ pub(super) fn check(platform: &Platform, terms: &Terms) -> Result<(), Wrong> {
         http::SettingsError::Signing => "event.notification.signature.key",
     };
     let made = HttpSink::new(settings);
-    made.map(drop).map_err(|error| Wrong::at(key(&error), &error))
+    made.map(drop)
+        .map_err(|error| Wrong::at(key(&error), &error))
 }
 
 /// What the sink of an instance is made from; `None` without a callback.
@@ -179,7 +180,10 @@ fn settings(platform: &Platform, instance: &Instance, terms: &Terms) -> Option<h
 fn credentials(platform: &Platform, terms: &Terms) -> http::Credentials {
     let basic = terms.basic.clone();
     http::Credentials {
-        signing: terms.signature_key.clone().map_or(Signing::Unsigned, Signing::Elements),
+        signing: terms
+            .signature_key
+            .clone()
+            .map_or(Signing::Unsigned, Signing::Elements),
         authorization: basic.map(|(user, password)| Authorization::Basic { user, password }),
         headers: terms.headers.clone(),
         tls: Arc::clone(&platform.settings.tls),

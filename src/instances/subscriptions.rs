@@ -23,7 +23,10 @@ impl Platform {
             let next = paging.next_page;
             next.is_none_or(|next| u64::from(entry.id().as_u32()) > next)
         };
-        let shown = entries.iter().filter(behind).map(|entry| show_one(entry, &paused));
+        let shown = entries
+            .iter()
+            .filter(behind)
+            .map(|entry| show_one(entry, &paused));
         let mut shown: Vec<_> = shown.take(paging.page_size + 1).collect();
         let more = shown.len() > paging.page_size;
         shown.truncate(paging.page_size);
@@ -45,7 +48,10 @@ impl Platform {
         let found = entries.iter().find(|entry| entry.id().as_u32() == id);
         let missing = || Wrong::not_found(format!("there is no subscription {id}"));
         let entry = found.ok_or_else(missing)?;
-        Ok(Answered::about(entry.id(), show::subscription(&show_one(entry, &paused))))
+        Ok(Answered::about(
+            entry.id(),
+            show::subscription(&show_one(entry, &paused)),
+        ))
     }
 
     /// What is on its way, has arrived, or waits in the queue.
@@ -58,7 +64,10 @@ impl Platform {
         let entries = self.subscribed(own);
         let mut found: Vec<(Told, &Arc<Entry>)> = Vec::new();
         let mut next_page = None;
-        let meant: Vec<&Arc<Entry>> = entries.iter().filter(|entry| names(filter, entry)).collect();
+        let meant: Vec<&Arc<Entry>> = entries
+            .iter()
+            .filter(|entry| names(filter, entry))
+            .collect();
         for entry in &meant {
             let (told, next) = self.told(entry.id(), filter.paging).await?;
             // With several subscriptions there is no one number to go on from.
@@ -87,7 +96,11 @@ impl Platform {
     ) -> Result<Answered, Wrong> {
         let answered = self.deliveries(own, filter).await?;
         let paused = self.paused().await?;
-        for entry in self.subscribed(own).iter().filter(|entry| names(filter, entry)) {
+        for entry in self
+            .subscribed(own)
+            .iter()
+            .filter(|entry| names(filter, entry))
+        {
             let is_meant = match filter.status {
                 Some(DeliveryStatus::Queued) => paused.contains(&entry.id()),
                 Some(DeliveryStatus::Retry) => !paused.contains(&entry.id()),

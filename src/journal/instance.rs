@@ -6,14 +6,15 @@
 
 use super::error::Failure;
 use super::instance_rows::{self, Found};
-use super::touched::Touched;
 use super::rows::strange;
+use super::touched::Touched;
 use super::{Error, company, events, route};
 use crate::model::{
     Company, Instance, InstanceDraft, InstanceId, Interest, RealmId, SinkName, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// What its owner says of it.
 pub(super) struct Said {
@@ -119,7 +120,8 @@ fn update(
     let realm = settle_in(connection, touched, said)?;
     // What was not for it stays so, whatever kinds it is told of from now on.
     route::skip(connection, before.sink, before.realm)?;
-    write(connection, before.sink, realm, draft, now)?;
+    let updated_at = later(&before.instance, now);
+    write(connection, before.sink, realm, draft, updated_at)?;
     let after = require(connection, id)?;
     let moved = realm != before.realm;
     if moved || manner(&before.instance) != manner(&after.instance) {
@@ -128,6 +130,12 @@ fn update(
     touched.instance(now, &before.instance.draft.realm);
     touched.instance(now, &draft.realm);
     Ok(())
+}
+
+/// When it is changed: later than before, so that each state has a time of its own, however the clock
+/// goes.
+fn later(before: &Instance, now: Timestamp) -> Timestamp {
+    now.max(before.updated_at.plus(Duration::from_millis(1)))
 }
 
 fn switch(
@@ -148,11 +156,11 @@ fn switch(
     }
     connection
         .prepare_cached(
-            "UPDATE instance SET updated_at = ?2, disabled_at = iif(?3, NULL, ?2), \
+            "UPDATE instance SET updated_at = ?4, disabled_at = iif(?3, NULL, ?2), \
              stopped_at = iif(?3, NULL, stopped_at), stopped_why = iif(?3, NULL, stopped_why) \
              WHERE id = ?1",
         )?
-        .execute((id.as_u32(), now.as_ms(), on))?;
+        .execute((id.as_u32(), now.as_ms(), on, later(instance, now).as_ms()))?;
     if was_on != on {
         turn(connection, &require(connection, id)?, false)?;
     }

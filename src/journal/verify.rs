@@ -57,7 +57,7 @@ const QUESTIONS: [&str; 18] = [
     "SELECT format('company %d goes through gap %d, which is not there', realm, gap) FROM gap_company \
      WHERE gap NOT IN (SELECT id FROM gap)",
     "SELECT format('sink %s is told of company %d only, which is not there', name, realm) FROM sink \
-     WHERE realm NOT IN (SELECT id FROM realm)",
+     WHERE realm IS NOT NULL AND realm NOT IN (SELECT id FROM realm)",
     "SELECT format('sink %s is told of company %d only, and has a lane of company %d', s.name, s.realm, \
      l.realm) FROM lane l JOIN sink s ON s.id = l.sink WHERE l.realm <> s.realm",
     "SELECT format('instance %d has no lane of a company of its own', i.id) FROM instance i \

@@ -47,7 +47,7 @@ pub struct Instance {
     pub id: InstanceId,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When its owner changed it last; later each time.
     pub updated_at: Timestamp,
     /// Since when its owner has switched it off; nothing leaves for it then, and nothing is kept
     /// for it.

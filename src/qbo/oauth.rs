@@ -3,7 +3,8 @@
 use super::{App, Failure};
 use crate::model::{Secret, Timestamp, TokenSet};
 use crate::wire::quickbooks::{
-    SCOPE, Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form, revoke_body,
+    SCOPE, Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form,
+    revoke_body,
 };
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};

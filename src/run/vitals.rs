@@ -167,7 +167,13 @@ fn attempt_longest(config: &Config) -> Duration {
         Target::File(settings) => settings.total,
     };
     let callback = config.instances.enabled.then_some(config.instances.timeout);
-    config.sinks.iter().map(span).chain(callback).max().unwrap_or_default()
+    config
+        .sinks
+        .iter()
+        .map(span)
+        .chain(callback)
+        .max()
+        .unwrap_or_default()
 }
 
 /// Whether what lay on the boot partition was refused.

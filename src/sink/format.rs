@@ -2,8 +2,8 @@
 //! `wire::outgoing`; here is only the choice between its encoders.
 
 use crate::model::{Change, Delivery, Manner};
-use crate::wire::outgoing::{cloud_event, delivery_id};
 use crate::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
+use crate::wire::outgoing::{cloud_event, delivery_id};
 
 /// Changes in one CloudEvents batch, and lines in one write of a file.
 const BATCH_MAX: usize = 100;

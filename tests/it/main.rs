@@ -22,6 +22,7 @@ mod fake_intuit;
 mod fake_intuit_faults;
 mod fake_intuit_oauth;
 mod gateway;
+mod instances;
 mod journal;
 mod lanes;
 mod lanes_instances;

@@ -345,7 +345,7 @@ mod tests {
     fn forms_and_consent_are_encoded_so_that_they_come_through() {
         let uri = "https://relay.example/oauth/callback?a=1";
         assert_eq!(
-            authorize_query("AB c", uri, "s+t/="),
+            authorize_query("AB c", uri, SCOPE, "s+t/="),
             "client_id=AB%20c&response_type=code&scope=com.intuit.quickbooks.accounting\
              &redirect_uri=https%3A%2F%2Frelay.example%2Foauth%2Fcallback%3Fa%3D1&state=s%2Bt%2F%3D"
         );

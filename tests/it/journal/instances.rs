@@ -70,7 +70,13 @@ async fn nothing_is_kept_for_an_instance_that_is_switched_off() {
     assert_eq!(only(&journal).await.disabled_at, Some(after(1)));
     let view = journal.lane_view(&ours, MANY).await;
     assert!(matches!(view, Err(Error::UnknownSink(_))), "{view:?}");
+    let before = only(&journal).await;
     journal.switch_instance(id, false, after(2)).await.unwrap();
+    assert_eq!(only(&journal).await, before);
+    // A clock that was put back makes no two states look the same.
+    let update = journal.update_instance(id, webhook("1"), None, START);
+    update.await.unwrap();
+    assert!(only(&journal).await.updated_at > before.updated_at);
     assert_eq!(only(&journal).await.disabled_at, Some(after(1)));
     journal.switch_instance(id, true, after(3)).await.unwrap();
     assert_eq!(only(&journal).await.disabled_at, None);

@@ -10,6 +10,7 @@ pub(crate) mod gate;
 pub(crate) mod house;
 pub(crate) mod interface;
 pub(crate) mod intuit;
+pub(crate) mod office;
 pub(crate) mod original;
 pub(crate) mod plain_api;
 pub(crate) mod process;

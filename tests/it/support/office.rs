@@ -59,7 +59,9 @@ settle = "50 ms"
         };
         let made = office.gateway.command(&["admin-secret"]);
         let made = String::from_utf8(made.stdout).unwrap();
-        let line = made.lines().find_map(|line| line.strip_prefix("Authorization: "));
+        let line = made
+            .lines()
+            .find_map(|line| line.strip_prefix("Authorization: "));
         office.authorization = line.unwrap_or_else(|| panic!("{made}")).to_owned();
         office.gateway.start();
         office
@@ -78,7 +80,8 @@ settle = "50 ms"
     pub(crate) async fn call_by(&self, token: &Value, method: &str, path: &str) -> Came {
         let (user, _) = self.authorization.split_once(',').unwrap();
         let authorization = format!("{user}, Element {}", token.as_str().unwrap());
-        self.call_as(&authorization, method, path, String::new()).await
+        self.call_as(&authorization, method, path, String::new())
+            .await
     }
 
     /// A call as it is told.
@@ -106,7 +109,12 @@ settle = "50 ms"
         let url = url["oauthUrl"].as_str().unwrap();
         let page = Request::get(format!("{url}&realm={REALM}"));
         let came = send(page.body(String::new()).unwrap()).await.unwrap();
-        assert_eq!(came.parameter("state").as_deref(), Some("of-mine"), "{}", came.text);
+        assert_eq!(
+            came.parameter("state").as_deref(),
+            Some("of-mine"),
+            "{}",
+            came.text
+        );
         came.parameter("code").unwrap()
     }
 
@@ -135,7 +143,9 @@ settle = "50 ms"
 
     /// Makes an instance.
     pub(crate) async fn create(&self, configuration: Value) -> Value {
-        let came = self.call("POST", "/instances", &self.body(configuration).await).await;
+        let came = self
+            .call("POST", "/instances", &self.body(configuration).await)
+            .await;
         assert_eq!(came.status, 200, "{}", came.text);
         came.json()
     }
@@ -149,7 +159,10 @@ settle = "50 ms"
         let sender = Sender::new(url.parse().unwrap(), insecure_client());
         let body = payload(PayloadForm::Cloudevents, happenings);
         let answer = sender.post(&body, &Secret::new(TOKEN)).await;
-        answer.status.unwrap_or_else(|| panic!("{:?}", answer.fault)).as_u16()
+        answer
+            .status
+            .unwrap_or_else(|| panic!("{:?}", answer.fault))
+            .as_u16()
     }
 
     /// Tokens of the company that somebody else got.

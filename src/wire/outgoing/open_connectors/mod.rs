@@ -200,7 +200,9 @@ pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
         message: Message {
             element_key: ELEMENT,
             account_id: account.account_id,
-            event_id: head.map(|head| event_id(instance.id, &head.id)).unwrap_or_default(),
+            event_id: head
+                .map(|head| event_id(instance.id, &head.id))
+                .unwrap_or_default(),
             company_id: account.company_id,
             instance_id: instance.id,
             instance_id_again: instance.id,
