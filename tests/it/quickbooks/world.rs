@@ -90,6 +90,7 @@ impl World {
         };
         world.set(NOON);
         world.start();
+        world.intuit.faults().set_lag(Duration::from_secs(seed % 4));
         for realm in REALMS {
             let books = world.intuit.books(realm).unwrap();
             for kind in ["Customer", "Vendor", "Invoice", "TimeActivity", "TaxRate"] {
@@ -102,30 +103,37 @@ impl World {
 
     async fn connect(&self, realm: &str) {
         let granted = self.intuit.authorize("client", realm).unwrap();
+        let now = self.clock.now();
         let tokens = TokenSet {
             access: Secret::new(granted.access),
-            access_expires_at: NOON.plus(granted.access_for),
+            access_expires_at: now.plus(granted.access_for),
             refresh: Secret::new(granted.refresh),
-            refresh_expires_at: NOON.plus(granted.refresh_for),
+            refresh_expires_at: now.plus(granted.refresh_for),
             hard_expires_at: None,
         };
         let company = Company {
             realm: RealmId::new(realm).unwrap(),
             app: AppName::new("books").unwrap(),
             environment: Environment::Production,
-            connected_at: NOON,
+            connected_at: now,
             standing: Standing::Connected,
-            standing_since: NOON,
+            standing_since: now,
             access_expires_at: Some(tokens.access_expires_at),
             refresh_expires_at: Some(tokens.refresh_expires_at),
             hard_expires_at: None,
         };
         let sealed = self.vault.seal(realm, &tokens).unwrap();
         let journal = self.journal();
-        journal
-            .connect_company(company, sealed, NOON)
-            .await
-            .unwrap();
+        journal.connect_company(company, sealed, now).await.unwrap();
+    }
+
+    /// A person connects what has to be connected again.
+    pub(super) async fn reconnect(&self) {
+        for company in self.journal().companies().await.unwrap() {
+            if company.standing != Standing::Connected {
+                self.connect(company.realm.as_str()).await;
+            }
+        }
     }
 
     /// Something happens in a company; its notification comes, comes later, or never.
@@ -218,6 +226,18 @@ impl World {
 
     /// Something of QuickBooks's goes wrong a few times.
     pub(super) fn fault(&self, chance: &mut Chance) {
+        let times = u32::try_from(1 + chance.below(3)).unwrap();
+        if chance.below(4) == 0 {
+            // A renewal fails, or is done and nobody hears of it.
+            let fault = match chance.below(3) {
+                0 => Fault::AnswerLost,
+                1 => Fault::Cut,
+                _ => Fault::Status { status: 503 },
+            };
+            let rule = Rule::new(fault).on(Call::Refresh).times(times);
+            self.intuit.faults().add(rule);
+            return;
+        }
         let fault = match chance.below(9) {
             0 => Fault::Throttled {
                 shape: Shape::Xml429,
@@ -234,7 +254,6 @@ impl World {
             6 => Fault::TooOld,
             _ => Fault::Status { status: 500 },
         };
-        let times = u32::try_from(1 + chance.below(3)).unwrap();
         let call = if chance.below(2) == 0 {
             Call::Capture
         } else {
@@ -281,6 +300,7 @@ impl World {
         let day = Duration::from_secs(26 * 3_600);
         while self.clock.now().since(quiet_since) < day || !self.is_swept(settled_at).await {
             assert!(began.elapsed() < PATIENCE, "no rest: {}", self.last_calls());
+            self.reconnect().await;
             self.pass(Duration::from_secs(1800)).await;
             let lines = self.events("at-once").len() + self.events("reconciled").len();
             if lines != told {
