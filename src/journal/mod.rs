@@ -24,8 +24,10 @@
 //!    oldest first, never unfinished work, and gives the space back in small steps.
 //! 7. **Reading never blocks writing.** Readers are read-only, their transactions are short, and they
 //!    have a deadline.
-//! 8. **A damaged file does not stop the relay.** It is set aside under a new name, an empty journal
-//!    serves in its place, and [`found`](Journal::found) says so. Companies count from 1 again then.
+//! 8. **A damaged file does not stop the relay.** It is set aside under a new name, and another one
+//!    serves in its place, into which everything undelivered that can still be read is taken over,
+//!    row by row and under its old ids and numbers. Where something is missing, the companies are
+//!    read again since then. Damage that a running relay meets makes it broken, as in 4. [`found`](Journal::found) and [`salvaged`](Journal::salvaged) say so.
 //! 9. **A repeat is acknowledged and counted, not stored twice**, and this outlasts a restart and the
 //!    receipt itself. The same identity with other content: both are kept, and it is reported.
 //! 10. **What a look at a company brought is taken in whole or not at all**, and judged by what the
@@ -55,6 +57,7 @@ mod replay;
 mod retention;
 mod room;
 mod rows;
+mod salvage;
 mod settle;
 mod shared;
 mod sinks;
@@ -71,6 +74,7 @@ pub use open::Found;
 pub use reader::{LaneTrouble, Snapshot};
 pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;
+pub use salvage::Salvaged;
 pub use verify::Verification;
 
 use crate::model::{
@@ -142,6 +146,7 @@ struct Inner {
     bytes_max: u64,
     found: Found,
     damaged: Vec<PathBuf>,
+    salvaged: Option<Result<Salvaged, Error>>,
     last_alive: Option<Timestamp>,
 }
 
@@ -155,9 +160,11 @@ impl Journal {
     pub fn open(settings: Settings, now: Timestamp) -> Result<Self, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
         let mut opened = open::open(&settings, now)?;
+        let mut salvaged = salvaged(&mut opened.connection, &settings, now);
         let mut ready = ready(&mut opened.connection, &settings, now);
         if ready.as_ref().is_err_and(Error::is_damage) {
             opened = opened.set_aside(&settings.path, now)?;
+            salvaged = self::salvaged(&mut opened.connection, &settings, now);
             ready = self::ready(&mut opened.connection, &settings, now);
         }
         let (prepared, known) = ready.map_err(|error| unusable(&error))?;
@@ -179,7 +186,12 @@ impl Journal {
             now,
         )
         .map_err(|error| unusable(&error))?;
-        let reader = Reader::start(open::open_read_only(&path)?, limits.read)
+        let (told, damaged) = (Arc::clone(&shared), path.clone());
+        let alarm = move |error: &rusqlite::Error| {
+            open::mark_as_damaged(&damaged);
+            told.latch(&Error::Broken(format!("the file is damaged: {error}")));
+        };
+        let reader = Reader::start(open::open_read_only(&path)?, limits.read, alarm)
             .map_err(|error| unusable(&error))?;
         let places = limits.append_queue_max.clamp(1, Semaphore::MAX_PERMITS);
         let (queue, commands) = sync_channel(places);
@@ -196,6 +208,7 @@ impl Journal {
             bytes_max,
             found: opened.found,
             damaged: open::damaged(&path),
+            salvaged,
             last_alive,
         })))
     }
@@ -209,6 +222,12 @@ impl Journal {
     /// what they hold was acknowledged, and some of it may not have been delivered.
     pub fn damaged(&self) -> &[PathBuf] {
         &self.0.damaged
+    }
+
+    /// What was taken over at this start from the damaged file that was set aside last; an error when
+    /// that could not be kept. `None` when there was nothing to take over.
+    pub fn salvaged(&self) -> Option<&Result<Salvaged, Error>> {
+        self.0.salvaged.as_ref()
     }
 
     /// Keeps a receipt. When this returns `Ok`, it survives loss of power (I1).
@@ -451,6 +470,18 @@ impl Journal {
     fn gone(&self) -> Error {
         self.0.shared.broken().unwrap_or(Error::Closed)
     }
+}
+
+/// Takes over what can be read of the damaged file that was set aside last, if that was not done.
+fn salvaged(
+    connection: &mut Connection,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Result<Salvaged, Error>> {
+    let aside = open::damaged(&settings.path).pop()?;
+    let salvaged = salvage::salvage(connection, &aside, &settings.sinks, now);
+    let salvaged = salvaged.map_err(|error| Error::of_write(&error, false));
+    salvaged.transpose()
 }
 
 /// The first reading of the file: the sinks, and what was taken in before.
