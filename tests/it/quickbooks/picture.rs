@@ -152,7 +152,9 @@ impl<'a> Picture<'a> {
                 let key = (realm.to_owned(), kind, id);
                 let known = known.get(&key);
                 if seen.updated >= self.world.began_at() && !fits(&key, &seen, known) {
-                    let line = format!("not known: {key:?} is {seen:?}, told as {known:?}");
+                    let of_it = self.events.iter().filter(|event| event.key == key);
+                    let told: Vec<&Event> = of_it.collect();
+                    let line = format!("not known: {key:?} is {seen:?}, told as {told:?}");
                     self.wrong.push(line);
                 }
             }

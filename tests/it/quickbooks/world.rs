@@ -3,13 +3,14 @@
 
 use crate::support::relay::{eventually, read_json_lines};
 use qbo_relay::clock::{Clock, Manual};
-use qbo_relay::journal::{Journal, Settings};
+use qbo_relay::journal::{Ask, Journal, Settings};
 use qbo_relay::model::{
-    AppName, Authenticity, Company, Encoding, Environment, Limits, Origin, RealmId, Receipt,
+    AppName, Authenticity, Company, Encoding, Environment, Lane, Limits, Origin, RealmId, Receipt,
     Secret, SinkName, Standing, Tally, Timestamp, TokenSet,
 };
 use qbo_relay::qbo::{self, App, Endpoints};
-use qbo_relay::rules::company::Plan;
+use qbo_relay::rules::budget::Spent;
+use qbo_relay::rules::company::{Course, Plan, Step, step};
 use qbo_relay::rules::retry::Schedule;
 use qbo_relay::simulate::books::Happening;
 use qbo_relay::simulate::company::{Chance, PayloadForm};
@@ -34,8 +35,17 @@ use tokio::time::sleep;
 /// 2026-11-21T12:00:00Z: when the companies are connected.
 const NOON: Timestamp = Timestamp::from_ms(1_795_262_400_000);
 const REALMS: [&str; 2] = ["9341455841580195", "4620816365000001"];
+const SINKS: [&str; 2] = ["at-once", "reconciled"];
+/// A look at whatever a lane has to do.
+const ALL: Ask = Ask {
+    max: 1,
+    one_receipt: false,
+    body: false,
+    record: false,
+    reconciled_only: None,
+};
 /// How long everything may take to come to rest, by a real clock.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a change is held back for its record.
 pub(super) const HOLD: Duration = Duration::from_secs(30);
 
@@ -298,7 +308,10 @@ impl World {
         let (began, settled_at) = (Instant::now(), self.clock.now());
         let (mut told, mut quiet_since) = (0, settled_at);
         let day = Duration::from_secs(26 * 3_600);
-        while self.clock.now().since(quiet_since) < day || !self.is_swept(settled_at).await {
+        while self.clock.now().since(quiet_since) < day
+            || !self.is_swept(settled_at).await
+            || !self.is_at_rest().await
+        {
             assert!(began.elapsed() < PATIENCE, "no rest: {}", self.last_calls());
             self.reconnect().await;
             self.pass(Duration::from_secs(1800)).await;
@@ -316,6 +329,28 @@ impl World {
             let view = self.journal().company_view(&realm).await.unwrap().unwrap();
             if view.swept_at.is_none_or(|at| at < since) {
                 return false;
+            }
+        }
+        true
+    }
+
+    /// Whether nothing is due any more, and everything that was told has arrived: on a busy machine the
+    /// tasks may be far behind the clock.
+    async fn is_at_rest(&self) -> bool {
+        let journal = self.journal();
+        for realm in REALMS.map(|realm| RealmId::new(realm).unwrap()) {
+            let view = journal.company_view(&realm).await.unwrap().unwrap();
+            let (now, mut course) = (self.clock.now(), Course::default());
+            let next = step(now, &view, &plan(), Spent::default(), &mut course);
+            if view.company.standing != Standing::Connected || !matches!(next, Step::Rest { .. }) {
+                return false;
+            }
+            for sink in SINKS.map(|name| SinkName::new(name).unwrap()) {
+                let realm = realm.clone();
+                let lane = journal.lane_view(&Lane { sink, realm }, ALL).await;
+                if !lane.unwrap().head.is_empty() {
+                    return false;
+                }
             }
         }
         true
@@ -348,9 +383,7 @@ impl World {
             path: self.folder.path().join("journal.db"),
             bytes_max: 64 << 20,
             keep: Duration::from_secs(30 * 86_400),
-            sinks: ["at-once", "reconciled"]
-                .map(|name| SinkName::new(name).unwrap())
-                .to_vec(),
+            sinks: SINKS.map(|name| SinkName::new(name).unwrap()).to_vec(),
             keep_records: true,
             limits: Limits::default(),
         };
