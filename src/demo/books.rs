@@ -97,8 +97,8 @@ impl Tale<'_> {
         let calls = intuit.calls();
         let renewed = calls.of(REALM, Call::Refresh) - before;
         say(format_args!(
-            "  tokens renewed: {renewed} time, the new ones stored before they were used; {} calls of \
-             Change Data Capture in all",
+            "  new tokens, stored before they were used: {renewed} renewal; {} calls of Change Data Capture \
+             in all",
             calls.of(REALM, Call::Capture)
         ));
         say("");

@@ -10,7 +10,8 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,8 +54,14 @@ pub(super) struct Event {
 /// What is known of the change.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub(super) struct Data {
-    /// The whole record, where it was fetched.
-    pub(super) record: Option<serde_json::Value>,
+    /// The whole record as QuickBooks wrote it, where it was fetched.
+    #[serde(default, deserialize_with = "as_written")]
+    pub(super) record: Option<String>,
+}
+
+fn as_written<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
+    let record: Option<Box<RawValue>> = Option::deserialize(json)?;
+    Ok(record.map(|record| record.get().to_owned()))
 }
 
 /// The receiver, running.

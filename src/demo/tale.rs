@@ -11,6 +11,7 @@ use crate::simulate::company::{Companies, PayloadForm};
 use crate::simulate::sender::{Answer, Sender};
 use crate::terminal::{Tint, say, tinted};
 use http::StatusCode;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -294,21 +295,17 @@ impl<'a> Tale<'a> {
 }
 
 /// What was fetched for an event.
-fn show_record(event: &Event, record: &serde_json::Value) {
-    let word = |key: &str| {
-        record
-            .get(key)
-            .map_or_else(|| "-".to_owned(), ToString::to_string)
-    };
+fn show_record(event: &Event, record: &str) {
+    let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(record).unwrap_or_default();
+    let shown: Vec<String> = ["SyncToken", "TotalAmt"]
+        .into_iter()
+        .filter_map(|name| Some(format!("{name} {}", fields.get(name)?)))
+        .collect();
     let how = match event.origin.as_str() {
-        "webhook" => "fetched for it",
-        _ => "nobody had notified it: found by Capture",
+        "webhook" => "its record, fetched",
+        _ => "nobody had notified it; Capture found it",
     };
-    say(format_args!(
-        "          {how}: record with SyncToken {}, TotalAmt {}",
-        word("SyncToken"),
-        word("TotalAmt")
-    ));
+    say(format_args!("          {how}: {}", shown.join(", ")));
 }
 
 struct Order {

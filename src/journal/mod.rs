@@ -24,8 +24,10 @@
 //!    oldest first, never unfinished work, and gives the space back in small steps.
 //! 7. **Reading never blocks writing.** Readers are read-only, their transactions are short, and they
 //!    have a deadline.
-//! 8. **A damaged file does not stop the relay.** It is set aside under a new name, an empty journal
-//!    serves in its place, and [`found`](Journal::found) says so. Companies count from 1 again then.
+//! 8. **A damaged file does not stop the relay.** It is set aside under a new name, and another one
+//!    serves in its place, into which everything undelivered that can still be read is taken over,
+//!    row by row and under its old ids and numbers. Where something is missing, the companies are
+//!    read again since then. Damage that a running relay meets makes it broken, as in 4. [`found`](Journal::found) and [`salvaged`](Journal::salvaged) say so.
 //! 9. **A repeat is acknowledged and counted, not stored twice**, and this outlasts a restart and the
 //!    receipt itself. The same identity with other content: both are kept, and it is reported.
 //! 10. **What a look at a company brought is taken in whole or not at all**, and judged by what the
@@ -55,6 +57,7 @@ mod known;
 mod listing;
 mod migrate;
 mod open;
+mod operations;
 mod reader;
 mod reconcile;
 mod records;
@@ -63,6 +66,7 @@ mod retention;
 mod room;
 mod route;
 mod rows;
+mod salvage;
 mod settle;
 mod shared;
 mod sieve;
@@ -83,6 +87,7 @@ pub use instance_events::{
 pub use open::Found;
 pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;
+pub use salvage::Salvaged;
 pub use snapshot::{LaneTrouble, Snapshot};
 pub use verify::Verification;
 
@@ -155,6 +160,7 @@ struct Inner {
     bytes_max: u64,
     found: Found,
     damaged: Vec<PathBuf>,
+    salvaged: Option<Result<Salvaged, Error>>,
     last_alive: Option<Timestamp>,
 }
 
@@ -168,9 +174,11 @@ impl Journal {
     pub fn open(settings: Settings, now: Timestamp) -> Result<Self, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
         let mut opened = open::open(&settings, now)?;
+        let mut salvaged = salvaged(&mut opened.connection, &settings, now);
         let mut ready = ready(&mut opened.connection, &settings, now);
         if ready.as_ref().is_err_and(Error::is_damage) {
             opened = opened.set_aside(&settings.path, now)?;
+            salvaged = self::salvaged(&mut opened.connection, &settings, now);
             ready = self::ready(&mut opened.connection, &settings, now);
         }
         let (prepared, known) = ready.map_err(|error| unusable(&error))?;
@@ -190,7 +198,12 @@ impl Journal {
             now,
         )
         .map_err(|error| unusable(&error))?;
-        let reader = Reader::start(open::open_read_only(&path)?, limits.read)
+        let (told, damaged) = (Arc::clone(&shared), path.clone());
+        let alarm = move |error: &rusqlite::Error| {
+            open::mark_as_damaged(&damaged);
+            told.latch(&Error::Broken(format!("the file is damaged: {error}")));
+        };
+        let reader = Reader::start(open::open_read_only(&path)?, limits.read, alarm)
             .map_err(|error| unusable(&error))?;
         let places = limits.append_queue_max.clamp(1, Semaphore::MAX_PERMITS);
         let (queue, commands) = sync_channel(places);
@@ -207,6 +220,7 @@ impl Journal {
             bytes_max,
             found: opened.found,
             damaged: open::damaged(&path),
+            salvaged,
             last_alive,
         })))
     }
@@ -220,6 +234,12 @@ impl Journal {
     /// what they hold was acknowledged, and some of it may not have been delivered.
     pub fn damaged(&self) -> &[PathBuf] {
         &self.0.damaged
+    }
+
+    /// What was taken over at this start from the damaged file that was set aside last; an error when
+    /// that could not be kept. `None` when there was nothing to take over.
+    pub fn salvaged(&self) -> Option<&Result<Salvaged, Error>> {
+        self.0.salvaged.as_ref()
     }
 
     /// Keeps a receipt. When this returns `Ok`, it survives loss of power (I1).
@@ -289,99 +309,6 @@ impl Journal {
         self.0.shared.subscribe_companies()
     }
 
-    /// Sends old changes again; with `dry_run` only says which would go where. Nothing is filed
-    /// for a sink that has yet to get the change in the ordinary course.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSink`]; [`Error::Unread`] and [`Error::Full`] after what was filed so far
-    /// (asking again files the rest).
-    pub async fn replay(
-        &self,
-        request: ReplayRequest,
-        dry_run: bool,
-        now: Timestamp,
-    ) -> Result<ReplayPlan, Error> {
-        let sinks = Arc::new(self.chosen(request.sinks).await?);
-        let selection = Arc::new(request.selection);
-        let mut plan = ReplayPlan::default();
-        let mut after = 0;
-        loop {
-            let (asked, among) = (Arc::clone(&selection), Arc::clone(&sinks));
-            let page = self
-                .read(move |connection| replay::choose(connection, &asked, among.as_deref(), after))
-                .await?;
-            if !dry_run && !page.planned.is_empty() {
-                let requests = page
-                    .planned
-                    .iter()
-                    .map(|planned| (planned.change.seq, planned.sink.clone()))
-                    .collect();
-                self.command(|answer| Task::Replay(requests, now, answer))
-                    .await?;
-            }
-            plan.planned.extend(page.planned);
-            plan.waiting += page.waiting;
-            plan.under_way += page.under_way;
-            match page.next {
-                Some(next) if plan.planned.len() < ReplayPlan::MAX => after = next,
-                next => {
-                    plan.more = next.map(|next| ChangeSeq(next.saturating_add(1)));
-                    return Ok(plan);
-                }
-            }
-        }
-    }
-
-    /// Switches a sink on that was switched off after an attempt, and lets its lanes try at once.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSink`], or as for [`settle`](Self::settle).
-    pub async fn enable_sink(&self, name: &SinkName) -> Result<(), Error> {
-        let name = name.clone();
-        self.command(|answer| Task::Enable(name, answer)).await
-    }
-
-    /// Remembers something that a person may ask about after a reboot. Each is a write to the disk.
-    ///
-    /// # Errors
-    /// As for [`settle`](Self::settle).
-    pub async fn note(&self, event: Event) -> Result<(), Error> {
-        self.command(|answer| Task::Note(event, answer)).await
-    }
-
-    /// Counts, troubles and events at one moment. Cheap at any size.
-    ///
-    /// # Errors
-    /// [`Error::Unread`].
-    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
-        let sieve = Arc::clone(&self.0.sieve);
-        let snapshot = self
-            .read(move |connection| snapshot::snapshot(connection, &sieve))
-            .await?;
-        Ok(Snapshot {
-            last_receipt_at: self.0.shared.last_receipt_at(),
-            bytes_used: self.0.shared.bytes_used(),
-            bytes_max: self.0.bytes_max,
-            ..snapshot
-        })
-    }
-
-    /// One small step of retention; call again at once while it says that there is more.
-    ///
-    /// # Errors
-    /// As for [`settle`](Self::settle).
-    pub async fn tidy(&self, now: Timestamp) -> Result<Tidied, Error> {
-        self.command(|answer| Task::Tidy(Some(now), answer)).await
-    }
-
-    /// The same for want of room only, while nobody knows what time it is.
-    ///
-    /// # Errors
-    /// As for [`settle`](Self::settle).
-    pub async fn tidy_for_room(&self) -> Result<Tidied, Error> {
-        self.command(|answer| Task::Tidy(None, answer)).await
-    }
-
     /// Goes through the writer's queue and its next commit, and does nothing there.
     ///
     /// # Errors
@@ -413,18 +340,6 @@ impl Journal {
         let closed = self.command(Task::Close).await;
         self.0.places.close();
         closed
-    }
-
-    /// The sinks that are meant, by number; `None`: all.
-    async fn chosen(&self, names: Option<Vec<SinkName>>) -> Result<Option<Vec<i64>>, Error> {
-        let Some(names) = names else { return Ok(None) };
-        let sinks = self.read(move |connection| {
-            let one = |name: SinkName| Ok(route::sink(connection, &name)?.ok_or(name));
-            names.into_iter().map(one).collect::<Result<Vec<_>, _>>()
-        });
-        let unknown = |name: SinkName| Error::UnknownSink(name.to_string());
-        let sinks = sinks.await?.into_iter().map(|sink| sink.map_err(unknown));
-        sinks.collect::<Result<_, _>>().map(Some)
     }
 
     async fn read<T: Send + 'static>(
@@ -466,6 +381,18 @@ impl Journal {
     fn gone(&self) -> Error {
         self.0.shared.broken().unwrap_or(Error::Closed)
     }
+}
+
+/// Takes over what can be read of the damaged file that was set aside last, if that was not done.
+fn salvaged(
+    connection: &mut Connection,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Result<Salvaged, Error>> {
+    let aside = open::damaged(&settings.path).pop()?;
+    let salvaged = salvage::salvage(connection, &aside, &settings.sinks, now);
+    let salvaged = salvaged.map_err(|error| Error::of_write(&error, false));
+    salvaged.transpose()
 }
 
 /// The first reading of the file: the sinks, and what was taken in before.

@@ -67,7 +67,7 @@ pub enum Found {
         /// Whether the check came to its end.
         checked: bool,
     },
-    /// It was damaged: it now lies where the path says, and an empty one serves in its place.
+    /// It was damaged: it now lies where the path says, and another one serves in its place.
     Damaged {
         /// Where the damaged file is.
         aside: PathBuf,
@@ -86,6 +86,9 @@ pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, Error>
     refuse_what_is_not_ours(path)?;
     make_directory(path).map_err(|error| io_error("cannot make the directory of", path, &error))?;
     let lock = take_lock(path)?;
+    if path.exists() && with_suffix(path, DAMAGED).exists() {
+        return afresh(path, lock, now);
+    }
     match attempt(path) {
         Ok((connection, found)) => Ok(Opened {
             connection,
@@ -126,7 +129,10 @@ pub(super) fn damaged(path: &Path) -> Vec<PathBuf> {
         .flatten();
     let is_one = |found: &PathBuf| {
         let name = found.as_os_str().as_encoded_bytes();
-        name.starts_with(prefix.as_os_str().as_encoded_bytes()) && !name.ends_with(b"-wal")
+        let is_beside = [&b"-wal"[..], b"-shm"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        name.starts_with(prefix.as_os_str().as_encoded_bytes()) && !is_beside
     };
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
     found.sort();
@@ -135,6 +141,16 @@ pub(super) fn damaged(path: &Path) -> Vec<PathBuf> {
 
 /// What a damaged file's new name has after the old one, before the time.
 const BROKEN: &str = ".broken-";
+
+/// What the mark has behind the file's name by which a running relay says that it met damage, so that
+/// the next start does not have to find it again.
+const DAMAGED: &str = "-damaged";
+
+/// Leaves the mark. Without it the next start checks the file, as far as its time allows.
+pub(super) fn mark_as_damaged(path: &Path) {
+    let marked = File::create(with_suffix(path, DAMAGED)).and_then(|mark| mark.sync_all());
+    let _ = marked.and_then(|()| sync_directory(&directory_of(path)));
+}
 
 /// Opens the file read-only; for the reader thread and for a second process.
 pub(super) fn open_read_only(path: &Path) -> Result<Connection, Failure> {
@@ -349,9 +365,11 @@ fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     if log.exists() {
         fs::rename(&log, with_suffix(&aside, "-wal"))?;
     }
-    let shared = with_suffix(path, "-shm");
-    if shared.exists() {
-        fs::remove_file(&shared)?;
+    for beside in ["-shm", DAMAGED] {
+        let beside = with_suffix(path, beside);
+        if beside.exists() {
+            fs::remove_file(&beside)?;
+        }
     }
     sync_directory(&directory_of(path))?;
     Ok(aside)

@@ -23,6 +23,9 @@ const QUEUE: usize = 64;
 
 type Work = Box<dyn FnOnce(&Connection) + Send>;
 
+/// Told when the file turns out to be damaged.
+type Alarm = Box<dyn Fn(&rusqlite::Error) + Send + Sync>;
+
 struct Question {
     number: u64,
     work: Work,
@@ -38,11 +41,16 @@ pub(super) struct Reader {
     current: Arc<AtomicU64>,
     asked: AtomicU64,
     deadline: Duration,
+    alarm: Alarm,
 }
 
 impl Reader {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection, deadline: Duration) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        deadline: Duration,
+        alarm: impl Fn(&rusqlite::Error) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let (queue, questions) = sync_channel(QUEUE);
         let interrupt = connection.get_interrupt_handle();
         let current = Arc::new(AtomicU64::new(0));
@@ -57,6 +65,7 @@ impl Reader {
             current,
             asked: AtomicU64::new(0),
             deadline,
+            alarm: Box::new(alarm),
         })
     }
 
@@ -83,10 +92,12 @@ impl Reader {
             };
             // Never full: there are as many places as there is room.
             self.queue.try_send(question).map_err(|_| Error::Closed)?;
-            answered
-                .await
-                .map_err(|_| Error::Closed)?
-                .map_err(|error| Error::of_read(&error))
+            answered.await.map_err(|_| Error::Closed)?.map_err(|error| {
+                if Error::is_damage(&error) {
+                    (self.alarm)(&error);
+                }
+                Error::of_read(&error)
+            })
         };
         if let Ok(answer) = tokio::time::timeout(self.deadline, asked).await {
             return answer;
@@ -289,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_without_end_is_stopped_at_the_deadline_and_the_next_is_answered() {
         let connection = Connection::open_in_memory().unwrap();
-        let reader = Reader::start(connection, Duration::from_millis(100)).unwrap();
+        let reader = Reader::start(connection, Duration::from_millis(100), |_| ()).unwrap();
         let late = Err(Error::Unread("it took too long".into()));
         assert_eq!(
             reader.ask(|connection| number(connection, FOR_EVER)).await,
@@ -311,7 +322,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_that_fails_says_why() {
         let connection = Connection::open_in_memory().unwrap();
-        let reader = Reader::start(connection, Duration::from_secs(5)).unwrap();
+        let reader = Reader::start(connection, Duration::from_secs(5), |_| ()).unwrap();
         let failed = reader
             .ask(|connection| number(connection, "SELECT nothing"))
             .await;

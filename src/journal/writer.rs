@@ -13,6 +13,7 @@ use super::gaps;
 use super::incoming::Incoming;
 use super::instance::{self, Said};
 use super::known::Known;
+use super::open;
 use super::reconcile;
 use super::replay;
 use super::retention::{self, Sweep, Tidied};
@@ -186,6 +187,9 @@ impl Writer {
             promises.push(promise);
             match result {
                 Err(Failure::Sqlite(error)) => {
+                    if Error::is_damage(&error) {
+                        open::mark_as_damaged(&self.settings.path);
+                    }
                     fate = Err(Error::of_write(&error, self.room.disk_is_full()));
                 }
                 Err(Failure::Refused(Error::Full)) => full = true,

@@ -184,10 +184,15 @@ pub(super) fn journal(config: &Config, now: Timestamp) -> Result<Journal, Failur
     let journal = Journal::open(journal_settings(config), now)?;
     if let Found::Damaged { aside } = journal.found() {
         let aside = aside.display();
-        tracing::error!(
-            "the journal was damaged: it now lies in {aside}, and an empty one serves. \
-             What it held was acknowledged, and may not have been delivered"
-        );
+        tracing::error!("the journal was damaged: it now lies in {aside}, and another one serves");
+    }
+    match journal.salvaged() {
+        Some(Ok(salvaged)) => tracing::warn!("{}", salvaged.sentence()),
+        Some(Err(error)) => tracing::error!(
+            "nothing was taken over from the damaged journal ({error}); \
+             what it held was acknowledged, and may not have been delivered"
+        ),
+        None => {}
     }
     for file in journal.damaged() {
         let file = file.display();

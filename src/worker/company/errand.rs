@@ -148,10 +148,14 @@ impl Errand {
         let floor = |one: &Notified| errand.floor(&one.entity.kind);
         let newest = wanted().map(floor).max();
         // What happened before the watermark was read already, and a capture would not show it; a
-        // kind whose watermark is far behind the others' is left to the next sweep.
+        // kind whose watermark is far behind the others' is left to the next sweep. In whole seconds,
+        // which is all that some notifications give.
+        let is_not_read = |one: &Notified| {
+            one.happened.at.map(Timestamp::as_seconds) >= Some(floor(one).as_seconds())
+        };
         let is_captured = |one: &Notified| {
             means(one) == Some(Means::Capture)
-                && one.happened.at.is_none_or(|at| at >= floor(one))
+                && (one.happened.at.is_none() || is_not_read(one))
                 && newest.is_none_or(|newest| newest.since(floor(one)) <= TOGETHER)
         };
         let is_single = |one: &Notified| means(one) == Some(Means::Singleton);

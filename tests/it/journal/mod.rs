@@ -24,5 +24,6 @@ mod reconciling;
 mod replaying;
 mod retaining;
 mod room;
+mod salvaging;
 mod settling;
 mod support;

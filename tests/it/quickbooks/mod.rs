@@ -2,6 +2,7 @@
 
 mod configuring;
 mod connecting;
+mod house;
 mod model;
 mod picture;
 mod world;

@@ -54,7 +54,8 @@ async fn step(world: &mut World, chance: &mut Chance) {
         }
         86..92 => world.fault(chance),
         92..94 => world.expire_access(chance),
-        94..97 => world.restart(Duration::ZERO, chance).await,
+        94 => world.reconnect().await,
+        95..97 => world.restart(Duration::ZERO, chance).await,
         _ => {
             let seconds = 30 + chance.below(7200);
             world.restart(Duration::from_secs(seconds), chance).await;

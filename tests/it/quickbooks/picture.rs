@@ -23,6 +23,13 @@ struct Event {
     record: Option<Value>,
 }
 
+/// What a receiver knows of a record.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    is_gone: bool,
+    second: i64,
+}
+
 /// A receiver's picture.
 pub(super) struct Picture<'a> {
     world: &'a World,
@@ -136,42 +143,45 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// The newest state of every record that changed was told.
+    /// Whoever applies the events in their order, all but the late ones, has every record that changed
+    /// as it is: there or gone, and of which second.
     fn knows_what_is(&mut self) {
+        let known = self.applied();
         for realm in self.world.realms() {
             for ((kind, id), seen) in self.world.intuit.books(realm).unwrap().seen() {
-                let key = (realm.to_owned(), kind.clone(), id.clone());
-                if seen.updated >= self.world.began_at() && !self.knows(&key, &seen) {
-                    self.wrong.push(format!("not known: {key:?} is {seen:?}"));
+                let key = (realm.to_owned(), kind, id);
+                let known = known.get(&key);
+                if seen.updated >= self.world.began_at() && !fits(&key, &seen, known) {
+                    let of_it = self.events.iter().filter(|event| event.key == key);
+                    let told: Vec<&Event> = of_it.collect();
+                    let line = format!("not known: {key:?} is {seen:?}, told as {told:?}");
+                    self.wrong.push(line);
                 }
             }
         }
     }
 
-    fn knows(&self, key: &Key, seen: &Seen) -> bool {
-        let Some(facts) = facts(&key.1) else {
-            // By notification only.
-            return true;
-        };
-        let mut of_it = self.events.iter().filter(|event| event.key == *key);
-        if seen.state == State::Deleted {
-            // A record that was never seen to be there cannot be seen to be gone.
-            let could = facts.means == Means::Capture || of_it.next().is_some();
-            let hard = matches!(facts.means, Means::Capture | Means::QueryWithIds);
-            return !(could && hard)
-                || self
-                    .events
-                    .iter()
-                    .any(|event| event.key == *key && event.operation == "Delete");
+    fn applied(&self) -> BTreeMap<Key, Known> {
+        let mut known = BTreeMap::new();
+        for event in self.events.iter().filter(|event| !event.late) {
+            let told = Known {
+                is_gone: event.operation == "Delete",
+                second: event.second,
+            };
+            known.insert(event.key.clone(), told);
+            if let Some(merged) = &event.deleted_id {
+                let key = (event.key.0.clone(), event.key.1.clone(), merged.clone());
+                let second = event.second;
+                known.insert(
+                    key,
+                    Known {
+                        is_gone: true,
+                        second,
+                    },
+                );
+            }
         }
-        let second = seen.updated.as_seconds();
-        let merged_away = |event: &Event| {
-            event.key.0 == key.0
-                && event.key.1 == key.1
-                && event.deleted_id.as_ref() == Some(&key.2)
-                && event.second == second
-        };
-        of_it.any(|event| event.second == second) || self.events.iter().any(merged_away)
+        known
     }
 
     /// A record that rides along is of its event, and not from before it.
@@ -179,7 +189,7 @@ impl<'a> Picture<'a> {
         let mut count = 0;
         for event in &self.reconciled {
             let Some(record) = &event.record else {
-                if event.origin != "webhook" {
+                if event.origin != "webhook" && !is_absence(event) {
                     self.wrong
                         .push(format!("read, but without the record: {event:?}"));
                 }
@@ -202,6 +212,33 @@ impl<'a> Picture<'a> {
                 .push("a record for the sink that wants none".into());
         }
     }
+}
+
+/// Whether a record is known as what it is.
+fn fits(key: &Key, seen: &Seen, known: Option<&Known>) -> bool {
+    let Some(facts) = facts(&key.1) else {
+        // By notification only.
+        return true;
+    };
+    match (seen.state, known) {
+        // A record that was never seen to be there cannot be seen to be gone.
+        (State::Deleted, None) => facts.means != Means::Capture,
+        (State::Deleted, Some(known)) => {
+            known.is_gone || !matches!(facts.means, Means::Capture | Means::QueryWithIds)
+        }
+        (_, None) => false,
+        // A name is deleted by making it inactive.
+        (State::Inactive, Some(known)) => known.second == seen.updated.as_seconds(),
+        (State::Live | State::Voided, Some(known)) => {
+            !known.is_gone && known.second == seen.updated.as_seconds()
+        }
+    }
+}
+
+/// Found to be gone because a complete list lacks it: there is no record to go with that.
+fn is_absence(event: &Event) -> bool {
+    let means = facts(&event.key.1).map(|facts| facts.means);
+    event.operation == "Delete" && means == Some(Means::QueryWithIds)
 }
 
 fn key(happening: &Happening) -> Key {

@@ -1,43 +1,44 @@
 //! Two companies at the simulated Intuit and a relay that reads them, all by one clock that the test
 //! moves.
 
-use crate::support::relay::{eventually, read_json_lines};
+use super::house::{House, Place, SINKS, plan};
+use crate::support::relay::read_json_lines;
 use qbo_relay::clock::{Clock, Manual};
-use qbo_relay::journal::{Journal, Settings};
+use qbo_relay::journal::{Ask, Journal};
 use qbo_relay::model::{
-    AppName, Authenticity, Company, Encoding, Environment, Limits, Origin, RealmId, Receipt,
-    Secret, SinkName, Standing, Tally, Timestamp, TokenSet,
+    AppName, Authenticity, Company, Encoding, Environment, Lane, Origin, RealmId, Receipt, Secret,
+    SinkName, Standing, Timestamp, TokenSet,
 };
-use qbo_relay::qbo::{self, App, Endpoints};
-use qbo_relay::rules::company::Plan;
-use qbo_relay::rules::retry::Schedule;
+use qbo_relay::rules::budget::Spent;
+use qbo_relay::rules::company::{Course, Step, step};
 use qbo_relay::simulate::books::Happening;
 use qbo_relay::simulate::company::{Chance, PayloadForm};
 use qbo_relay::simulate::intuit_company::faults::{Fault, Rule, Shape};
 use qbo_relay::simulate::intuit_company::notices::payload;
 use qbo_relay::simulate::intuit_company::{Call, CompanyFacts, FakeIntuit, Options, Rotation};
-use qbo_relay::sink::{FileSink, Format, Sink, file};
 use qbo_relay::vault::Vault;
-use qbo_relay::wire::quickbooks::{Means, kinds};
-use qbo_relay::worker::company::{Access, Companies};
-use qbo_relay::worker::{Endpoint, Worker, gaps};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// 2026-11-21T12:00:00Z: when the companies are connected.
 const NOON: Timestamp = Timestamp::from_ms(1_795_262_400_000);
 const REALMS: [&str; 2] = ["9341455841580195", "4620816365000001"];
+/// A look at whatever a lane has to do.
+const ALL: Ask = Ask {
+    max: 1,
+    one_receipt: false,
+    body: false,
+    record: false,
+    reconciled_only: None,
+};
 /// How long everything may take to come to rest, by a real clock.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// How long a change is held back for its record.
-pub(super) const HOLD: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Quiet after which those who still have something to do are taken to wait for a later hour.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// The test's world.
 pub(super) struct World {
@@ -50,13 +51,6 @@ pub(super) struct World {
     delayed: Vec<Happening>,
     /// Came to the relay.
     pub(super) delivered: Vec<Happening>,
-}
-
-/// A relay that runs.
-struct House {
-    journal: Journal,
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
 }
 
 impl World {
@@ -90,6 +84,7 @@ impl World {
         };
         world.set(NOON);
         world.start();
+        world.intuit.faults().set_lag(Duration::from_secs(seed % 4));
         for realm in REALMS {
             let books = world.intuit.books(realm).unwrap();
             for kind in ["Customer", "Vendor", "Invoice", "TimeActivity", "TaxRate"] {
@@ -102,30 +97,37 @@ impl World {
 
     async fn connect(&self, realm: &str) {
         let granted = self.intuit.authorize("client", realm).unwrap();
+        let now = self.clock.now();
         let tokens = TokenSet {
             access: Secret::new(granted.access),
-            access_expires_at: NOON.plus(granted.access_for),
+            access_expires_at: now.plus(granted.access_for),
             refresh: Secret::new(granted.refresh),
-            refresh_expires_at: NOON.plus(granted.refresh_for),
+            refresh_expires_at: now.plus(granted.refresh_for),
             hard_expires_at: None,
         };
         let company = Company {
             realm: RealmId::new(realm).unwrap(),
             app: AppName::new("books").unwrap(),
             environment: Environment::Production,
-            connected_at: NOON,
+            connected_at: now,
             standing: Standing::Connected,
-            standing_since: NOON,
+            standing_since: now,
             access_expires_at: Some(tokens.access_expires_at),
             refresh_expires_at: Some(tokens.refresh_expires_at),
             hard_expires_at: None,
         };
         let sealed = self.vault.seal(realm, &tokens).unwrap();
         let journal = self.journal();
-        journal
-            .connect_company(company, sealed, NOON)
-            .await
-            .unwrap();
+        journal.connect_company(company, sealed, now).await.unwrap();
+    }
+
+    /// A person connects what has to be connected again.
+    pub(super) async fn reconnect(&self) {
+        for company in self.journal().companies().await.unwrap() {
+            if company.standing != Standing::Connected {
+                self.connect(company.realm.as_str()).await;
+            }
+        }
     }
 
     /// Something happens in a company; its notification comes, comes later, or never.
@@ -182,8 +184,8 @@ impl World {
         self.delivered.push(happening.clone());
     }
 
-    /// Time goes by, and everybody gets to work until nobody calls Intuit any more: a clock that runs
-    /// ahead of the calls would let their tokens end under way.
+    /// Time goes by, and everybody gets to work until nothing is due, or until nobody calls Intuit for
+    /// a while: a clock that runs ahead of the calls would let their tokens end under way.
     pub(super) async fn pass(&self, span: Duration) {
         self.set(self.clock.now().plus(span));
         let calls = || {
@@ -191,16 +193,16 @@ impl World {
             [Call::Capture, Call::Query, Call::Refresh].map(|call| calls.all(call))
         };
         let began = Instant::now();
-        loop {
+        let (mut before, mut quiet_since) = (calls(), began);
+        while !self.is_at_rest().await && quiet_since.elapsed() < QUIET {
             assert!(
                 began.elapsed() < PATIENCE,
                 "calls without end: {}",
                 self.last_calls()
             );
-            let before = calls();
             sleep(Duration::from_millis(10)).await;
-            if calls() == before {
-                return;
+            if calls() != before {
+                (before, quiet_since) = (calls(), Instant::now());
             }
         }
     }
@@ -218,6 +220,18 @@ impl World {
 
     /// Something of QuickBooks's goes wrong a few times.
     pub(super) fn fault(&self, chance: &mut Chance) {
+        let times = u32::try_from(1 + chance.below(3)).unwrap();
+        if chance.below(4) == 0 {
+            // A renewal fails, or is done and nobody hears of it.
+            let fault = match chance.below(3) {
+                0 => Fault::AnswerLost,
+                1 => Fault::Cut,
+                _ => Fault::Status { status: 503 },
+            };
+            let rule = Rule::new(fault).on(Call::Refresh).times(times);
+            self.intuit.faults().add(rule);
+            return;
+        }
         let fault = match chance.below(9) {
             0 => Fault::Throttled {
                 shape: Shape::Xml429,
@@ -234,7 +248,6 @@ impl World {
             6 => Fault::TooOld,
             _ => Fault::Status { status: 500 },
         };
-        let times = u32::try_from(1 + chance.below(3)).unwrap();
         let call = if chance.below(2) == 0 {
             Call::Capture
         } else {
@@ -279,8 +292,12 @@ impl World {
         let (began, settled_at) = (Instant::now(), self.clock.now());
         let (mut told, mut quiet_since) = (0, settled_at);
         let day = Duration::from_secs(26 * 3_600);
-        while self.clock.now().since(quiet_since) < day || !self.is_swept(settled_at).await {
+        while self.clock.now().since(quiet_since) < day
+            || !self.is_swept(settled_at).await
+            || !self.is_at_rest().await
+        {
             assert!(began.elapsed() < PATIENCE, "no rest: {}", self.last_calls());
+            self.reconnect().await;
             self.pass(Duration::from_secs(1800)).await;
             let lines = self.events("at-once").len() + self.events("reconciled").len();
             if lines != told {
@@ -296,6 +313,28 @@ impl World {
             let view = self.journal().company_view(&realm).await.unwrap().unwrap();
             if view.swept_at.is_none_or(|at| at < since) {
                 return false;
+            }
+        }
+        true
+    }
+
+    /// Whether nothing is due any more, and everything that was told has arrived: on a busy machine the
+    /// tasks may be far behind the clock.
+    async fn is_at_rest(&self) -> bool {
+        let journal = self.journal();
+        for realm in REALMS.map(|realm| RealmId::new(realm).unwrap()) {
+            let view = journal.company_view(&realm).await.unwrap().unwrap();
+            let (now, mut course) = (self.clock.now(), Course::default());
+            let next = step(now, &view, &plan(), Spent::default(), &mut course);
+            if view.company.standing != Standing::Connected || !matches!(next, Step::Rest { .. }) {
+                return false;
+            }
+            for sink in SINKS.map(|name| SinkName::new(name).unwrap()) {
+                let realm = realm.clone();
+                let lane = journal.lane_view(&Lane { sink, realm }, ALL).await;
+                if !lane.unwrap().head.is_empty() {
+                    return false;
+                }
             }
         }
         true
@@ -324,130 +363,12 @@ impl World {
     }
 
     fn start(&mut self) {
-        let settings = Settings {
-            path: self.folder.path().join("journal.db"),
-            bytes_max: 64 << 20,
-            keep: Duration::from_secs(30 * 86_400),
-            sinks: ["at-once", "reconciled"]
-                .map(|name| SinkName::new(name).unwrap())
-                .to_vec(),
-            keep_records: true,
-            limits: Limits::default(),
+        let place = Place {
+            folder: self.folder.path(),
+            clock: &self.clock,
+            vault: &self.vault,
+            intuit: &self.intuit,
         };
-        // The one before may take a moment to let go of its files.
-        let journal = eventually("the journal opens", || {
-            Journal::open(settings.clone(), self.clock.now()).ok()
-        });
-        let stop = watch::Sender::new(false);
-        let mut tasks = JoinSet::new();
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let tally = Arc::new(Tally::default());
-
-        let endpoints = vec![
-            self.sink("at-once", None),
-            self.sink("reconciled", Some(HOLD)),
-        ];
-        let mut worker = Worker::new(
-            journal.clone(),
-            endpoints,
-            Arc::clone(&clock),
-            Arc::clone(&tally),
-        );
-        worker.tick = Duration::from_millis(10);
-        let stopped = stop.subscribe();
-        tasks.spawn(async move { worker.run(stopped).await.unwrap() });
-
-        let mut companies = Companies::new(
-            journal.clone(),
-            Arc::clone(&self.vault),
-            self.apps(),
-            plan(),
-            Arc::clone(&clock),
-            Arc::clone(&tally),
-        );
-        companies.tick = Duration::from_millis(10);
-        companies.interval = Duration::from_micros(100);
-        let stopped = stop.subscribe();
-        tasks.spawn(async move { companies.run(stopped).await.unwrap() });
-
-        let (device, gap_journal, stopped) = (
-            watch::Sender::default().subscribe(),
-            journal.clone(),
-            stop.subscribe(),
-        );
-        tasks.spawn(async move {
-            gaps::run(gap_journal, clock, tally, device, stopped)
-                .await
-                .unwrap();
-        });
-        self.house = Some(House {
-            journal,
-            stop,
-            tasks,
-        });
-    }
-
-    fn sink(&self, name: &str, hold: Option<Duration>) -> Endpoint {
-        let sink = Sink::File(FileSink::new(file::Settings {
-            name: SinkName::new(name).unwrap(),
-            path: self.folder.path().join(format!("{name}.jsonl")),
-            format: Format::CloudEvents,
-            rotate_bytes: 1 << 30,
-            keep: NonZeroU32::MIN,
-            total: Duration::from_secs(20),
-        }));
-        Endpoint {
-            record: hold.is_some(),
-            hold,
-            ..Endpoint::new(Arc::new(sink), Schedule::default())
-        }
-    }
-
-    fn apps(&self) -> BTreeMap<AppName, Access<App>> {
-        let name = AppName::new("books").unwrap();
-        let trust = qbo_relay::tls::client::Trust::nobody();
-        let tls = qbo_relay::tls::client::client_config(trust, None).unwrap();
-        let mut settings = qbo::Settings::new(
-            name.clone(),
-            Environment::Production,
-            "client",
-            Secret::new("secret"),
-            "https://gw.example/oauth/callback",
-            tls,
-        );
-        settings.endpoints = Endpoints {
-            token: self.intuit.token_url(),
-            api_production: self.intuit.api_url(Environment::Production),
-            ..Endpoints::default()
-        };
-        let access = Access {
-            quickbooks: App::new(settings).unwrap(),
-            calls_max: None,
-        };
-        [(name, access)].into()
-    }
-}
-
-/// Everything that Capture lacks is polled.
-fn plan() -> Plan {
-    let polled = kinds().iter().filter(|facts| facts.means != Means::Capture);
-    Plan {
-        polls: polled
-            .map(|facts| (facts.kind.to_owned(), Duration::from_secs(900)))
-            .collect(),
-        ..Plan::default()
-    }
-}
-
-impl House {
-    /// In order, or as a crash does: whatever is under way is dropped.
-    async fn end(mut self, in_order: bool) {
-        if in_order {
-            self.stop.send_replace(true);
-            while self.tasks.join_next().await.is_some() {}
-        } else {
-            self.tasks.shutdown().await;
-        }
-        let _ = self.journal.close().await;
+        self.house = Some(House::open(&place));
     }
 }

@@ -80,6 +80,17 @@ fn what_a_capture_does_not_show_is_asked_for_by_its_id() {
 }
 
 #[test]
+fn a_notification_that_gives_whole_seconds_is_not_taken_for_older_than_the_watermark() {
+    let mut view = read(MINUTE * 30 - Duration::from_millis(300));
+    view.notified = vec![notified(41, "Invoice", "1", MINUTE * 30)];
+    let open: Vec<&Notified> = view.notified.iter().collect();
+    let mut errand = Errand::of_notified(NOW, &view, &open, OVERLAP, true);
+    let mut books = Books::new(Vec::new());
+    books.serve(&mut errand);
+    assert_eq!(books.asked, ["capture Invoice for 0 d"]);
+}
+
+#[test]
 fn without_capture_notified_changes_go_as_they_are() {
     let mut view = read(MINUTE);
     view.notified = vec![notified(41, "Invoice", "1", MINUTE)];
