@@ -92,8 +92,8 @@ pub use snapshot::{LaneTrouble, Snapshot};
 pub use verify::Verification;
 
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, JournalHealth, Kept, Lane, LaneView, Limits, RealmId, Receipt,
-    Settlement, SinkName, Timestamp,
+    Attempt, Delivery, JournalHealth, Kept, Lane, LaneView, Limits, RealmId, Receipt, Settlement,
+    SinkName, Timestamp,
 };
 use command::{Answer, Command, Task};
 use incoming::Incoming;

@@ -8,7 +8,7 @@ use crate::support::changes::{change, delivery};
 use qbo_relay::model::{Encoding, Limits, Secret};
 use qbo_relay::wire::credential::{self, Credential};
 use qbo_relay::wire::elements::call::{self, Request};
-use qbo_relay::wire::elements::{Call, Configuration, authorization};
+use qbo_relay::wire::elements::{Call, Configuration, Wrong, authorization};
 use qbo_relay::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
 use qbo_relay::wire::servicestack::format::{self, Asked};
 use qbo_relay::wire::servicestack::value::EntityNumbers;
@@ -391,7 +391,7 @@ fn what_surrounds_a_request_is_read_in_linear_time() {
 
 #[test]
 fn a_call_of_the_open_connectors_interface_is_read_in_linear_time() {
-    let call = |path, query, body| {
+    fn call(path: &str, query: Option<&str>, body: &[u8]) -> Result<Call, Wrong> {
         call::parse(&Request {
             method: "PUT",
             path,
@@ -399,7 +399,7 @@ fn a_call_of_the_open_connectors_interface_is_read_in_linear_time() {
             content_type: None,
             body,
         })
-    };
+    }
     let read = |body: &[u8]| {
         if let Ok(Call::Replace(_, draft)) = black_box(call("/instances", None, body)) {
             drop(black_box(draft.configuration.terms()));

@@ -1,5 +1,6 @@
 //! A damaged file: what can be read of it goes on, what cannot is read again from QuickBooks.
 
+use super::instance_support::webhook;
 use super::readings::*;
 use super::support::*;
 use crate::support::relay::eventually;
@@ -108,6 +109,15 @@ impl Scene {
             told.insert(id, one);
         }
         assert_eq!((told.len(), undelivered.len()), (315, 63));
+        Self::cut(folder, told, undelivered).await
+    }
+
+    /// The journal in this folder as a power cut leaves it.
+    async fn cut(
+        folder: TempDir,
+        told: BTreeMap<String, Told>,
+        undelivered: BTreeSet<String>,
+    ) -> Self {
         // Something in the log, so that the file is checked at the next start.
         let journal = open(folder.path());
         journal.ping().await.unwrap();
@@ -215,6 +225,37 @@ impl Opened {
     async fn is_news(&self, told: &Told) -> bool {
         let read = read(&told.company, &told.invoice, told.second);
         self.journal.reconcile(read).await.unwrap().found == 1
+    }
+}
+
+#[tokio::test]
+async fn an_instance_outlives_the_damage_and_no_number_is_given_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    connect(&journal, "1").await;
+    let made = journal.create_instance(webhook("1"), None, START);
+    let id = made.await.unwrap();
+    let gone = journal.create_instance(webhook("1"), None, START);
+    let gone = gone.await.unwrap();
+    journal.delete_instance(gone, START).await.unwrap();
+    journal.set_setting("policy", "queue").await.unwrap();
+    journal.append(notified("1", 1)).await.unwrap();
+    let before = journal.instances().await.unwrap();
+    journal.close().await.unwrap();
+    let scene = Scene::cut(folder, BTreeMap::new(), BTreeSet::new()).await;
+    for name in ["seen", "event", "lane", "sqlite_sequence"] {
+        let journal = scene.open_damaged(&[scene.root(name)]).journal;
+        assert!(matches!(journal.found(), Found::Damaged { .. }), "{name}");
+        assert_eq!(journal.instances().await.unwrap(), before, "{name}");
+        let policy = journal.setting("policy").await.unwrap();
+        assert_eq!(policy.as_deref(), Some("queue"), "{name}");
+        let own = lane(id.sink().as_str(), "1");
+        let waiting = journal.lane_view(&own, MANY).await.unwrap();
+        assert_eq!(waiting.head.len(), 1, "{name}");
+        if name != "sqlite_sequence" {
+            let next = journal.create_instance(webhook("1"), None, START);
+            assert!(next.await.unwrap() > gone, "{name}");
+        }
     }
 }
 
