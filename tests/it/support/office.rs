@@ -40,7 +40,7 @@ impl Office {
 name = "books"
 client_id = "client"
 client_secret = "secret"
-redirect_uri = "https://mycoolapp.com"
+redirect_uri = "https://gateway.example/oauth/callback"
 authorize_url = "{base}/connect/oauth2"
 token_url = "{base}/oauth2/v1/tokens/bearer"
 revoke_url = "{base}/v2/oauth2/tokens/revoke"
