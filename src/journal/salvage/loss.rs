@@ -69,6 +69,6 @@ pub(super) fn find(to: &Connection, lines: &[Line]) -> rusqlite::Result<Loss> {
 
 /// Each company: its number, up to where every configured sink has got its changes, and how many it
 /// has.
-pub(super) const OPEN: &str = "SELECT m.id, min(iif(s.id IS NULL, m.sequence, ifnull(l.through, 0))), \
-    m.sequence FROM realm m LEFT JOIN sink s ON s.configured = 1 \
+pub(super) const OPEN: &str = "SELECT m.id, min(iif(s.id IS NULL, m.sequence, ifnull(l.through, 0))) \
+    AS through, m.sequence FROM realm m LEFT JOIN sink s ON s.configured = 1 \
     LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id GROUP BY m.id";
