@@ -174,9 +174,10 @@ impl Scene {
         }
         let before = self.calls();
         let (began, cpu) = (Instant::now(), cpu());
-        self.clock.set(NOON.plus(Duration::from_secs(86_400)));
+        let next_noon = NOON.plus(Duration::from_secs(86_400));
+        self.clock.set(next_noon);
         for number in 0..COMPANIES {
-            self.swept(&realm(number)).await?;
+            self.swept(&realm(number), next_noon).await?;
         }
         println!(
             "a daily sweep over {COMPANIES} companies of {RECORDS} records, 20 of each new and not \
@@ -188,12 +189,13 @@ impl Scene {
         Ok(())
     }
 
-    async fn swept(&self, realm: &str) -> Result<(), Mishap> {
+    /// Waits until the sweep of a company is done that was due then.
+    async fn swept(&self, realm: &str, since: Timestamp) -> Result<(), Mishap> {
         let realm = RealmId::new(realm).ok_or("no company")?;
         let began = Instant::now();
         loop {
             let view = self.journal.company_view(&realm).await?;
-            if view.is_some_and(|view| view.swept_at.is_some_and(|at| at > NOON)) {
+            if view.is_some_and(|view| view.swept_at.is_some_and(|at| at >= since)) {
                 return Ok(());
             }
             if began.elapsed() > Duration::from_secs(120) {

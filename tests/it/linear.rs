@@ -8,7 +8,7 @@ use crate::support::changes::{change, delivery};
 use qbo_relay::model::{Encoding, Limits, Secret};
 use qbo_relay::wire::credential::{self, Credential};
 use qbo_relay::wire::elements::call::{self, Request};
-use qbo_relay::wire::elements::{Call, Configuration, Wrong, authorization};
+use qbo_relay::wire::elements::{Call, Configuration, authorization};
 use qbo_relay::wire::outgoing::open_connectors::{self, OpenConnectors, Shape};
 use qbo_relay::wire::servicestack::format::{self, Asked};
 use qbo_relay::wire::servicestack::value::EntityNumbers;
@@ -402,18 +402,6 @@ fn call(path: &str, query: Option<&str>, body: &[u8]) -> Option<Call> {
 
 #[test]
 fn a_call_of_the_open_connectors_interface_is_read_in_linear_time() {
-<<<<<<< HEAD
-    fn call(path: &str, query: Option<&str>, body: &[u8]) -> Result<Call, Wrong> {
-        call::parse(&Request {
-            method: "PUT",
-            path,
-            query,
-            content_type: None,
-            body,
-        })
-    }
-=======
->>>>>>> words
     let read = |body: &[u8]| {
         if let Some(Call::Replace(_, draft)) = black_box(call("/instances", None, body)) {
             drop(black_box(draft.configuration.terms()));

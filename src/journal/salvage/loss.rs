@@ -67,7 +67,7 @@ pub(super) fn find(to: &Connection, lines: &[Line]) -> rusqlite::Result<Loss> {
     Ok(loss)
 }
 
-/// Each company: its number, up to where every sink that is told of it has got its changes, and how many it
-/// has.
-pub(super) const OPEN: &str = "SELECT m.id, min(ifnull(w.through, m.sequence)), m.sequence \
+/// Each company: its number, up to where every sink that is told of it has got its changes, and how
+/// many it has.
+pub(super) const OPEN: &str = "SELECT m.id, min(ifnull(w.through, m.sequence)) AS through, m.sequence \
     FROM realm m LEFT JOIN route w ON w.realm = m.id GROUP BY m.id";

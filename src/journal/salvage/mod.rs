@@ -29,6 +29,8 @@ const FAR: Duration = Duration::from_hours(29 * 24);
 /// What came of a salvage.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Salvaged {
+    /// Whether anything could be read: without its list of tables a file says nothing.
+    pub is_readable: bool,
     /// Changes that were taken over because some sink had not got them.
     pub changes: u64,
     /// Changes that are known to be missing: they had numbers.
@@ -60,11 +62,7 @@ pub(super) fn salvage(
     }
     let salvaged = match Damaged::open(aside) {
         Some(damaged) => take_over(&transaction, &damaged, sinks, now)?,
-        // Whatever stood in it, it cannot be read.
-        None => Salvaged {
-            holes: 1,
-            ..Salvaged::default()
-        },
+        None => Salvaged::default(),
     };
     events::insert(&transaction, now, "salvage", &salvaged.sentence())?;
     transaction.execute("INSERT INTO tally (name, value) VALUES (?1, 1)", [&mark])?;
@@ -80,7 +78,13 @@ impl Salvaged {
             missing,
             companies,
             holes,
+            ..
         } = self;
+        if !self.is_readable {
+            return "nothing of the damaged journal can be read: what was not delivered is lost, and \
+                    companies have to be connected again"
+                .into();
+        }
         format!(
             "of the damaged journal, {changes} undelivered changes and {companies} companies were \
              taken over; {missing} changes are missing, {holes} places could not be read"
@@ -125,8 +129,13 @@ fn take_over(
         };
         gaps::open(to, &mut Touched::new(now), &opening)?;
     }
+    let undelivered = format!(
+        "SELECT count(*) FROM change c JOIN ({}) o ON o.id = c.realm AND c.sequence > o.through",
+        loss::OPEN
+    );
     Ok(Salvaged {
-        changes: count(to, "SELECT count(*) FROM change")?,
+        is_readable: true,
+        changes: count(to, &undelivered)?,
         missing: loss.missing,
         companies: count(
             to,

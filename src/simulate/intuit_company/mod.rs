@@ -50,6 +50,7 @@ use pace::Pacing;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -227,7 +228,9 @@ fn desk(base: String, options: Options, teller: Option<&Arc<dyn Teller>>) -> Des
         .into_iter()
         .zip(1_u64..)
         .map(|(facts, n)| {
-            let ledger = Ledger::new(&facts.realm, options.seed.wrapping_add(n), clock.now());
+            // A company is older than whoever connects it, in however short a time.
+            let founded = clock.now().minus(Duration::from_hours(24));
+            let ledger = Ledger::new(&facts.realm, options.seed.wrapping_add(n), founded);
             let books = Books::new(ledger, clock.clone(), teller.cloned());
             let company = Company {
                 environment: facts.environment,

@@ -129,9 +129,10 @@ async fn a_journal_that_was_not_closed_is_read_back_and_checked() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_set_aside_and_an_empty_journal_serves() {
-    // Once the header is gone, once a page in the middle that only the check finds.
-    for (offset, is_interrupted) in [(0, false), (5 * 4096 + 3, true)] {
+async fn a_damaged_file_is_set_aside_and_another_journal_serves() {
+    // Once the header is gone, and with it everything; once a page in the middle that only the check
+    // finds, and the numbers go on.
+    for (offset, is_interrupted, taken) in [(0, false, 0), (5 * 4096 + 3, true, 51)] {
         let (directory, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let journal = open(directory.path());
         for number in 0..50 {
@@ -155,7 +156,9 @@ async fn a_damaged_file_is_set_aside_and_an_empty_journal_serves() {
             panic!("{:?}", journal.found());
         };
         assert!(aside.exists(), "{}", aside.display());
-        assert_eq!(new_seq(journal.append(single("1", 1)).await.unwrap()), 1);
+        let next = new_seq(journal.append(single("1", 100)).await.unwrap());
+        assert!(next > taken, "{next}");
+        assert_eq!(next == 1, taken == 0);
         assert_eq!(journal.health(), JournalHealth::Working);
     }
 }
