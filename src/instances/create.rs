@@ -41,12 +41,14 @@ impl Platform {
         self.read(id).await
     }
 
-    /// PUT: everything that its owner says of it, anew.
+    /// PUT: everything that its owner says of it, anew; the company stays where none is named.
     pub(super) async fn replace(&self, id: InstanceId, draft: Draft) -> Result<Answered, Wrong> {
-        self.change(id, |kept, _| {
+        self.change(id, |kept, entry| {
             let configuration = draft.configuration.in_place_of(&kept.configuration)?;
+            let realm = &entry.instance.draft.realm;
             Ok(Draft {
                 configuration,
+                realm: draft.realm.or_else(|| Some(realm.clone())),
                 ..draft
             })
         })
