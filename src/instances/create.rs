@@ -2,7 +2,8 @@
 
 use super::book::{self, Entry};
 use super::consent::Consent;
-use super::{Answered, Platform, callback, outfit, unread};
+use super::outfit::{self, Wardrobe};
+use super::{Answered, Platform, callback, unread};
 use crate::model::{AppName, InstanceDraft, InstanceId, Secret};
 use crate::wire::elements::draft::company;
 use crate::wire::elements::{
@@ -37,8 +38,7 @@ impl Platform {
         let id = self.journal.create_instance(draft, consent, now).await;
         let id = id.map_err(unread)?;
         tracing::info!(instance = %id, "instance {id} was made");
-        self.renew(&mut turn).await.map_err(unread)?;
-        self.read(id).await
+        self.renewed(&mut turn, id).await
     }
 
     /// PUT: everything that its owner says of it, anew; the company stays where none is named.
@@ -98,7 +98,7 @@ impl Platform {
         self.configuration_item(id, item)
     }
 
-    /// Whether its events are written to the log.
+    /// The owner's wish for a trace, which is kept and shown; what is logged is the operator's choice.
     pub(super) async fn trace(&self, id: InstanceId, on: bool) -> Result<Answered, Wrong> {
         let mut turn = self.turn.lock().await;
         let entry = self.entry(id)?;
@@ -115,8 +115,7 @@ impl Platform {
         let now = self.clock.now();
         let stored = self.journal.update_instance(id, draft, None, now).await;
         stored.map_err(unread)?;
-        self.renew(&mut turn).await.map_err(unread)?;
-        self.read(id).await
+        self.renewed(&mut turn, id).await
     }
 
     /// On or off.
@@ -128,8 +127,7 @@ impl Platform {
             .switch_instance(id, on, now)
             .await
             .map_err(unread)?;
-        self.renew(&mut turn).await.map_err(unread)?;
-        self.read(id).await
+        self.renewed(&mut turn, id).await
     }
 
     /// DELETE.
@@ -150,8 +148,11 @@ impl Platform {
             .find(|company| company.realm == *realm);
         let book = self.book.load();
         let is_left = |app: &AppName| {
-            let oauths = book.iter().filter_map(|other| other.terms.as_ref());
-            let mut names = oauths.filter_map(|terms| self.apps.name(&terms.oauth));
+            let others = book
+                .iter()
+                .filter(|other| other.instance.draft.realm == *realm);
+            let terms = others.filter_map(|other| other.terms.as_ref());
+            let mut names = terms.filter_map(|terms| self.apps.name(&terms.oauth));
             names.any(|name| name == *app)
         };
         let abandoned = company
@@ -180,7 +181,12 @@ impl Platform {
         let now = self.clock.now();
         let stored = self.journal.update_instance(id, draft, consent, now).await;
         stored.map_err(unread)?;
-        self.renew(&mut turn).await.map_err(unread)?;
+        self.renewed(&mut turn, id).await
+    }
+
+    /// Takes over what was changed, and shows it.
+    async fn renewed(&self, turn: &mut Wardrobe, id: InstanceId) -> Result<Answered, Wrong> {
+        self.renew(turn).await.map_err(unread)?;
         self.read(id).await
     }
 
@@ -238,7 +244,7 @@ impl Platform {
         let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
         let filled = (self.randomness)(&mut *bytes);
         filled.map_err(|()| Wrong::new(503, "the system gives no randomness"))?;
-        Ok(Secret::new(STANDARD.encode(&*bytes)))
+        Ok(Secret::new(STANDARD.encode(*bytes)))
     }
 }
 

@@ -5,6 +5,7 @@ use super::fronts::Admin;
 use crate::config::{
     AdminAddress, Certificate, Config, FaceConfig, HttpsAddress, Relay, SinkConfig, Target,
 };
+use crate::instances::Own;
 use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
@@ -52,6 +53,14 @@ pub(super) fn server_config(
 
 pub(super) fn certificate_left(resolver: &Resolver, now: Timestamp) -> Option<Duration> {
     Some(resolver.current().facts.left(now))
+}
+
+/// How the relay itself is known: where it listens, and what its certificate calls it.
+pub(super) fn own(resolver: &Resolver, listening: [Option<SocketAddr>; 2]) -> Own {
+    Own {
+        addresses: listening.into_iter().flatten().collect(),
+        names: resolver.current().facts.names.clone(),
+    }
 }
 
 /// The public listener: made here, or passed by systemd.

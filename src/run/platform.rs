@@ -28,8 +28,60 @@ const CALLS_PER_MONTH: u64 = 500_000;
 
 /// Who carries calls out.
 pub(super) struct Host {
-    pub(super) platform: Arc<Platform>,
-    pub(super) desk: Arc<Desk>,
+    platform: Arc<Platform>,
+    desk: Arc<Desk>,
+}
+
+/// Where companies are connected and instances live; nothing of it runs yet.
+pub(super) struct Desks {
+    /// Where companies are connected; `None` where none can be.
+    pub(super) desk: Option<Arc<Desk>>,
+    /// What other parts are told by.
+    pub(super) joints: Joints,
+    platform: Option<Arc<Platform>>,
+}
+
+impl Desks {
+    /// Opens them; `own` is how the relay is known.
+    ///
+    /// # Errors
+    /// [`Failure`]: certificates cannot be used, or the journal cannot be read.
+    pub(super) async fn open(
+        config: &Config,
+        books: Option<&Books>,
+        own: Own,
+        at: (&Journal, &Arc<dyn Clock>),
+    ) -> Result<Self, Failure> {
+        let joints = Joints::new(books.map(Books::accesses).unwrap_or_default());
+        let desk = books.map(|books| books.desk(at.0, at.1, joints.others.subscribe()));
+        let platform = match books {
+            Some(books) if config.instances.enabled => {
+                Some(open_platform(config, books, own, at).await?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            desk,
+            joints,
+            platform,
+        })
+    }
+
+    /// The desk for who comes back from Intuit; `None` where the configuration sends nobody there.
+    pub(super) fn consent(&self) -> Option<Arc<Desk>> {
+        self.desk.clone().filter(|desk| !desk.apps().is_empty())
+    }
+
+    /// Who carries calls out, where the interface is switched on.
+    pub(super) fn host(&self) -> Option<Host> {
+        let (platform, desk) = self.platform.clone().zip(self.desk.clone())?;
+        Some(Host { platform, desk })
+    }
+
+    /// What is to run.
+    pub(super) fn into_platform(self) -> Option<(Arc<Platform>, Joints)> {
+        self.platform.zip(Some(self.joints))
+    }
 }
 
 /// What other parts are told by.
@@ -77,11 +129,7 @@ impl Joints {
     }
 }
 
-/// Opens the platform; `own` is how the relay is known.
-///
-/// # Errors
-/// [`Failure`]: its certificates cannot be used, or the journal cannot be read.
-pub(super) async fn open(
+async fn open_platform(
     config: &Config,
     books: &Books,
     own: Own,

@@ -4,18 +4,19 @@ use super::books::{self, Books, Readers};
 use super::chronicle::Chronicle;
 use super::fronts::Fronts;
 use super::office::Office;
-use super::platform::{self, Host, Joints};
+use super::platform::{self, Desks, Host, Joints};
 use super::reloads::Reloads;
 use super::vitals::Vitals;
 use super::{Failure, control_socket, parts};
 use crate::clock::Clock;
 use crate::config::{Config, SinkConfig};
 use crate::connect::Desk;
-use crate::instances::{Own, Platform};
+use crate::instances::Platform;
 use crate::journal::Journal;
 use crate::model::{AppName, Device, Health, Tally};
 use crate::qbo;
 use crate::server::elements::Hall;
+use crate::server::face::Face;
 use crate::server::webhook::Door;
 use crate::sink::Sink;
 use crate::systemd::Inherited;
@@ -23,6 +24,7 @@ use crate::tls;
 use crate::vault::admin_secrets::{self, AdminSecrets};
 use crate::wire;
 use crate::wire::servicestack::metadata::Metadata;
+use crate::wire::signature::Verifier;
 use crate::worker::company::Roster;
 use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
@@ -105,6 +107,18 @@ impl Shared {
             news: Arc::default(),
             device: self.device.clone(),
             beat,
+        }
+    }
+
+    fn door(&self, paths: Vec<String>, verifiers: Vec<Verifier>, face: Face) -> Door<Journal> {
+        Door {
+            paths,
+            verifiers: ArcSwap::from_pointee(verifiers),
+            keep: self.journal.clone(),
+            face,
+            decode: wire::decode,
+            clock: Arc::clone(&self.clock),
+            tally: Arc::clone(&self.tally),
         }
     }
 
@@ -195,62 +209,36 @@ impl Relay {
         let roster = Roster::default();
         let pulse = shared.pulse(&resolver, &roster, started.subscribe(), beats.pulse);
         let health = pulse.begin().await;
-        let joints = Joints::new(books.as_ref().map(Books::accesses).unwrap_or_default());
-        let desk = books.as_ref();
-        let desk = desk.map(|books| books.desk(&journal, &clock, joints.others.subscribe()));
-        let listening = [public.local_addr().ok(), admin.address()];
-        let own = Own {
-            addresses: listening.into_iter().flatten().collect(),
-            names: resolver.current().facts.names.clone(),
-        };
-        let platform = match &books {
-            Some(books) if config.instances.enabled => {
-                let opened = platform::open(&config, books, own, (&journal, &clock));
-                Some(opened.await?)
-            }
-            _ => None,
-        };
-        let host = platform.clone().zip(desk.clone());
-        let host = host.map(|(platform, desk)| Host { platform, desk });
+        let own = parts::own(&resolver, [public.local_addr().ok(), admin.address()]);
+        let desks = Desks::open(&config, books.as_ref(), own, (&journal, &clock)).await?;
         let paths = parts::paths(&config);
         let face = parts::face(config.face, &config.paths, config.sources);
         let metadata = parts::metadata(&face);
         let fronts = Fronts {
-            consent: desk.clone().filter(|desk| !desk.apps().is_empty()),
+            consent: desks.consent(),
             public,
             tls: parts::server_config(&resolver)?,
-            door: Arc::new(Door {
-                paths,
-                verifiers: ArcSwap::from_pointee(config.verifiers),
-                keep: journal.clone(),
-                face,
-                decode: wire::decode,
-                clock: Arc::clone(&clock),
-                tally: Arc::clone(&tally),
-            }),
+            door: Arc::new(shared.door(paths, config.verifiers, face)),
             control: parts::socket(&control_socket(&config.journal))?,
             admin_tls: parts::admin_tls(&admin, config.admin_tls, &resolver)?,
             admin,
-            hall: shared.hall(&config.journal, host)?,
-            office: Arc::new(shared.office(&health, desk, metadata)),
+            hall: shared.hall(&config.journal, desks.host())?,
+            office: Arc::new(shared.office(&health, desks.desk.clone(), metadata)),
             tally: Arc::clone(&tally),
             limits: config.limits,
             beats: [beats.public, beats.control, beats.admin],
         };
-        let apps = books
-            .as_ref()
-            .map(|books| books.apps.clone())
-            .unwrap_or_default();
+        let apps = books.as_ref().map(|books| books.apps.clone());
         let mut worker = shared.worker(&sinks, config.sinks);
-        let readers = books.map(|books| shared.readers(books, roster, &joints));
-        worker.published = joints.endpoints.subscribe();
+        let readers = books.map(|books| shared.readers(books, roster, &desks.joints));
+        worker.published = desks.joints.endpoints.subscribe();
         worker.news = Arc::clone(&pulse.news);
         worker.beat = beats.worker;
         Ok(Self {
             file: config.file,
             resolver,
             sinks,
-            apps,
+            apps: apps.unwrap_or_default(),
             health: health.subscribe(),
             started,
             fronts,
@@ -261,7 +249,7 @@ impl Relay {
                 journal: journal.clone(),
                 clock,
                 readers,
-                platform: platform.map(|platform| (platform, joints)),
+                platform: desks.into_platform(),
                 device: vitals.device.subscribe(),
                 beat: beats.upkeep,
             },
