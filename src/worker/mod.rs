@@ -124,16 +124,16 @@ impl Worker {
     /// [`Ended`] when the journal is broken or a lane panicked; the other lanes are broken off then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
         let mut companies = self.journal.subscribe_companies();
-        let mut beat = self.beat.another();
         let mut crew = self.crew(&stop);
         while !*stop.borrow() {
             // Marked as seen before the look, so that a company that comes after it is not missed.
             companies.mark_unchanged();
             let pause = crew.hire().await?;
-            let waited = answering(&mut beat, async {
+            let Crew { beat, lanes, .. } = &mut crew;
+            let waited = answering(beat, async {
                 tokio::select! {
                     () = rest(pause, &mut companies) => Ok(()),
-                    Some(ended) = crew.lanes.join_next() => Ok(ended??),
+                    Some(ended) = lanes.join_next() => Ok(ended??),
                     () = stopped(&mut stop) => Ok(()),
                 }
             });
@@ -175,7 +175,7 @@ impl Worker {
 /// The lanes that have a task.
 struct Crew {
     common: Arc<Common>,
-    /// The part's own; a lane gets another of its kind.
+    /// The crew's own, which answers while it waits; a lane gets another of its kind.
     beat: Beat,
     outlets: BTreeMap<SinkName, Arc<Outlet>>,
     known: BTreeSet<Lane>,
