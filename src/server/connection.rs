@@ -87,8 +87,9 @@ async fn converse<IO, S>(
         return note(outcome, site, visit);
     };
     let handshake = tokio::select! {
-        () = last_words(&mut closing) => return,
+        biased;
         handshake = timeout(site.limits.handshake, acceptor.accept(stream)) => handshake,
+        () = last_words(&mut closing) => return,
     };
     let failure = match handshake {
         Ok(Ok(stream)) => {
@@ -134,6 +135,8 @@ where
             requests(site, visit, closing.clone()),
         );
     let outcome = tokio::select! {
+        // What has arrived is read before the end is looked at: a busy board may come to both late.
+        biased;
         outcome = poll_fn(|context| connection.poll_without_shutdown(context)) => outcome,
         () = end_of_welcome(closing, limits.connection_age) => {
             Pin::new(&mut connection).graceful_shutdown();
@@ -178,6 +181,7 @@ where
         .serve_connection(TokioIo::new(stream), requests(site, visit, closing.clone()));
     tokio::pin!(connection);
     let grace = tokio::select! {
+        biased;
         outcome = &mut connection => return outcome,
         () = visit.idle_for(limits.head) => limits.answer,
         () = end_of_welcome(closing, limits.connection_age) => grace(limits),

@@ -130,7 +130,6 @@ impl Worker {
     /// [`Ended`] when the journal is broken or a lane panicked; the other lanes are broken off then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
         let mut companies = self.journal.subscribe_companies();
-        let mut beat = self.beat.another();
         let mut published = self.published.clone();
         let mut crew = self.crew(&stop);
         while !*stop.borrow() {
@@ -138,11 +137,12 @@ impl Worker {
             companies.mark_unchanged();
             crew.equip(&published.borrow_and_update());
             let pause = crew.hire().await?;
-            let waited = answering(&mut beat, async {
+            let Crew { beat, lanes, .. } = &mut crew;
+            let waited = answering(beat, async {
                 tokio::select! {
                     () = rest(pause, &mut companies) => Ok(None),
                     () = changed(&mut published) => Ok(None),
-                    Some(ended) = crew.lanes.join_next() => Ok(Some(ended??)),
+                    Some(ended) = lanes.join_next() => Ok(Some(ended??)),
                     () = stopped(&mut stop) => Ok(None),
                 }
             });
@@ -187,7 +187,7 @@ impl Worker {
 /// The lanes that have a task.
 struct Crew {
     common: Arc<Common>,
-    /// The part's own; a lane gets another of its kind.
+    /// The crew's own, which answers while it waits; a lane gets another of its kind.
     beat: Beat,
     configured: BTreeMap<SinkName, Arc<Outlet>>,
     published: HashMap<SinkName, Arc<Outlet>>,

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 MACHINE = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512"]
+MACHINE += ["-nodefaults", "-no-user-config", "-display", "none"]
 PROMPT = "@guest@"
 
 
@@ -38,7 +39,7 @@ class Guest:
         for path in (qtest, monitor):
             path.unlink(missing_ok=True)
         words = MACHINE + [
-            "-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-accel", "tcg,thread=multi", "-no-reboot",
             "-kernel", f"{stem}.vmlinuz", "-initrd", f"{stem}.initrd.img", "-dtb", str(folder / "board.dtb"),
             "-append", "console=ttyAMA0 root=/dev/vda rw quiet loglevel=3 systemd.show_status=0",
             "-serial", "stdio", "-qmp", f"unix:{monitor},server=on,wait=off",

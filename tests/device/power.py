@@ -102,6 +102,8 @@ def a_whole_board(bench, times):
         guest.set_clock(time.time())
         bench.wait_for(ids)
         took = time.monotonic() - began
+        events = guest.run("qbo-relay journal events")
+        assert "a power cut" in events, events
         say(f"whole board: {len(ids)} acknowledged before the cut, all delivered {took:.0f} s after power came back")
         guest.cut()
         disk.close()

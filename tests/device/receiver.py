@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Receiver:
     """Collects the notification ids of all events that it accepted."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.down = False
         self.refused = 0
         self.accepted = {}
@@ -38,7 +38,7 @@ class Receiver:
             def handle_error(self, *_):
                 """Connections of a gateway without power break."""
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

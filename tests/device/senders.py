@@ -12,13 +12,15 @@ import threading
 import time
 import uuid
 
-SENDERS = 6
+SENDERS = 4
 POSTS_A_CONNECTION = 5
+# Between two posts: an emulated processor that does nothing but handshakes would not get to the rest.
+PAUSE = 0.2
 PATIENCE = 60
 
 
 class Senders:
-    """Post without a pause from construction to `finish`, a few times on each connection."""
+    """Post from construction to `finish`, a few times on each connection."""
 
     def __init__(self, bench, port):
         self.port = port
@@ -44,6 +46,7 @@ class Senders:
             for _ in range(POSTS_A_CONNECTION):
                 if not self._post(connection, number):
                     break
+                self.stopping.wait(PAUSE)
             connection.close()
 
     def _post(self, connection, number):
@@ -62,7 +65,8 @@ class Senders:
             if getattr(answer, "status", None) == 200:
                 self.acknowledged.append(told)
             else:
-                self.broken.append(repr(getattr(answer, "status", answer)))
+                took = time.monotonic() - began
+                self.broken.append(f"{getattr(answer, 'status', answer)!r} after {took:.1f} s")
         # The relay says when a connection is not to be used again.
         return getattr(answer, "status", None) == 200 and not answer.will_close
 

@@ -4,14 +4,16 @@ use crate::support::changes::NOW;
 use crate::support::house::{House, to};
 use crate::support::receiver::{Answer, Receiver, event, sequences};
 use qbo_relay::clock::{Clock, Manual};
-use qbo_relay::model::{Health, Timestamp};
+use qbo_relay::model::{Device, Health, Timestamp};
 use qbo_relay::sink::Format;
 use qbo_relay::worker::Ended;
+use qbo_relay::worker::liveness::{Liveness, Verdict};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -207,5 +209,39 @@ async fn a_lane_with_nothing_to_do_does_not_look() {
     let looks = clock.1.load(Ordering::SeqCst) - before;
     // The new lane's own few, and those of the pulse.
     assert!(looks < 20, "{looks} looks");
+    house.close().await;
+}
+
+/// Otherwise the watchdog would restart a relay that has nothing to do.
+#[tokio::test]
+async fn a_worker_that_rests_answers_for_itself_and_for_each_lane() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| Answer::Status(200)).await;
+    let sinks = vec![to(&receiver, "erp", Format::CloudEvents)];
+    let deadline = seconds(3);
+    let mut liveness = Liveness::new(Duration::from_millis(100));
+    let beat = liveness.part("the worker", deadline);
+    let house = House::open_with(directory.path(), sinks, |worker| {
+        worker.beat = beat;
+        worker.tick = seconds(30);
+    })
+    .await;
+    house.arrive("310687", 1).await;
+    house.until_delivered(1).await;
+
+    let began = Instant::now();
+    let fine = Verdict {
+        at: began,
+        fine: true,
+    };
+    let (told, mut verdict) = watch::channel(fine);
+    let (_going_on, stop) = watch::channel(false);
+    let device = Arc::new(watch::Sender::new(Device::default()));
+    tokio::spawn(liveness.run(told, Arc::clone(&device), stop));
+    let judged = verdict
+        .wait_for(|verdict| !verdict.fine || verdict.at - began > 2 * deadline)
+        .await;
+    let fine = judged.unwrap().fine;
+    assert!(fine, "no progress of {:?}", device.borrow().stalled);
     house.close().await;
 }
