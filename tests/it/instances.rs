@@ -366,9 +366,12 @@ async fn a_callback_that_keeps_failing_is_paused_and_sent_again_when_it_is_asked
     // It waits in the queue, in order, and a person is called for.
     let second = [books.create("Bill").unwrap()];
     assert_eq!(office.notify(&second).await, 200);
-    let status = office.gateway.command(&["status", "--json"]);
-    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
-    assert_eq!(status["condition"], "attention", "{status}");
+    settled("a person is called for", async || {
+        let status = office.gateway.command(&["status", "--json"]);
+        let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+        (status["condition"] == "attention").then_some(())
+    })
+    .await;
 
     assert_eq!(office.call("PUT", queue, &Value::Null).await.status, 200);
     let requests = office.receiver.wait_for(5).await;
