@@ -3,7 +3,9 @@
 //! The lamp, `systemctl status`, the status page and `status` all say the same, because all ask here.
 
 use super::{books, span};
-use crate::model::{ClockTrust, Condition, Health, JournalHealth, Timestamp, Trouble};
+use crate::model::{
+    ClockTrust, Condition, Health, INSTANCE_SINK, JournalHealth, Timestamp, Trouble,
+};
 use std::time::Duration;
 
 /// A certificate with less time left than this needs a person.
@@ -124,7 +126,11 @@ fn blocked(health: &Health, now: Timestamp) -> String {
     let since = worst
         .since
         .map_or_else(String::new, |at| format!(" since {} UTC", clock(at, now)));
+    let name = worst.sink.as_str();
+    let instance = name.strip_prefix(INSTANCE_SINK);
+    let who = instance.map_or_else(|| name.to_owned(), |number| format!("instance {number}"));
     let next = match (worst.disabled, worst.next_attempt_at) {
+        (true, _) if instance.is_some() => ", paused until it is sent again".into(),
         (true, _) => ", switched off until it is enabled".into(),
         (false, Some(at)) => format!(", next try {}", clock(at, now)),
         (false, None) => String::new(),
@@ -134,8 +140,8 @@ fn blocked(health: &Health, now: Timestamp) -> String {
         count => format!(", and {} more in trouble", count - 1),
     };
     format!(
-        "storing, but {} {}{since}, {} waiting{next}{others}",
-        worst.sink, worst.failure, worst.waiting
+        "storing, but {who} {}{since}, {} waiting{next}{others}",
+        worst.failure, worst.waiting
     )
 }
 
@@ -302,6 +308,28 @@ mod tests {
                 journal(JournalHealth::Broken),
                 Condition::Refusing,
                 "not accepting: the journal is broken",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_paused_subscription_is_told_as_its_instance_and_needs_a_person() {
+        let failing = trouble("instance-3", 120);
+        let paused = Trouble {
+            disabled: true,
+            next_attempt_at: None,
+            ..failing.clone()
+        };
+        assert_first(&[
+            (
+                troubled(&[failing]),
+                Condition::Blocked,
+                "storing, but instance 3 refuses: HTTP 500 since 09:12 UTC, 44 waiting, next try 09:20",
+            ),
+            (
+                troubled(&[paused]),
+                Condition::Attention,
+                "storing, but instance 3 refuses: HTTP 500 since 09:12 UTC, 44 waiting, paused until it is sent again",
             ),
         ]);
     }
