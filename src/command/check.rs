@@ -39,6 +39,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.extend(config.sinks.iter().map(sink));
         findings.extend(books(&config.quickbooks));
         findings.push(instances(config));
+        findings.extend(instances_there_are(config));
         findings.push(lamp(&config.lamp));
     }
     findings.sort_by_key(|finding| finding.severity);
@@ -291,6 +292,47 @@ fn instances(config: &Config) -> Finding {
         "on /elements/api-v2 of the admin listener; {reach}, at most {attempts} attempts; {secrets}"
     );
     note(&place, &text)
+}
+
+/// The instances that the journal has, and those among them that need a person. A journal that cannot
+/// be read is a finding of its own.
+fn instances_there_are(config: &Config) -> Vec<Finding> {
+    let looked = journal::inspect::Inspection::open(&config.journal)
+        .and_then(|inspection| Ok((inspection.instances()?, inspection.paused_instances()?)));
+    let Ok((instances, paused)) = looked else {
+        return Vec::new();
+    };
+    let place = "[instances]";
+    if instances.is_empty() {
+        return Vec::new();
+    }
+    let count = match instances.len() {
+        1 => "1 instance was made".to_owned(),
+        count => format!("{count} instances were made"),
+    };
+    let off = match config.instances.enabled {
+        true => "",
+        false => {
+            "; while the interface is off nothing leaves for them, and nothing is kept for them"
+        }
+    };
+    let mut findings = vec![note(&place, &format_args!("{count}{off}"))];
+    for instance in instances {
+        let name = &instance.draft.name;
+        let place = format!("instance {} ({name})", instance.id);
+        if paused.contains(&instance.id.sink()) {
+            let text = "its subscription is paused; when its receiver works, send again: PUT /notifications/subscriptions/deliveries, or qbo-relay sink enable";
+            findings.push(Finding::new(Severity::Warning, place.clone(), text));
+        }
+        if let Some((_, why)) = &instance.polling_stopped {
+            let text = format!(
+                "is no longer polled: {why}; PUT /instances/{}/enabled begins again",
+                instance.id
+            );
+            findings.push(Finding::new(Severity::Warning, place, text));
+        }
+    }
+    findings
 }
 
 /// Whether the lamp is there; one that is not never keeps the relay from running. It is not touched:

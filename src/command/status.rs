@@ -85,6 +85,18 @@ fn show(status: &Value) {
         "  companies       {}",
         number(status, "companies")
     ));
+    if let Some(instances) = status
+        .get("instances")
+        .filter(|all| number(all, "made") > 0)
+    {
+        say(format_args!(
+            "  instances       {}, {} switched off, {} paused, {} no longer polled",
+            number(instances, "made"),
+            number(instances, "switched_off"),
+            number(instances, "paused"),
+            number(instances, "polls_stopped")
+        ));
+    }
     say(format_args!(
         "  last notification {}",
         word(status, "last_notification_at")

@@ -5,16 +5,18 @@
 
 use super::events::{self, Event};
 use super::listing::{Lanes, listed, seqs, shown};
-use super::migrate;
 use super::open;
 use super::reader::in_one_view;
 use super::replay;
 use super::{Error, error::Failure};
+use super::{instance, instance_rows, migrate};
 use crate::model::{
-    Authenticity, Change, ChangeId, Encoding, Form, LaneState, RealmId, Seq, SinkName, Timestamp,
+    Authenticity, Change, ChangeId, Encoding, Form, Instance, LaneState, RealmId, Seq, SinkName,
+    Timestamp,
 };
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A journal, open for reading.
@@ -273,6 +275,22 @@ impl Inspection {
     /// [`Error::Unread`].
     pub fn events(&self, count: usize) -> Result<Vec<Event>, Error> {
         self.view(|connection| events::newest(connection, count))
+    }
+
+    /// Every element instance, by its number.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn instances(&self) -> Result<Vec<Instance>, Error> {
+        self.view(instance_rows::all)
+    }
+
+    /// The sinks of instances whose subscription is paused.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn paused_instances(&self) -> Result<BTreeSet<SinkName>, Error> {
+        self.view(instance::paused)
     }
 
     pub(super) fn view<T>(

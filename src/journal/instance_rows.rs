@@ -1,7 +1,9 @@
 //! Element instances read back from their rows.
 
 use super::rows::strange;
-use crate::model::{Instance, InstanceDraft, InstanceId, Interest, Polling, RealmId, Timestamp};
+use crate::model::{
+    Instance, InstanceCounts, InstanceDraft, InstanceId, Interest, Polling, RealmId, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::time::Duration;
 
@@ -91,4 +93,24 @@ fn words<T: serde::de::DeserializeOwned>(
     text.map(|text| serde_json::from_str(&text))
         .transpose()
         .map_err(|_| strange(column, "list"))
+}
+
+/// How many there are, and how they stand.
+pub(super) fn counts(connection: &Connection) -> rusqlite::Result<InstanceCounts> {
+    let number = |row: &Row<'_>, column: usize| -> rusqlite::Result<u64> {
+        Ok(row.get::<_, i64>(column)?.cast_unsigned())
+    };
+    connection
+        .prepare_cached(
+            "SELECT count(*), count(i.disabled_at), count(s.disabled_at), count(i.stopped_at) \
+             FROM instance i JOIN sink s ON s.id = i.sink",
+        )?
+        .query_row((), |row| {
+            Ok(InstanceCounts {
+                made: number(row, 0)?,
+                switched_off: number(row, 1)?,
+                paused: number(row, 2)?,
+                polls_stopped: number(row, 3)?,
+            })
+        })
 }

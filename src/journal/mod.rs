@@ -123,6 +123,9 @@ pub struct Settings {
     /// The configured sinks. A new one gets the changes from now on; one that was configured
     /// before goes on where it stood.
     pub sinks: Vec<SinkName>,
+    /// Whether events leave for the element instances; otherwise nothing is kept for them that
+    /// would have been deleted, as for a sink that is not configured.
+    pub instances: bool,
     /// Whether the record that was read for a notified change is kept with it, because some sink
     /// wants it.
     pub keep_records: bool,
@@ -401,6 +404,6 @@ fn ready(
     settings: &Settings,
     now: Timestamp,
 ) -> rusqlite::Result<(Prepared, Known)> {
-    let prepared = sinks::register(connection, &settings.sinks, now)?;
+    let prepared = sinks::register(connection, settings, now)?;
     Ok((prepared, Known::load(connection)?))
 }

@@ -2,6 +2,7 @@
 //!
 //! Called once by the handle when the file has been opened, on the writer's connection.
 
+use super::Settings;
 use crate::model::{SinkName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -19,14 +20,22 @@ const LAST_ALIVE: &str = "SELECT max(at) FROM (SELECT max(at) AS at FROM event \
     UNION ALL SELECT max(requested_at) FROM replay UNION ALL SELECT max(polled_at) FROM watermark \
     UNION ALL SELECT max(swept_at) FROM company UNION ALL SELECT max(done_at) FROM gap_company)";
 
-/// Enters the configured sinks into their table, and leaves those of instances alone; writes nothing where nothing changed, so that a
-/// full disk does not keep a relay from starting. A new sink stands behind everything there is; one
-/// that was away goes on where it stood, as far as the changes are still kept.
+/// Events of an instance leave while it is switched on, has events and somewhere to post them to, and
+/// the interface is served (`?1`).
+const SERVE_INSTANCES: &str = "UPDATE sink SET configured = w.leaves FROM \
+    (SELECT sink, ?1 AND disabled_at IS NULL AND webhook IS NOT NULL AND calls_back AS leaves \
+    FROM instance) w WHERE w.sink = sink.id AND sink.configured <> w.leaves";
+
+/// Enters the configured sinks into their table, and those of instances as they are served; writes
+/// nothing where nothing changed, so that a full disk does not keep a relay from starting. A new sink
+/// stands behind everything there is; one that was away goes on where it stood, as far as the changes
+/// are still kept.
 pub(super) fn register(
     connection: &mut Connection,
-    configured: &[SinkName],
+    settings: &Settings,
     now: Timestamp,
 ) -> rusqlite::Result<Prepared> {
+    let configured = &settings.sinks;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     for name in names(&transaction)? {
         if !configured.iter().any(|sink| sink.as_str() == name) {
@@ -49,6 +58,7 @@ pub(super) fn register(
             None => enter(&transaction, name, now)?,
         }
     }
+    transaction.execute(SERVE_INSTANCES, [settings.instances])?;
     // What was pruned while a sink was away is not waiting for it.
     transaction.execute(
         "INSERT INTO lane (sink, realm, through) SELECT sink, realm, oldest - 1 FROM \

@@ -1,11 +1,12 @@
 //! The journal at one moment: counts, and the lanes that cannot deliver.
 
 use super::events::{self, Event};
+use super::instance_rows;
 use super::reader::lane;
 use super::route::{self, Route};
 use super::rows;
 use super::sieve::Sieve;
-use crate::model::{Lane, LaneState, Timestamp};
+use crate::model::{InstanceCounts, Lane, LaneState, Timestamp};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub bytes_max: u64,
     /// Lanes whose last attempt failed, or whose sink was switched off and that have work.
     pub troubles: Vec<LaneTrouble>,
+    /// How the element instances stand.
+    pub instances: InstanceCounts,
     /// What happened lately, newest first.
     pub events: Vec<Event>,
 }
@@ -77,6 +80,7 @@ pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Resu
         bytes_used: 0,
         bytes_max: 0,
         troubles: troubles(connection, &waiting)?,
+        instances: instance_rows::counts(connection)?,
         events: events::newest(connection, EVENTS)?,
     })
 }

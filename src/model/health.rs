@@ -1,6 +1,6 @@
 //! How the relay is: the facts, and the one word that the lamp, the watchdog and `status` share.
 
-use super::{CompanyHealth, Device, SinkName, Timestamp};
+use super::{CompanyHealth, Device, InstanceCounts, SinkName, Timestamp};
 use std::time::Duration;
 
 /// The snapshot that the lamp, the status page, `status` and the metrics read.
@@ -28,6 +28,8 @@ pub struct Health {
     pub certificate_left: Option<Duration>,
     /// How the reading of each connected company goes.
     pub books: Vec<CompanyHealth>,
+    /// How the element instances stand.
+    pub instances: InstanceCounts,
     /// The device: its clock, its lamp, parts that make no progress.
     pub device: Device,
 }

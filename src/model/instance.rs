@@ -76,6 +76,19 @@ pub struct InstanceDraft {
     pub events: Option<Interest>,
 }
 
+/// How many instances there are, and how they stand.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct InstanceCounts {
+    /// All of them.
+    pub made: u64,
+    /// Those that their owner has switched off.
+    pub switched_off: u64,
+    /// Those whose subscription is paused, because a callback failed for the last time.
+    pub paused: u64,
+    /// Those whose polls rest, because too many failed in a row.
+    pub polls_stopped: u64,
+}
+
 /// Which changes of its company an instance is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interest {

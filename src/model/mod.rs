@@ -31,7 +31,9 @@ pub use delivery::{
 pub use device::{ClockTrust, Device};
 pub use health::{Condition, Health, JournalHealth, Trouble};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
-pub use instance::{INSTANCE_SINK, Instance, InstanceDraft, InstanceId, Interest, Polling};
+pub use instance::{
+    INSTANCE_SINK, Instance, InstanceCounts, InstanceDraft, InstanceId, Interest, Polling,
+};
 pub use limits::Limits;
 pub use notification::{EventTime, Form, Notification, Operation, Origin};
 pub use receipt::{Authenticity, Encoding, Item, Kept, Receipt, Unreadable};

@@ -165,7 +165,7 @@ fn clock(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Device, SinkName};
+    use crate::model::{Device, InstanceCounts, SinkName};
     use proptest::prelude::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -186,6 +186,7 @@ mod tests {
             troubles: Vec::new(),
             certificate_left: Some(DAY * 61),
             books: Vec::new(),
+            instances: InstanceCounts::default(),
             device: Device::default(),
         }
     }

@@ -219,6 +219,7 @@ pub(crate) fn journal_settings(config: &Config) -> journal::Settings {
         bytes_max: config.journal_bytes_max,
         keep: config.journal_keep,
         sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        instances: config.instances.enabled,
         keep_records: config.sinks.iter().any(|sink| sink.record),
         limits: config.limits.clone(),
     }

@@ -9,7 +9,9 @@ use super::lane::stopped;
 use super::liveness::{Beat, answering};
 use crate::clock::Clock;
 use crate::journal::{Journal, LaneTrouble, Snapshot};
-use crate::model::{ClockTrust, Device, Health, JournalHealth, SinkName, Timestamp, Trouble};
+use crate::model::{
+    ClockTrust, Device, Health, InstanceCounts, JournalHealth, SinkName, Timestamp, Trouble,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,7 @@ impl Pulse {
             troubles: Vec::new(),
             certificate_left: None,
             books: Vec::new(),
+            instances: InstanceCounts::default(),
             device: Device::default(),
         };
         let health = watch::Sender::new(unknown);
@@ -124,6 +127,7 @@ fn facts(snapshot: Snapshot) -> Health {
         troubles: troubles(snapshot.troubles),
         certificate_left: None,
         books: Vec::new(),
+        instances: snapshot.instances,
         device: Device::default(),
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn open(path: &Path) -> Result<Journal, Mishap> {
         bytes_max: 64 << 30,
         keep: Duration::from_secs(365 * 86_400),
         sinks: SinkName::new("bench").into_iter().collect(),
+        instances: true,
         keep_records: false,
         limits: Limits::default(),
     };

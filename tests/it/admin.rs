@@ -5,7 +5,8 @@ use crate::support::gate::quick;
 use http::StatusCode;
 use qbo_relay::clock;
 use qbo_relay::model::{
-    AppName, Company, Condition, Device, Health, JournalHealth, Limits, Tally, Timestamp,
+    AppName, Company, Condition, Device, Health, InstanceCounts, JournalHealth, Limits, Tally,
+    Timestamp,
 };
 use qbo_relay::server::admin::{self, Control, Observe, Order, Refused, Register, Report, Rooms};
 use qbo_relay::server::elements::{Hall, Nobody};
@@ -36,6 +37,7 @@ impl House {
             troubles: Vec::new(),
             certificate_left: Some(Duration::from_secs(86_400)),
             books: Vec::new(),
+            instances: InstanceCounts::default(),
             device: Device::default(),
         })))
     }

@@ -373,6 +373,17 @@ async fn a_callback_that_keeps_failing_is_paused_and_sent_again_when_it_is_asked
     })
     .await;
 
+    let checked = office.gateway.command(&["check"]);
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    let line = "instance 1 (API Instance): its subscription is paused";
+    assert!(checked.contains(line), "{checked}");
+    let status = office.gateway.command(&["status"]);
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(
+        status.contains("instances       1, 0 switched off, 1 paused"),
+        "{status}"
+    );
+
     assert_eq!(office.call("PUT", queue, &Value::Null).await.status, 200);
     let requests = office.receiver.wait_for(5).await;
     let of = |at: usize| verified(&requests[at])["events"][0]["objectType"].clone();

@@ -44,5 +44,6 @@ mod sinks_reach;
 mod support;
 mod tidy;
 mod tls;
+mod tutorial;
 mod webhook;
 mod webhook_h2;

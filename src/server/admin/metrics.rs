@@ -1,7 +1,7 @@
 //! The metrics page: Prometheus text format 0.0.4.
 
 use super::report::Report;
-use crate::model::{CompanyHealth, Condition, JournalHealth, Standing, Tally};
+use crate::model::{CompanyHealth, Condition, InstanceCounts, JournalHealth, Standing, Tally};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
@@ -66,7 +66,11 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
             trouble.waiting,
         );
     }
-    page.family("sink_disabled", "gauge", "1 for a sink that answered 410.");
+    page.family(
+        "sink_disabled",
+        "gauge",
+        "1 for a sink that was switched off: by its 410, or as the subscription of an instance.",
+    );
     for trouble in &health.troubles {
         let disabled = u8::from(trouble.disabled);
         page.sample(
@@ -75,10 +79,25 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
             disabled,
         );
     }
+    instances(&mut page, health.instances);
     books(&mut page, &health.books);
     page.family("build_info", "gauge", "The version that runs.");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.0
+}
+
+/// How the element instances stand.
+fn instances(page: &mut Page, counts: InstanceCounts) {
+    let help = "Element instances: all, switched off, paused, and with polls that rest.";
+    page.family("instances", "gauge", help);
+    for (state, count) in [
+        ("made", counts.made),
+        ("switched_off", counts.switched_off),
+        ("paused", counts.paused),
+        ("polls_stopped", counts.polls_stopped),
+    ] {
+        page.sample("instances", &[("state", state)], count);
+    }
 }
 
 /// How the reading of companies goes. A realm is digits, so it needs no escaping.

@@ -4,7 +4,7 @@
 
 use super::super::html::{Page, escape};
 use super::report::Report;
-use crate::model::{Condition, JournalHealth, Timestamp};
+use crate::model::{Condition, InstanceCounts, JournalHealth, Timestamp};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub(super) fn render(report: &Report) -> String {
     row("In one sentence", &report.sentence);
     row("Last notification", &ago(report.at, health.last_receipt_at));
     row("Companies seen", &health.companies.to_string());
+    row("Instances", &instances(health.instances));
     row(
         "Changes waiting to be passed on",
         &health.waiting.to_string(),
@@ -48,6 +49,17 @@ pub(super) fn render(report: &Report) -> String {
     .render()
 }
 
+fn instances(counts: InstanceCounts) -> String {
+    let states = [
+        (counts.switched_off, "switched off"),
+        (counts.paused, "paused until it is sent again"),
+        (counts.polls_stopped, "no longer polled"),
+    ];
+    let told = states.iter().filter(|(count, _)| *count > 0);
+    let told = told.map(|(count, state)| format!(", {count} {state}"));
+    format!("{}{}", counts.made, told.collect::<String>())
+}
+
 fn troubles(report: &Report) -> String {
     if report.health.troubles.is_empty() {
         return String::new();
@@ -58,7 +70,7 @@ fn troubles(report: &Report) -> String {
     );
     for trouble in &report.health.troubles {
         let next = match (trouble.disabled, trouble.next_attempt_at) {
-            (true, _) => "when somebody enables it again".to_owned(),
+            (true, _) => "when somebody switches it on, or sends it again".to_owned(),
             (false, Some(at)) if report.at < at => format!("in {}", in_words(at.since(report.at))),
             (false, _) => "now".to_owned(),
         };

@@ -70,6 +70,12 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "import_refused": health.device.import_refused,
         "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
         "companies_read": health.books.iter().map(company).collect::<Vec<_>>(),
+        "instances": {
+            "made": health.instances.made,
+            "switched_off": health.instances.switched_off,
+            "paused": health.instances.paused,
+            "polls_stopped": health.instances.polls_stopped,
+        },
         "sinks_in_trouble": health.troubles.iter().map(trouble).collect::<Vec<_>>(),
         "counters": counters.collect::<Map<_, _>>(),
     });
@@ -122,7 +128,7 @@ pub(super) fn journal(health: JournalHealth) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{Device, SinkName};
+    use crate::model::{Device, InstanceCounts, SinkName};
     use std::time::Duration;
 
     /// A relay with one sink in trouble, whose last answer was hostile.
@@ -149,6 +155,7 @@ pub(super) mod tests {
                 }],
                 certificate_left: Some(Duration::from_secs(61 * 86_400)),
                 books: Vec::new(),
+                instances: InstanceCounts::default(),
                 device: Device::default(),
             },
             condition: Condition::Blocked,

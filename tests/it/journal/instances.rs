@@ -4,7 +4,7 @@ use super::instance_support::*;
 use super::readings::*;
 use super::support::*;
 use qbo_relay::journal::{Error, Inspection, Journal, ReplayRequest, Selection, Settings};
-use qbo_relay::model::{ChangeSeq, Instance, InstanceId, Outcome, Settlement};
+use qbo_relay::model::{ChangeSeq, Instance, InstanceId, Lane, Outcome, Settlement};
 use tokio::sync::watch;
 
 /// Whether it was woken since the last time; whoever is, is before the next command is answered.
@@ -302,6 +302,41 @@ async fn configured_sinks_come_and_go_and_instances_stay() {
         journal.close().await.unwrap();
     }
     let journal = Journal::open(sinks(&["erp"]), START).unwrap();
+    assert_eq!(drain(&journal, &lane_of(id, "1")).await, [1, 2]);
+    sound(journal, directory.path()).await;
+}
+
+#[tokio::test]
+async fn while_the_interface_is_off_instances_hold_nothing_back_and_afterwards_they_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path());
+    let id = create(&journal, &webhook("1")).await;
+    let quiet = create(&journal, &silent("1")).await;
+    let off = create(&journal, &webhook("1")).await;
+    journal.switch_instance(off, false, START).await.unwrap();
+    journal.append(several("1", 1..=2)).await.unwrap();
+    journal.close().await.unwrap();
+
+    let without = Settings {
+        instances: false,
+        sinks: Vec::new(),
+        ..settings(directory.path())
+    };
+    let journal = Journal::open(without, START).unwrap();
+    assert_eq!(journal.lanes().await.unwrap(), []);
+    assert_eq!(waiting(&journal).await, 0);
+    assert_eq!(journal.instances().await.unwrap().len(), 3);
+    journal.close().await.unwrap();
+
+    let journal = open(directory.path());
+    let sinks = journal.lanes().await.unwrap();
+    let own = |lane: &&Lane| [id, quiet, off].iter().any(|id| id.sink() == lane.sink);
+    let own: Vec<_> = sinks
+        .iter()
+        .filter(own)
+        .map(|lane| lane.sink.clone())
+        .collect();
+    assert_eq!(own, [id.sink()]);
     assert_eq!(drain(&journal, &lane_of(id, "1")).await, [1, 2]);
     sound(journal, directory.path()).await;
 }

@@ -37,6 +37,7 @@ pub(super) fn settings(directory: &Path) -> Settings {
         bytes_max: 256 << 20,
         keep: Duration::from_secs(30 * 86_400),
         sinks: vec![sink("erp")],
+        instances: true,
         keep_records: true,
         limits: Limits::default(),
     }

@@ -48,6 +48,7 @@ impl House {
             bytes_max: 64 << 20,
             keep: Duration::from_secs(30 * 86_400),
             sinks: SINKS.map(|name| SinkName::new(name).unwrap()).to_vec(),
+            instances: true,
             keep_records: true,
             limits: Limits::default(),
         };

@@ -462,6 +462,7 @@ fn open(folder: &TempDir, now: Timestamp) -> Journal {
         bytes_max: 256 << 20,
         keep: Duration::from_secs(30 * 86_400),
         sinks: vec![SinkName::new("erp").unwrap()],
+        instances: true,
         keep_records: true,
         limits: Limits::default(),
     };

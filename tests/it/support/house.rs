@@ -47,6 +47,7 @@ impl House {
             bytes_max: 64 << 20,
             keep: Duration::from_secs(30 * 86_400),
             sinks: sinks.iter().map(|sink| sink.name().clone()).collect(),
+            instances: true,
             keep_records: true,
             limits: Limits::default(),
         };
