@@ -9,44 +9,65 @@ use std::process::{Command, Stdio};
 /// The ports that the text names.
 const PORTS: [&str; 4] = ["8443", "8081", "8090", "9000"];
 
-/// The shell commands below a heading, up to the next one.
-fn commands(readme: &str, heading: &str) -> String {
+/// What stands in fenced blocks below a heading: the shell commands, and what they are said to print.
+fn blocks(readme: &str, heading: &str) -> (String, String) {
     let (_, section) = readme.split_once(&format!("\n{heading}\n")).unwrap();
-    let mut commands = String::new();
-    let mut is_shell = false;
+    let (mut commands, mut shown) = (String::new(), String::new());
+    let mut fence = None;
     for line in section.lines() {
-        match line {
-            "```sh" => is_shell = true,
-            "```" => is_shell = false,
-            line if is_shell => {
-                commands.push_str(line);
-                commands.push('\n');
-            }
-            line if line.starts_with('#') => break,
-            _ => {}
+        match (fence, line) {
+            (None, line) if line.starts_with("```") => fence = Some(line),
+            (Some(_), "```") => fence = None,
+            (Some("```sh"), line) => commands += &format!("{line}\n"),
+            (Some(_), line) => shown += &format!("{line}\n"),
+            (None, line) if line.starts_with('#') => break,
+            (None, _) => {}
         }
     }
-    commands
+    (commands, shown)
 }
 
-/// The same with ports that are free.
+/// The same with ports that are free, in one go: the digits of a free one are not looked at again.
 fn moved(commands: &str) -> String {
-    let taken = PORTS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    let free = taken.map(|listener| listener.local_addr().unwrap().port());
-    let places = PORTS.iter().zip(free);
-    places.fold(commands.to_owned(), |text, (port, free)| {
-        assert!(text.contains(port), "the walk does not name {port}");
-        text.replace(port, &free.to_string())
-    })
+    let free = PORTS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let free = free.map(|listener| listener.local_addr().unwrap().port().to_string());
+    let mut moved = String::new();
+    let mut rest = commands;
+    let next = |text: &str| {
+        let found = PORTS.iter().zip(&free);
+        let found = found.filter_map(|(port, free)| Some((text.find(port)?, port.len(), free)));
+        found
+            .min()
+            .map(|(at, length, free)| (at, length, free.clone()))
+    };
+    while let Some((at, length, free)) = next(rest) {
+        moved += &rest[..at];
+        moved += &free;
+        rest = &rest[at + length..];
+    }
+    assert!(
+        PORTS.iter().all(|port| commands.contains(port)),
+        "a port is not named"
+    );
+    moved + rest
+}
+
+/// Without what differs from one walk to the next: tokens and times, which stand in quotes.
+fn steady(printed: &str) -> String {
+    let parts = printed.split('"').map(|part| match part.as_bytes() {
+        [.., b'='] if part.len() == 44 => "(token)",
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', .., b'Z'] => "(time)",
+        _ => part,
+    });
+    parts.collect::<Vec<_>>().join("\"")
 }
 
 #[test]
-fn the_walk_of_the_readme_works_as_it_is_written() {
+fn the_walk_of_the_readme_works_and_prints_what_it_says() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let walk = moved(&commands(
-        &fs::read_to_string(readme).unwrap(),
-        "### A walk",
-    ));
+    let readme = fs::read_to_string(readme).unwrap();
+    let (walk, shown) = blocks(&readme, "### A walk");
+    let walk = moved(&walk);
     let folder = tempfile::tempdir().unwrap();
     let script = format!("set -eu -o pipefail\ntrap 'kill $(jobs -p) || true' EXIT\n{walk}");
     fs::write(folder.path().join("walk.sh"), script).unwrap();
@@ -73,17 +94,5 @@ fn the_walk_of_the_readme_works_as_it_is_written() {
         told("polling.json")
     );
     assert!(done.status.success(), "{:?}\n{all}", done.status);
-    assert_eq!(out.trim_end().lines().last(), Some("401"), "{all}");
-    let events = told("events.txt");
-    let mut events: Vec<&str> = events.lines().collect();
-    events.sort_unstable();
-    assert_eq!(
-        events,
-        [
-            "CREATED customers 21",
-            "CREATED customers 21|0",
-            "CREATED invoices 21",
-            "CREATED invoices 21|0",
-        ]
-    );
+    assert_eq!(steady(&out), steady(&shown), "{all}");
 }
