@@ -1,12 +1,15 @@
 //! What is sent: instances, items of a configuration, settings.
 
-use super::keys::{self, KEYS, Key};
+use super::keys::{KEYS, Key};
 use super::named;
 use serde_json::{Map, Value, json};
 
 /// An address with a host, or nothing.
 pub(super) const ADDRESS: &str =
     "^(https?://[a-z][a-z0-9.-]{0,60}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?)?$";
+
+/// The key of the element in any case, or its number.
+const ELEMENT_NAME: &str = "^([Qq][Uu][Ii][Cc][Kk][Bb][Oo][Oo][Kk][Ss]|39)$";
 
 /// What an instance is to be.
 pub(super) fn instances() -> Value {
@@ -17,8 +20,14 @@ pub(super) fn instances() -> Value {
         "ElementName": {
             "type": "object",
             "properties": {
-                "key": { "type": "string", "enum": ["quickbooks"] },
-                "id": { "type": "integer", "enum": [39] },
+                "key": { "type": "string", "nullable": true, "pattern": ELEMENT_NAME },
+                "id": {
+                    "anyOf": [
+                        { "type": "integer", "enum": [39] },
+                        { "type": "string", "pattern": ELEMENT_NAME },
+                    ],
+                    "nullable": true,
+                },
             },
             "anyOf": [{ "required": ["key"] }, { "required": ["id"] }],
         },
@@ -97,10 +106,14 @@ pub(super) fn others() -> Value {
 }
 
 fn draft(required: &[&str]) -> Value {
+    let element = match required.contains(&"element") {
+        true => named("ElementName"),
+        false => json!({ "nullable": true, "allOf": [named("ElementName")] }),
+    };
     let mut schema = json!({
         "type": "object",
         "properties": {
-            "element": named("ElementName"),
+            "element": element,
             "name": { "type": "string", "nullable": true, "maxLength": 255 },
             "tags": {
                 "type": "array",
@@ -125,15 +138,11 @@ fn draft(required: &[&str]) -> Value {
     schema
 }
 
-/// Every key with what is checked of its value. Values are kept and shown as text, whatever they
-/// are.
+/// Every key with what it means. Values of any type are taken as text, and what is checked of the text
+/// a schema cannot say: lists have many separators, and white space counts for nothing.
 fn configuration() -> Value {
     let property = |known: &Key| {
-        let mut schema = check(known.key, known.kind);
-        if let Some(object) = schema.as_object_mut() {
-            object.insert("description".into(), json!(known.description));
-            object.insert("nullable".into(), json!(true));
-        }
+        let schema = json!({ "description": known.description });
         (known.key.to_owned(), schema)
     };
     json!({
@@ -141,63 +150,5 @@ fn configuration() -> Value {
         "nullable": true,
         "maxProperties": 256,
         "properties": KEYS.iter().map(property).collect::<Map<_, _>>(),
-    })
-}
-
-fn check(key: &str, kind: &str) -> Value {
-    match key {
-        "authentication.type" => json!({ "type": "string", "enum": ["oauth2", "", null] }),
-        "event.vendor.type" => json!({
-            "type": "string",
-            "enum": ["polling", "webhook", "webhooks", "webhook,polling", "polling,webhooks", "", null],
-        }),
-        "oauth.callback.url" | keys::CALLBACK_URL => json!({
-            "type": "string",
-            "maxLength": 1000,
-            "pattern": ADDRESS,
-        }),
-        keys::SIGNATURE_KEY => json!({ "maxLength": 128 }),
-        "event.notification.basic.username" => json!({
-            "type": "string",
-            "pattern": "^[A-Za-z0-9._-]{0,128}$",
-        }),
-        keys::REFRESH_INTERVAL => number("^([1-9][0-9]{0,3})?$", 1, 10_080),
-        "oauth.user.refresh_interval" => number("^([1-9][0-9]{0,3})?$", 1, 86_400),
-        keys::POLLER_URLS | keys::OBJECTS => json!({
-            "type": "string",
-            "pattern": "^((invoices|customers|bills|vendors|payments)([|,;\\n]|$)){0,5}$",
-        }),
-        keys::POLLER_CONFIGURATION => json!({
-            "type": "object",
-            "properties": { "invoices": { "type": "object" }, "customers": { "type": "object" } },
-            "additionalProperties": false,
-        }),
-        keys::CALLBACK_HEADERS => json!({
-            "type": "object",
-            "properties": { "X-Name": { "type": "string", "pattern": "^[A-Za-z0-9]*$" } },
-            "additionalProperties": false,
-        }),
-        "quickbooks.realm.id" => json!({
-            "anyOf": [
-                { "type": "string", "pattern": "^[0-9]{0,64}$" },
-                { "type": "integer", "minimum": 0 },
-            ],
-        }),
-        _ if kind == "BOOLEAN" && key != "filter.response.nulls" => json!({
-            "anyOf": [
-                { "type": "boolean" },
-                { "type": "string", "enum": ["true", "false", ""] },
-            ],
-        }),
-        _ => json!({}),
-    }
-}
-
-fn number(pattern: &str, least: u32, most: u32) -> Value {
-    json!({
-        "anyOf": [
-            { "type": "string", "pattern": pattern },
-            { "type": "integer", "minimum": least, "maximum": most },
-        ],
     })
 }

@@ -20,9 +20,11 @@ struct Operation {
 enum Answer {
     One(&'static str),
     List(&'static str),
+    /// An array of those, or one alone.
+    ListOrOne(&'static str),
 }
 
-use Answer::{List, One};
+use Answer::{List, ListOrOne, One};
 
 const PAGE: &[&str] = &["pageSize", "nextPage", "from", "to"];
 const SEARCH: &[&str] = &["searchText", "tags", "pageSize", "nextPage", "hydrate"];
@@ -71,7 +73,7 @@ const INSTANCES: [Operation; 2] = [
         "Instances by number; with an element token alone, the one of the token",
     )
     .by(SEARCH)
-    .answers(List("Instance")),
+    .answers(ListOrOne("Instance")),
     post("", "Makes an instance: exchanges the code, and begins").takes("Draft"),
 ];
 
@@ -199,6 +201,7 @@ impl Operation {
         let schema = match self.answer {
             One(schema) => named(schema),
             List(schema) => array_of(schema),
+            ListOrOne(schema) => json!({ "oneOf": [array_of(schema), named(schema)] }),
         };
         let mut headers = vec!["elements-element-instance-id"];
         if self.query.contains(&"nextPage") {
