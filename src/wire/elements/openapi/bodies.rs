@@ -4,9 +4,12 @@ use super::keys::{KEYS, Key};
 use super::named;
 use serde_json::{Map, Value, json};
 
-/// An address with a host, or nothing.
-pub(super) const ADDRESS: &str =
-    "^(https?://[a-z][a-z0-9.-]{0,60}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?)?$";
+/// An address with a host, or nothing. Wider than what is taken, because a pattern cannot say all of
+/// it; whatever is taken is in it.
+pub(super) const ADDRESS: &str = concat!(
+    r"^([Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9!$&'()*+,;=~_.%:\[\]-]+",
+    r"([/?#][\s\S]*)?)?$"
+);
 
 /// The key of the element in any case, or its number.
 const ELEMENT_NAME: &str = "^([Qq][Uu][Ii][Cc][Kk][Bb][Oo][Oo][Kk][Ss]|39)$";
