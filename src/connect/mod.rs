@@ -179,17 +179,8 @@ impl Desk {
         let granted = granted.map_err(|failure| Error::Exchange(failure.to_string()))?;
         let tokens = granted.since(asked_at);
         let now = self.clock.now();
-        let company = Company {
-            realm: realm.clone(),
-            app: name.clone(),
-            environment: app.environment(),
-            connected_at: now,
-            standing: Standing::Connected,
-            standing_since: now,
-            access_expires_at: Some(tokens.access_expires_at),
-            refresh_expires_at: Some(tokens.refresh_expires_at),
-            hard_expires_at: tokens.hard_expires_at,
-        };
+        let environment = app.environment();
+        let company = Company::connected(realm.clone(), name.clone(), environment, &tokens, now);
         let sealed = self.vault.seal(realm.as_str(), &tokens);
         let sealed = sealed.map_err(|error| Error::Store(error.to_string()))?;
         let stored = self.journal.connect_company(company, sealed, now).await;

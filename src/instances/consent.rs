@@ -91,17 +91,7 @@ impl Platform {
         tokens: &TokenSet,
     ) -> Result<(Company, Vec<u8>), Wrong> {
         let now = self.clock.now();
-        let company = Company {
-            realm: realm.clone(),
-            app: app.clone(),
-            environment,
-            connected_at: now,
-            standing: Standing::Connected,
-            standing_since: now,
-            access_expires_at: Some(tokens.access_expires_at),
-            refresh_expires_at: Some(tokens.refresh_expires_at),
-            hard_expires_at: tokens.hard_expires_at,
-        };
+        let company = Company::connected(realm.clone(), app.clone(), environment, tokens, now);
         let sealed = self.vault.seal(realm.as_str(), tokens);
         let sealed = sealed.map_err(|error| Wrong::new(503, error.to_string()))?;
         Ok((company, sealed))

@@ -129,6 +129,29 @@ pub struct Company {
     pub hard_expires_at: Option<Timestamp>,
 }
 
+impl Company {
+    /// A company that was connected `now` and whose consent gave `tokens`.
+    pub fn connected(
+        realm: RealmId,
+        app: AppName,
+        environment: Environment,
+        tokens: &TokenSet,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            realm,
+            app,
+            environment,
+            connected_at: now,
+            standing: Standing::Connected,
+            standing_since: now,
+            access_expires_at: Some(tokens.access_expires_at),
+            refresh_expires_at: Some(tokens.refresh_expires_at),
+            hard_expires_at: tokens.hard_expires_at,
+        }
+    }
+}
+
 /// A record as QuickBooks gave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
