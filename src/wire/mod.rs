@@ -14,6 +14,8 @@ pub mod identity;
 mod incoming;
 pub mod instant;
 mod json;
+#[cfg(test)]
+mod mutated;
 pub mod outgoing;
 pub mod quickbooks;
 pub mod servicestack;
