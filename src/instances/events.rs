@@ -27,6 +27,11 @@ impl Told {
         }
     }
 
+    /// Whether it waits for a subscription that is paused.
+    pub(super) fn is_queued(&self) -> bool {
+        self.event.standing == EventStanding::Queued
+    }
+
     pub(super) fn show(&self) -> ShownEvent<'_> {
         let (status, failure) = match &self.event.standing {
             EventStanding::Listed | EventStanding::Waiting => (DeliveryStatus::Created, None),

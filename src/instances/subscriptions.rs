@@ -60,7 +60,7 @@ impl Platform {
         own: Option<InstanceId>,
         filter: &Filter,
     ) -> Result<Answered, Wrong> {
-        let paused = self.paused().await?;
+        let mut paused = self.paused().await?;
         let entries = self.subscribed(own);
         let mut found: Vec<(Told, &Arc<Entry>)> = Vec::new();
         let mut next_page = None;
@@ -72,6 +72,10 @@ impl Platform {
             let (told, next) = self.told(entry.id(), filter.paging).await?;
             // With several subscriptions there is no one number to go on from.
             next_page = next.filter(|_| meant.len() == 1);
+            // It may have been paused since the pauses were read.
+            if told.iter().any(Told::is_queued) {
+                paused.insert(entry.id());
+            }
             found.extend(told.into_iter().map(|told| (told, *entry)));
         }
         found.retain(|(told, entry)| is_admitted(filter, entry, told.show().status));

@@ -92,9 +92,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             wake.mark_unchanged();
             bell.mark_unchanged();
             apps.mark_unchanged();
-            let wishes = polls.borrow_and_update().get(&self.realm).cloned();
-            self.wishes = wishes.unwrap_or_default();
-            self.plan = self.common.plan.with(&self.wishes);
+            polls.mark_unchanged();
             let pause = match self.turn().await? {
                 Turn::Done => continue,
                 Turn::Over => break,
@@ -140,6 +138,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             (self.tokens, self.errands) = (None, BTreeMap::new());
         }
         self.course.under_way = self.errands.keys().copied().collect();
+        self.heed_wishes();
         let step = step(now, &view, &self.plan, spent, &mut self.course);
         let polling_stopped = &self.wishes.stopped;
         self.report
@@ -149,6 +148,14 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             Step::Refresh => self.renew(&contract, &view).await,
             Step::Read(class) => self.read(&contract, class, &view).await,
         }
+    }
+
+    /// Takes up what instances wish for. Read after the instant at which the step is judged, so that
+    /// no poll is begun for a wish that had ended by then.
+    fn heed_wishes(&mut self) {
+        let wishes = self.common.polls.borrow().get(&self.realm).cloned();
+        self.wishes = wishes.unwrap_or_default();
+        self.plan = self.common.plan.with(&self.wishes);
     }
 
     /// Gets and stores the next tokens.
