@@ -1,6 +1,8 @@
 //! The main job by the real binary: configured by a file, driven by `simulate`, stopped by signals.
 
-use crate::support::relay::{Gateway, eventually, qbo_relay, read_json_lines, simulate};
+use crate::support::relay::{
+    Gateway, eventually, qbo_relay, read_json_lines, read_torn_json_lines, simulate,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +75,9 @@ fn every_acknowledged_change_reaches_the_sink_in_order_and_once() {
 fn what_was_acknowledged_before_a_kill_is_there_after_the_restart_and_reaches_the_sink() {
     let mut gateway = Gateway::new(FILE_SINK);
     let ledger = gateway.path("ledger.jsonl");
-    for round in 0..5_usize {
+    let out = gateway.path("out.jsonl");
+    let rounds = 5_usize;
+    for round in 0..rounds {
         gateway.start();
         let (folder, url, seed) = (
             gateway.folder.path().to_owned(),
@@ -81,7 +85,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_the_restart_and_reaches_th
             round.to_string(),
         );
         let acknowledged = ledger.to_string_lossy().into_owned();
-        let arrived = gateway.json_lines("out.jsonl").len();
+        let arrived = read_torn_json_lines(&out, round).len();
         let sending = std::thread::spawn(move || {
             let load = ["--count", "20000", "--connections", "8", "--realms", "3"];
             simulate(
@@ -92,7 +96,8 @@ fn what_was_acknowledged_before_a_kill_is_there_after_the_restart_and_reaches_th
         });
         // A moment within the load that is another one in each round.
         eventually("the load is under way", || {
-            (gateway.json_lines("out.jsonl").len() > arrived + 20 + 70 * round).then_some(())
+            let now_arrived = read_torn_json_lines(&out, round).len();
+            (now_arrived > arrived + 20 + 70 * round).then_some(())
         });
         assert_eq!(gateway.end_by("KILL"), None);
         let sent = sending.join().unwrap();
@@ -109,7 +114,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_the_restart_and_reaches_th
         .collect();
     assert!(acknowledged.len() > 500);
     eventually("everything acknowledged has arrived", || {
-        let events = gateway.json_lines("out.jsonl");
+        let events = read_torn_json_lines(&out, rounds);
         let arrived: BTreeSet<&str> = events
             .iter()
             .map(|event| text(&event["data"], "notificationId"))

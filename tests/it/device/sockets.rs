@@ -116,9 +116,8 @@ fn nobody_is_refused_and_nothing_is_lost_while_the_relay_is_restarted_behind_its
         posts
     });
     for _ in 0..4 {
+        let count = gateway.json_lines("out.jsonl").len();
         eventually("deliveries arrive", || {
-            let count = gateway.json_lines("out.jsonl").len();
-            std::thread::sleep(std::time::Duration::from_millis(300));
             (gateway.json_lines("out.jsonl").len() > count).then_some(())
         });
         terminate(&mut relay);

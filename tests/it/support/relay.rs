@@ -269,12 +269,21 @@ pub(crate) fn simulate(folder: &Path, url: &str, arguments: &[&str]) -> Output {
 
 /// The complete lines of a file, as JSON; none when there is no file.
 pub(crate) fn read_json_lines(path: &Path) -> Vec<serde_json::Value> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole
+    read_torn_json_lines(path, 0)
+}
+
+/// The same of a file whose writer was killed so often, each time perhaps within a line.
+pub(crate) fn read_torn_json_lines(path: &Path, kills: usize) -> Vec<serde_json::Value> {
+    // A torn line may end within a character.
+    let bytes = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let ended = text.rfind('\n').map_or("", |end| &text[..end]);
+    let (whole, torn): (Vec<_>, Vec<_>) = ended
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}")))
+        .partition(Result::is_ok);
+    assert!(torn.len() <= kills, "{torn:#?}");
+    whole.into_iter().flatten().collect()
 }
 
 fn field(line: &str, name: &str) -> Option<SocketAddr> {
