@@ -136,14 +136,14 @@ def restarts_under_load(bench):
 def import_refused(bench):
     """A mistake in the dropped file is named with its line, and the old configuration goes on."""
     guest = bench.resume("refused")
-    guest.run("cp /etc/qbo-relay/qbo-relay.toml /root/before")
-    guest.run('sed \'s/^name = "device-test"/nmae = "device-test"/\' /root/before > /boot/firmware/qbo-relay.toml')
+    guest.run("cp /etc/qbo-relay/qbo-relay.toml /var/tmp/before")
+    guest.run('sed \'s/^name = "device-test"/nmae = "device-test"/\' /var/tmp/before > /boot/firmware/qbo-relay.toml')
     guest.run("systemctl restart qbo-relay", check=False)
     told = guest.run(f"cat /boot/firmware/{RESULT}")
     line = 1 + bench.folder.joinpath("relay.toml").read_text().split("\n").index('name = "device-test"')
     assert f":{line}" in told or f"line {line}" in told, told
     say("result: " + one_line(told))
-    guest.run("cmp /root/before /etc/qbo-relay/qbo-relay.toml")
+    guest.run("cmp /var/tmp/before /etc/qbo-relay/qbo-relay.toml")
     load = bench.load(guest, 10)
     report, fine = load.finish()
     assert fine, report
