@@ -17,9 +17,14 @@ use crate::config::{Config, Finding, Severity};
 use crate::terminal::complain;
 use std::path::{Path, PathBuf};
 
-/// The folder in which systemd passes credentials.
+/// Where systemd keeps the service's credentials while it runs; only root and the service look in.
+const SERVICE_CREDENTIALS: &str = "/run/credentials/qbo-relay.service";
+
+/// The folder in which systemd passes credentials: to this process, or else to the service, so that
+/// root can ask from a shell about the configuration that the service runs with.
 pub(crate) fn credentials() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+    let passed = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    passed.or_else(|| Some(PathBuf::from(SERVICE_CREDENTIALS)).filter(|folder| folder.is_dir()))
 }
 
 /// The configuration, or every reason why there is none, said on stderr.

@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         } else {
             let name = credential.as_ref()?.get_ref();
             let Some(folder) = self.credentials else {
-                self.error(&first, format!("{key}_credential = \"{name}\": no credentials were passed; start the relay by systemd with LoadCredential={name}:PATH, or use `{key}_file`"));
+                self.error(&first, format!("{key}_credential = \"{name}\": there are no credentials here; start the relay by systemd with LoadCredential={name}:PATH, ask as root while it runs so, or use `{key}_file`"));
                 return None;
             };
             self.read_secret(&first, key, &folder.join(name))?

@@ -163,6 +163,14 @@ def credentials(bench):
     report, fine = load.finish()
     assert fine, report
     say("the verifier token as a systemd credential: acknowledged")
+    guest.run("qbo-relay sink enable host")
+    guest.run("cp /etc/qbo-relay/qbo-relay.toml /boot/firmware; systemctl restart qbo-relay")
+    told = guest.run(f"cat /boot/firmware/{RESULT}")
+    assert "was taken in" in told, told
+    load = bench.load(guest, 10)
+    report, fine = load.finish()
+    assert fine, report
+    say("a command in a shell finds it, and so does the boot partition's configuration")
     guest.cut()
 
 
