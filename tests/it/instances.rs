@@ -292,53 +292,19 @@ async fn an_instance_is_changed_switched_and_deleted_by_its_token() {
         "New"
     );
 
-    assert_eq!(
-        office
-            .call_by(token, "DELETE", "/instances/enabled")
-            .await
-            .json()["disabled"],
-        true
-    );
-    assert_eq!(
-        office
-            .call_by(token, "GET", "/instances/events")
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        office
-            .call_by(token, "PUT", "/instances/enabled")
-            .await
-            .json()["disabled"],
-        false
-    );
-    assert_eq!(
-        office
-            .call_by(token, "GET", "/instances/events")
-            .await
-            .status,
-        200
-    );
-    assert_eq!(
-        office.call_by(token, "DELETE", "/instances").await.status,
-        200
-    );
-    assert_eq!(office.call_by(token, "GET", "/instances").await.status, 401);
-    assert_eq!(
-        office
-            .call("GET", "/instances/1", &Value::Null)
-            .await
-            .status,
-        404
-    );
-    assert_eq!(
-        office
-            .call("DELETE", "/instances/1", &Value::Null)
-            .await
-            .status,
-        404
-    );
+    let by_token = async |method, path| office.call_by(token, method, path).await;
+    let off = by_token("DELETE", "/instances/enabled").await;
+    assert_eq!(off.json()["disabled"], true);
+    assert_eq!(by_token("GET", "/instances/events").await.status, 403);
+    let on = by_token("PUT", "/instances/enabled").await;
+    assert_eq!(on.json()["disabled"], false);
+    assert_eq!(by_token("GET", "/instances/events").await.status, 200);
+    assert_eq!(by_token("DELETE", "/instances").await.status, 200);
+    assert_eq!(by_token("GET", "/instances").await.status, 401);
+    for method in ["GET", "DELETE"] {
+        let gone = office.call(method, "/instances/1", &Value::Null).await;
+        assert_eq!(gone.status, 404, "{method}");
+    }
 }
 
 #[tokio::test]
