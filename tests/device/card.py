@@ -55,6 +55,27 @@ def configure(bench, boot):
 
 
 def raspberry(bench, card, boot):
+    began = time.monotonic()
+    # QEMU 7.2 now and then loses an interrupt of this board's card reader, and the kernel waits for ever;
+    # 10.0 was not seen to. Then the plug is pulled and put in again.
+    tries = 1
+    while not comes_up(bench, card):
+        tries += 1
+        assert tries <= 5, "QEMU's card reader hangs each time"
+    say(f"raspi3b: the relay has started and the system is up after {time.monotonic() - began:.0f} s, at try {tries}")
+    told = tree.read_from_boot_partition(boot, RESULT)
+    say("its boot partition: " + one_line(told))
+    assert "was taken in" in told, told
+    assert tree.read_from_boot_partition(boot, "qbo-relay-secrets.toml") is None
+    journal = f"{card}?offset={offset(card, 3)}"
+    listing = tree.run("debugfs", "-R", "ls -p /", journal, capture_output=True, text=True).stdout
+    assert "/journal.db/" in listing, listing
+    say("its journal partition holds the journal")
+
+
+def comes_up(bench, card):
+    """Boots until the relay has started, and pulls the plug; false when the console says nothing more
+    before anything of the relay has begun."""
     words = [
         "qemu-system-aarch64", "-M", "raspi3b", "-nodefaults", "-display", "none", "-no-reboot",
         "-kernel", bench.folder / "card.vmlinuz", "-initrd", bench.folder / "card.initrd.img",
@@ -63,29 +84,26 @@ def raspberry(bench, card, boot):
         # QEMU's model of the watchdog resets the board at once when it is armed.
         "module_blacklist=bcm2835_wdt",
     ]  # fmt: skip
-    began = time.monotonic()
-    console = open(bench.folder / "raspberry.console", "w+b")
-    process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=console)
+    path = bench.folder / "raspberry.console"
+    began = heard = time.monotonic()
+    with open(path, "wb") as console:
+        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=console)
+    seen = ""
     try:
-        while True:
-            seen = (bench.folder / "raspberry.console").read_text(errors="replace")
-            # systemd cuts the middle of long lines out.
-            if re.search(r"Started.*qbo-relay\.", seen) and re.search(r"Reached target.*multi-user", seen):
-                break
-            assert process.poll() is None and time.monotonic() < began + 1200, seen[-2000:]
+        # systemd cuts the middle of long lines out.
+        while not (re.search(r"Started.*qbo-relay\.", seen) and re.search(r"Reached target.*multi-user", seen)):
             time.sleep(1)
-        say(f"raspi3b: the relay has started and the system is up after {time.monotonic() - began:.0f} s")
+            before, seen = seen, path.read_text(errors="replace")
+            now = time.monotonic()
+            heard = now if seen != before else heard
+            if now > heard + 120 and not re.search(r"Start(ing|ed).*qbo-relay", seen):
+                return False
+            assert process.poll() is None and now < began + 1200, seen[-2000:]
         time.sleep(10)
+        return True
     finally:
         process.kill()
         process.wait()
-    told = tree.read_from_boot_partition(boot, RESULT)
-    say("its boot partition: " + one_line(told))
-    assert tree.read_from_boot_partition(boot, "qbo-relay-secrets.toml") is None
-    journal = f"{card}?offset={offset(card, 3)}"
-    listing = tree.run("debugfs", "-R", "ls -p /", journal, capture_output=True, text=True).stdout
-    assert "/journal.db/" in listing, listing
-    say("its journal partition holds the journal")
 
 
 def virt(bench, card, boot):

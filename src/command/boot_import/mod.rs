@@ -94,8 +94,13 @@ fn import(options: &Options) -> io::Result<Exit> {
             stage.swap()?;
             partition.tell(&report.to_string())?;
             partition.remove()?;
-            stage.clear()?;
             say(format_args!("taken in: {}", taken.join(", ")));
+            // The configuration serves already, and the next import clears before it begins.
+            if let Err(error) = stage.clear() {
+                complain(format_args!(
+                    "the old configuration is still beside it: {error}"
+                ));
+            }
             Ok(Exit::Success)
         }
         Verdict::Refused(findings) => {
