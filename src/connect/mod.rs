@@ -11,8 +11,8 @@ mod pending;
 
 use crate::clock::Clock;
 use crate::journal::{self, Journal};
-use crate::model::{AppName, Company, RealmId, Secret, Standing};
-use crate::qbo::{App, Failure};
+use crate::model::{AppName, Company, RealmId, Secret, Standing, TokenSet};
+use crate::qbo::{App, Failure, Proven, Unproven};
 use crate::vault::Vault;
 use crate::wire::quickbooks::redirect::{self, Redirect};
 use pending::Pending;
@@ -89,6 +89,14 @@ pub enum Error {
     /// The code could not be exchanged.
     #[error("the code was not exchanged: {0}")]
     Exchange(String),
+    /// The tokens are not those of the company that the redirect names, or nobody could tell.
+    #[error("company {realm} was not connected, and nothing of it was changed: {why}")]
+    Unproven {
+        /// The company that the redirect names.
+        realm: RealmId,
+        /// Why, and what became of the tokens.
+        why: String,
+    },
     /// The journal could not keep it.
     #[error("the connection was not stored: {0}; begin again")]
     Store(String),
@@ -177,12 +185,11 @@ impl Desk {
         let asked_at = self.clock.now();
         let granted = app.exchange(&code).await;
         let granted = granted.map_err(|failure| Error::Exchange(failure.to_string()))?;
-        let tokens = granted.since(asked_at);
+        let proven = proven(app, &realm, granted.since(asked_at)).await?;
         let now = self.clock.now();
-        let environment = app.environment();
-        let company = Company::connected(realm.clone(), name.clone(), environment, &tokens, now);
-        let sealed = self.vault.seal(realm.as_str(), &tokens);
+        let sealed = self.vault.seal(realm.as_str(), proven.tokens());
         let sealed = sealed.map_err(|error| Error::Store(error.to_string()))?;
+        let company = proven.company(now);
         let stored = self.journal.connect_company(company, sealed, now).await;
         stored.map_err(|error| Error::Store(error.to_string()))?;
         tracing::info!(%realm, app = %name, "company connected");
@@ -249,4 +256,24 @@ impl Desk {
         // Nothing that holds it can panic half-way through a change.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tokens that are of this company. Others are given back to Intuit, so that nobody holds them; those
+/// of which QuickBooks says nothing are only forgotten, because to revoke them might end a connection
+/// that is in use.
+async fn proven(app: &App, realm: &RealmId, tokens: TokenSet) -> Result<Proven, Error> {
+    let refresh = tokens.refresh.clone();
+    let unproven = match app.prove(realm, tokens).await {
+        Ok(proven) => return Ok(proven),
+        Err(unproven) => unproven,
+    };
+    let why = match &unproven {
+        Unproven::Unasked { .. } => format!("{unproven}; begin again"),
+        Unproven::Foreign { .. } => match app.revoke(&refresh).await {
+            Ok(()) => format!("{unproven}. They were revoked at Intuit"),
+            Err(failure) => format!("{unproven}. They were not revoked at Intuit ({failure})"),
+        },
+    };
+    let realm = realm.clone();
+    Err(Error::Unproven { realm, why })
 }

@@ -10,11 +10,13 @@ mod client;
 mod endpoints;
 mod failure;
 mod oauth;
+mod proof;
 
 pub use crate::wire::quickbooks::Question;
 pub use endpoints::{BadEndpoint, Endpoints, Pinned};
 pub use failure::Failure;
 pub use oauth::Granted;
+pub use proof::{Proven, Unproven};
 
 use crate::model::{AppName, Environment, RealmId, Record, Secret, Timestamp};
 use crate::wire::quickbooks::{capture_path, query_path, read_capture, read_query};

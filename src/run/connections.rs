@@ -85,7 +85,7 @@ pub(super) fn refused(error: &Error) -> Refused {
     let status = match error {
         Error::UnknownApp(_) | Error::UnknownCompany(_) => StatusCode::NOT_FOUND,
         Error::NoRandomness | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Exchange(_) => StatusCode::BAD_GATEWAY,
+        Error::Exchange(_) | Error::Unproven { .. } => StatusCode::BAD_GATEWAY,
         _ => StatusCode::BAD_REQUEST,
     };
     let why = error.to_string();

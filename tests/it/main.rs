@@ -34,6 +34,7 @@ mod packaging;
 mod qbo;
 mod qbo_books;
 mod qbo_oauth;
+mod qbo_proof;
 mod qbo_reach;
 mod quickbooks;
 mod servicestack;

@@ -6,6 +6,7 @@
 //! read: its kind is reported as failed, so that nobody takes it for read.
 
 use super::fault::Fault;
+use super::plain::plain;
 use super::record;
 use crate::model::{Record, Timestamp};
 use crate::wire::json::{self, Key};
@@ -108,6 +109,23 @@ pub fn read_query(body: &[u8], kind: &str) -> Result<QueryAnswer, Trouble> {
     }
     let at = record::read_time(time);
     Ok(QueryAnswer { records, at })
+}
+
+/// Reads the answer to the question for a company's own information: what the company calls itself,
+/// empty where it does not say.
+///
+/// # Errors
+/// When the answer is a fault, or not the information of a company.
+pub fn read_company_info(body: &[u8]) -> Result<String, Trouble> {
+    let [fault, info] = envelope(body, ["fault", "companyinfo"])?;
+    if let Some(fault) = Fault::of_value(fault) {
+        return Err(Trouble::Fault(fault));
+    }
+    let missing = || Trouble::NotUnderstood("CompanyInfo: expected an object".into());
+    let info = info.map(RawValue::get).ok_or_else(missing)?;
+    let [name] = json::fields(info, [Key::AnyCase("companyname")]).map_err(|_| missing())?;
+    let name = name.and_then(|name| serde_json::from_str::<String>(name.get()).ok());
+    Ok(plain(&name.unwrap_or_default()))
 }
 
 /// The blocks of an answer, as far as they have been read.

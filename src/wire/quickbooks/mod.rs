@@ -18,12 +18,14 @@ mod request;
 mod tests;
 mod tokens;
 
-pub use answer::{CaptureAnswer, QueryAnswer, Trouble, read_capture, read_query};
+pub use answer::{
+    CaptureAnswer, QueryAnswer, Trouble, read_capture, read_company_info, read_query,
+};
 pub use discovery::{Discovered, read_discovery};
 pub use fault::Fault;
 pub use kinds::{KindFacts, Means, facts, kinds};
 pub use request::{
-    Question, SCOPE, authorize_query, capture_path, code_form, query_path, refresh_form,
-    revoke_body,
+    Question, SCOPE, authorize_query, capture_path, code_form, company_info_path, query_path,
+    refresh_form, revoke_body,
 };
 pub use tokens::{Refusal, Tokens, read_refusal, read_tokens};

@@ -138,6 +138,12 @@ pub fn query_path(
     ))
 }
 
+/// Path and query of the question for a company's own information.
+pub fn company_info_path(realm: &RealmId, minor_version: u32) -> String {
+    let realm = encode(realm.as_str());
+    format!("/v3/company/{realm}/companyinfo/{realm}?minorversion={minor_version}")
+}
+
 /// The query of the address at which a person consents.
 pub fn authorize_query(client_id: &str, redirect_uri: &str, scope: &str, state: &str) -> String {
     form(&[

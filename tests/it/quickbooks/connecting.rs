@@ -10,20 +10,24 @@ use qbo_relay::simulate::intuit_company::{Call, Consent, FakeIntuit, Options};
 use serde_json::Value;
 
 /// A company of the simulated Intuit.
-const REALM: &str = "9341455841580195";
+pub(super) const REALM: &str = "9341455841580195";
 
 /// Intuit, and a relay that runs with an app there.
-struct Scene {
-    intuit: FakeIntuit,
-    gateway: Gateway,
+pub(super) struct Scene {
+    pub(super) intuit: FakeIntuit,
+    pub(super) gateway: Gateway,
 }
 
 impl Scene {
-    async fn with(consent: Consent) -> Self {
-        let options = Options {
+    pub(super) async fn with(consent: Consent) -> Self {
+        Self::of(Options {
             consent,
             ..Options::default()
-        };
+        })
+        .await
+    }
+
+    pub(super) async fn of(options: Options) -> Self {
         let intuit = FakeIntuit::start(options).await.unwrap();
         let mut gateway = Gateway::new(&app(&intuit));
         gateway.start();
@@ -31,7 +35,7 @@ impl Scene {
     }
 
     /// Runs a command that must succeed; what it says.
-    fn says(&self, arguments: &[&str]) -> String {
+    pub(super) fn says(&self, arguments: &[&str]) -> String {
         let output = self.gateway.command(arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {errors}");
@@ -39,14 +43,14 @@ impl Scene {
     }
 
     /// Runs a command that must fail; what it says on stderr.
-    fn complains(&self, arguments: &[&str]) -> String {
+    pub(super) fn complains(&self, arguments: &[&str]) -> String {
         let output = self.gateway.command(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         String::from_utf8(output.stderr).unwrap()
     }
 
     /// Asks for a consent: the address to open.
-    fn begin(&self) -> String {
+    pub(super) fn begin(&self) -> String {
         let told = self.says(&["connect", "--no-wait"]);
         let address = told
             .lines()
@@ -58,14 +62,14 @@ impl Scene {
     }
 
     /// Where Intuit sends the browser.
-    async fn consent(&self, address: &str) -> String {
+    pub(super) async fn consent(&self, address: &str) -> String {
         let (status, location, _) = get(address).await;
         assert!(status.is_redirection(), "{status}");
         location.unwrap()
     }
 
     /// The browser comes back to the gateway's public address.
-    async fn come_back(&self, redirect: &str) -> (StatusCode, String) {
+    pub(super) async fn come_back(&self, redirect: &str) -> (StatusCode, String) {
         let redirect: Uri = redirect.parse().unwrap();
         let path = redirect.path_and_query().unwrap();
         let public = format!("https://{}{path}", self.gateway.https.unwrap());
@@ -73,7 +77,7 @@ impl Scene {
         (status, page)
     }
 
-    fn companies(&self) -> Vec<Value> {
+    pub(super) fn companies(&self) -> Vec<Value> {
         let told: Value = serde_json::from_str(&self.says(&["company", "list", "--json"])).unwrap();
         told["companies"].as_array().unwrap().clone()
     }

@@ -5,4 +5,5 @@ mod connecting;
 mod house;
 mod model;
 mod picture;
+mod proving;
 mod world;
