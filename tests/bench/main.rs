@@ -12,12 +12,14 @@
     reason = "a benchmark prints its table, and counts are far below 2^52"
 )]
 
+mod against;
 mod books;
 mod child;
 mod line;
 mod load;
 mod machine;
 mod raw;
+mod relay;
 mod server;
 mod table;
 
@@ -37,9 +39,11 @@ fn main() -> ExitCode {
         ["raw", path] => raw::measure(Path::new(path)),
         ["line"] => table::line(),
         ["books"] => table::books(),
+        ["against", other] => table::against(Path::new(other), 7),
+        ["against", other, pairs] => table::against(Path::new(other), pairs.parse().unwrap_or(7)),
         [] | ["quick"] => table::print(words.as_slice() == ["quick"]),
         other => Err(
-            format!("not understood: {other:?}; say nothing, `quick`, `line` or `books`").into(),
+            format!("not understood: {other:?}; say nothing, `quick`, `line`, `books` or `against BINARY [PAIRS]`").into(),
         ),
     };
     match outcome {

@@ -2,7 +2,7 @@
 
 use crate::child::Role;
 use crate::load::{self, Figures};
-use crate::{Mishap, books, line, machine};
+use crate::{Mishap, against, books, line, machine};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -25,6 +25,15 @@ pub(crate) fn line() -> Result<(), Mishap> {
         .tempdir()?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(line::measure(folder.path(), 20_000))
+}
+
+/// Compares this build with another one.
+pub(crate) fn against(other: &Path, pairs: usize) -> Result<(), Mishap> {
+    let folder = tempfile::Builder::new()
+        .prefix("qbo-relay-bench-")
+        .tempdir()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(against::measure(folder.path(), other, pairs))
 }
 
 /// Prints what reading companies costs.
