@@ -88,6 +88,7 @@ pub use open::Found;
 pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;
 pub use salvage::Salvaged;
+pub use shared::Changed;
 pub use snapshot::{LaneTrouble, Snapshot};
 pub use verify::Verification;
 
@@ -300,6 +301,29 @@ impl Journal {
     /// [`Error::Unread`].
     pub async fn lanes(&self) -> Result<Vec<Lane>, Error> {
         self.read(reader::lanes).await
+    }
+
+    /// The lanes that have something to do, now or later: of these companies, or of all; and before
+    /// when the head of each is not tried again.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub async fn lanes_with_work(
+        &self,
+        realms: Option<Vec<RealmId>>,
+    ) -> Result<Vec<(Lane, Option<Timestamp>)>, Error> {
+        self.read(move |connection| reader::lanes_with_work(connection, realms.as_deref()))
+            .await
+    }
+
+    /// The companies whose lanes may have something to do since this was asked last; for one asker.
+    pub fn take_changed(&self) -> Changed {
+        self.0.shared.take_changed()
+    }
+
+    /// Changes whenever there is something to take by [`take_changed`](Self::take_changed).
+    pub fn subscribe_work(&self) -> watch::Receiver<u64> {
+        self.0.shared.subscribe_work()
     }
 
     /// Changes whenever a lane of this company should look again.

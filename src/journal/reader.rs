@@ -278,6 +278,36 @@ pub(super) fn lanes(connection: &Connection) -> rusqlite::Result<Vec<Lane>> {
         .collect()
 }
 
+/// What stands for "it has something to do" of a row of the view `route`. A replay is looked at
+/// whenever its turn comes.
+const WITH_WORK: &str = "SELECT sink_name, realm_name, iif(replayed, NULL, next_attempt_at) FROM \
+    (SELECT w.*, EXISTS (SELECT 1 FROM replay p WHERE p.sink = w.sink AND p.realm = w.realm \
+    AND p.done_at IS NULL) AS replayed FROM route w WHERE w.disabled_at IS NULL) \
+    WHERE (sequence > through OR replayed)";
+
+/// The lanes that have something to do, of these companies or of all.
+pub(super) fn lanes_with_work(
+    connection: &Connection,
+    realms: Option<&[RealmId]>,
+) -> rusqlite::Result<Vec<(Lane, Option<Timestamp>)>> {
+    let work = |row: &rusqlite::Row<'_>| {
+        let not_before = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_ms);
+        Ok((lane(row)?, not_before))
+    };
+    let Some(realms) = realms else {
+        let mut all = connection.prepare_cached(WITH_WORK)?;
+        return all.query_map((), work)?.collect();
+    };
+    let mut statement = connection.prepare_cached(&format!("{WITH_WORK} AND realm_name = ?1"))?;
+    let mut lanes = Vec::new();
+    for realm in realms {
+        for found in statement.query_map([realm.as_str()], work)? {
+            lanes.push(found?);
+        }
+    }
+    Ok(lanes)
+}
+
 /// A lane from a row that begins with the names of its sink and its company.
 pub(super) fn lane(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lane> {
     let sink = SinkName::new(row.get::<_, String>(0)?).ok_or_else(|| rows::strange(0, "sink"))?;

@@ -6,13 +6,25 @@
 use super::touched::Touched;
 use super::{Error, watermarks};
 use crate::model::{JournalHealth, RealmId, Timestamp, Watermark};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
+/// Companies by name that are remembered for the worker; beyond it, it looks at all of them.
+const CHANGED_MAX: usize = 4096;
+
 /// Stands for "no time" where a time is kept in an atomic number.
 const NEVER: i64 = i64::MIN;
+
+/// Companies whose lanes may have something to do.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Changed {
+    /// These.
+    pub realms: HashSet<RealmId>,
+    /// All that there are.
+    pub everyone: bool,
+}
 
 /// The shared state.
 #[derive(Debug)]
@@ -21,7 +33,11 @@ pub(super) struct Shared {
     full: AtomicBool,
     bytes_used: AtomicU64,
     last_receipt_at: AtomicI64,
+    /// Whoever waits for a company; entries that nobody waits for are taken out now and then.
     realms: Mutex<HashMap<RealmId, watch::Sender<u64>>>,
+    /// What the worker has not asked for yet.
+    changed: Mutex<Changed>,
+    work: watch::Sender<u64>,
     companies: watch::Sender<u64>,
     instances: watch::Sender<u64>,
     /// Watermarks of this run: never behind what is written, and often ahead of it.
@@ -40,6 +56,8 @@ impl Shared {
             bytes_used: AtomicU64::new(0),
             last_receipt_at: AtomicI64::new(last_receipt_at.map_or(NEVER, Timestamp::as_ms)),
             realms: Mutex::new(HashMap::new()),
+            changed: Mutex::default(),
+            work: watch::Sender::new(0),
             companies: watch::Sender::new(0),
             instances: watch::Sender::new(0),
             ahead: Mutex::default(),
@@ -118,10 +136,24 @@ impl Shared {
 
     pub(super) fn subscribe(&self, realm: &RealmId) -> watch::Receiver<u64> {
         let mut realms = self.realms.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the map would grow: so it costs little, and stays as small as what is waited for.
+        if realms.len() == realms.capacity() {
+            realms.retain(|_, waiting| waiting.receiver_count() > 0);
+        }
         realms
             .entry(realm.clone())
             .or_insert_with(|| watch::Sender::new(0))
             .subscribe()
+    }
+
+    pub(super) fn subscribe_work(&self) -> watch::Receiver<u64> {
+        self.work.subscribe()
+    }
+
+    /// What may have something to do since it was asked last.
+    pub(super) fn take_changed(&self) -> Changed {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *changed)
     }
 
     pub(super) fn subscribe_companies(&self) -> watch::Receiver<u64> {
@@ -143,12 +175,25 @@ impl Shared {
                 let woken = touched.realms.iter().filter_map(|realm| waiting.get(realm));
                 woken.for_each(|one| one.send_modify(again));
             }
+            drop(waiting);
+            self.note_changed(touched);
+            self.work.send_modify(again);
         }
         if touched.companies {
             self.companies.send_modify(again);
         }
         if touched.instances {
             self.instances.send_modify(again);
+        }
+    }
+
+    fn note_changed(&self, touched: &Touched) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.everyone |= touched.everyone || changed.realms.len() > CHANGED_MAX;
+        if changed.everyone {
+            changed.realms = HashSet::new();
+        } else {
+            changed.realms.extend(touched.realms.iter().cloned());
         }
     }
 

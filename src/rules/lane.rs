@@ -37,7 +37,7 @@ pub fn step(
     if view.disabled {
         return Step::Rest { until: None };
     }
-    let due = |state: &LaneState| is_due(now, state, schedule);
+    let due = |state: &LaneState| is_due(now, state.next_attempt_at, schedule);
     if let Some(replay) = view.replay.as_ref().filter(|replay| due(&replay.state)) {
         return deliver(
             Delivery {
@@ -91,10 +91,8 @@ fn deliver(delivery: Delivery, state: &LaneState) -> Step {
 
 /// Whether the time has come. A time further away than any wait the schedule knows was set by a
 /// clock that has been put back since, and would mean waiting for nothing.
-fn is_due(now: Timestamp, state: &LaneState, schedule: &Schedule) -> bool {
-    state
-        .next_attempt_at
-        .is_none_or(|at| at <= now || at.since(now) > schedule.longest())
+pub fn is_due(now: Timestamp, not_before: Option<Timestamp>, schedule: &Schedule) -> bool {
+    not_before.is_none_or(|at| at <= now || at.since(now) > schedule.longest())
 }
 
 #[cfg(test)]

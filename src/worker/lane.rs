@@ -18,7 +18,7 @@ use crate::rules::lane::{Step, step};
 use crate::rules::retry::settle;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 
 /// Pause before the journal is asked again that had no time or room.
@@ -49,6 +49,36 @@ pub(super) struct Runner {
     pub(super) is_impatient: bool,
     /// Answers while the lane waits for anything but its sink, which has a deadline of its own.
     pub(super) beat: Beat,
+    /// Its place among the tasks of its sink.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// A lane whose task has ended.
+pub(super) struct Ended {
+    pub(super) lane: Lane,
+    pub(super) next: Next,
+    /// Says whether something came after its last look.
+    wake: watch::Receiver<u64>,
+}
+
+/// When an ended lane is to be looked at again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// As soon as there is a place: it has made way for others.
+    Soon,
+    /// At that time, or when it is woken.
+    At(Timestamp),
+    /// When it is woken.
+    Idle,
+    /// Another sink takes over, or there is no such lane any more.
+    Over,
+}
+
+impl Ended {
+    /// Whether it was woken after its last look.
+    pub(super) fn is_woken(&self) -> bool {
+        self.wake.has_changed().unwrap_or(false)
+    }
 }
 
 /// Tells a lane when to end: the relay stops, or another sink has taken the place of its own.
@@ -83,12 +113,13 @@ enum Turn {
 }
 
 impl Runner {
-    /// Works until it is told to end or there is no such lane any more; an attempt in flight is
-    /// finished and settled first. Says which lane it was.
+    /// Works until there has been nothing to do for a while, another lane needs its place, it is
+    /// told to end, or there is no such lane any more; an attempt in flight is finished and settled
+    /// first.
     ///
     /// # Errors
     /// Those of the journal after which going on is pointless.
-    pub(super) async fn run(mut self) -> Result<Lane, Error> {
+    pub(super) async fn run(mut self) -> Result<Ended, Error> {
         let mut wake = self.common.journal.subscribe(&self.lane.realm);
         let mut end = End {
             stop: self.common.stop.clone(),
@@ -96,6 +127,7 @@ impl Runner {
         };
         let needs_clock = self.outlet.sink.needs_clock();
         let mut device = self.common.device.clone();
+        let (mut next, mut is_quiet) = (Next::Over, false);
         while !end.has_come() {
             if needs_clock {
                 // At once, unless the clock cannot be trusted; nobody left to say so counts as trust.
@@ -120,21 +152,35 @@ impl Runner {
             let Some(permit) = permit.await else { break };
             let turn = self.turn().await?;
             drop(permit);
+            let makes_way = self.outlet.places.are_wanted();
             let pause = match turn {
-                Turn::Done => continue,
+                Turn::Done if makes_way => {
+                    next = Next::Soon;
+                    break;
+                }
+                Turn::Done => {
+                    is_quiet = false;
+                    continue;
+                }
                 Turn::Over => break,
+                Turn::Rest(until) if makes_way || is_quiet => {
+                    next = until.map_or(Next::Idle, Next::At);
+                    break;
+                }
                 Turn::Unsure => PAUSE,
                 Turn::Rest(until) => self.until(until),
             };
             let pause = async {
                 tokio::select! {
-                    () = rest(pause, &mut wake) => {}
-                    () = end.comes() => {}
+                    woken = rest(pause, &mut wake) => woken,
+                    () = end.comes() => true,
                 }
             };
-            answering(&mut self.beat, pause).await;
+            is_quiet = !answering(&mut self.beat, pause).await;
         }
-        Ok(self.lane)
+        drop(self.place);
+        let lane = self.lane;
+        Ok(Ended { lane, next, wake })
     }
 
     async fn turn(&mut self) -> Result<Turn, Error> {
@@ -242,17 +288,16 @@ impl Runner {
     }
 }
 
-/// Waits until somebody calls or the time is over. The call says nothing but that; what is to be
-/// done is found by looking, so a call that is lost costs time and no work.
-pub(super) async fn rest(span: Duration, wake: &mut watch::Receiver<u64>) {
+/// Waits until somebody calls or the time is over; true for the former. The call says nothing but
+/// that; what is to be done is found by looking, so a call that is lost costs time and no work.
+pub(super) async fn rest(span: Duration, wake: &mut watch::Receiver<u64>) -> bool {
     let woken = async {
         if wake.changed().await.is_err() {
             // Nobody is left to call; without this, the loop would run hot.
             std::future::pending::<()>().await;
         }
     };
-    // Either way the rest is over.
-    let _ = timeout(span, woken).await;
+    timeout(span, woken).await.is_ok()
 }
 
 /// Resolves when the relay is to stop, or when nobody is left to say so.

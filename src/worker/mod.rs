@@ -1,7 +1,7 @@
 //! The worker: everything between the journal and the sinks.
 //!
-//! It runs one task for each lane, and notices new ones by itself: a company needs no configuration,
-//! and sinks may be published, changed and withdrawn while it runs.
+//! It runs a task for each lane that has something to do, and notices new ones by itself: a company
+//! needs no configuration, and sinks may be published, changed and withdrawn while it runs.
 //! It is not the place of any decision (`rules`) or of any state (`journal`). Called by `run`; a
 //! [`Worker`] that ends without having been told to means that the process must end.
 //!
@@ -10,6 +10,7 @@
 //! what one sink gets.
 
 pub mod company;
+mod crew;
 pub mod gaps;
 pub mod herald;
 mod jitter;
@@ -25,17 +26,16 @@ pub use jitter::{Jitter, random};
 
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Device, Lane, SinkName, Tally};
+use crate::model::{Device, Tally};
 use crate::rules::retry::Schedule;
 use crate::sink::Sink;
-use lane::{Common, PAUSE, Runner, pointless, rest, stopped};
+use crew::Crew;
+use lane::{Common, rest, stopped};
 use liveness::{Beat, answering};
-use outlet::Outlet;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinError;
 
 /// What the lanes are run with.
 pub struct Worker {
@@ -129,25 +129,28 @@ impl Worker {
     /// # Errors
     /// [`Ended`] when the journal is broken or a lane panicked; the other lanes are broken off then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
-        let mut companies = self.journal.subscribe_companies();
+        let mut work = self.journal.subscribe_work();
         let mut published = self.published.clone();
         let mut crew = self.crew(&stop);
+        crew.equip(&published.borrow_and_update());
         while !*stop.borrow() {
-            // Marked as seen before the look, so that a company that comes after it is not missed.
-            companies.mark_unchanged();
-            crew.equip(&published.borrow_and_update());
+            // Marked as seen before the look, so that what comes after it is not missed.
+            work.mark_unchanged();
+            if published.has_changed().unwrap_or(false) {
+                crew.equip(&published.borrow_and_update());
+            }
             let pause = crew.hire().await?;
             let Crew { beat, lanes, .. } = &mut crew;
             let waited = answering(beat, async {
                 tokio::select! {
-                    () = rest(pause, &mut companies) => Ok(None),
+                    _ = rest(pause, &mut work) => Ok(None),
                     () = changed(&mut published) => Ok(None),
                     Some(ended) = lanes.join_next() => Ok(Some(ended??)),
                     () = stopped(&mut stop) => Ok(None),
                 }
             });
-            if let Some(lane) = waited.await.map_err(|ended: Ended| ended)? {
-                crew.at_work.remove(&lane);
+            if let Some(ended) = waited.await.map_err(|ended: Ended| ended)? {
+                crew.ended(ended);
             }
         }
         while let Some(ended) = crew.lanes.join_next().await {
@@ -158,44 +161,18 @@ impl Worker {
 
     fn crew(self, stop: &watch::Receiver<bool>) -> Crew {
         let share = self.attempts_max / (self.endpoints.len() + 1);
-        let outlet = |endpoint: Endpoint| {
-            let attempts = endpoint.sink.concurrency().min(share).max(1);
-            let outlet = Outlet::new(endpoint, Arc::new(Semaphore::new(attempts)), false);
-            (outlet.sink.name().clone(), Arc::new(outlet))
+        let common = Common {
+            journal: self.journal,
+            clock: self.clock,
+            tally: self.tally,
+            jitter: self.jitter,
+            tick: self.tick,
+            news: self.news,
+            stop: stop.clone(),
+            device: self.device,
         };
-        Crew {
-            configured: self.endpoints.into_iter().map(outlet).collect(),
-            published: HashMap::new(),
-            permits: Arc::new(Semaphore::new(share.max(1))),
-            common: Arc::new(Common {
-                journal: self.journal,
-                clock: self.clock,
-                tally: self.tally,
-                jitter: self.jitter,
-                tick: self.tick,
-                news: self.news,
-                stop: stop.clone(),
-                device: self.device,
-            }),
-            beat: self.beat,
-            at_work: BTreeSet::new(),
-            lanes: JoinSet::new(),
-        }
+        Crew::new(common, self.beat, self.endpoints, share)
     }
-}
-
-/// The lanes that have a task.
-struct Crew {
-    common: Arc<Common>,
-    /// The crew's own, which answers while it waits; a lane gets another of its kind.
-    beat: Beat,
-    configured: BTreeMap<SinkName, Arc<Outlet>>,
-    published: HashMap<SinkName, Arc<Outlet>>,
-    /// Attempts that the published ones may make at a time.
-    permits: Arc<Semaphore>,
-    /// A lane has one task: another takes over when the one before has ended.
-    at_work: BTreeSet<Lane>,
-    lanes: JoinSet<Result<Lane, Error>>,
 }
 
 /// Waits for other published endpoints; for ever when nobody is left to publish any.
@@ -203,51 +180,6 @@ async fn changed(published: &mut watch::Receiver<Arc<[Endpoint]>>) {
     if published.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-impl Crew {
-    /// Takes these in the place of those that were published before. What is still the same is left
-    /// at its work; the lanes of the others end after the attempts in flight.
-    fn equip(&mut self, published: &[Endpoint]) {
-        let mut before = std::mem::take(&mut self.published);
-        for endpoint in published {
-            let name = endpoint.sink.name();
-            let outlet = match before.remove(name) {
-                Some(same) if same.is(endpoint) => same,
-                other => {
-                    let succeeds = other.inspect(|other| other.retire()).is_some();
-                    let permits = Arc::clone(&self.permits);
-                    Arc::new(Outlet::new(endpoint.clone(), permits, succeeds))
-                }
-            };
-            self.published.insert(name.clone(), outlet);
-        }
-        before.values().for_each(|gone| gone.retire());
-    }
-
-    /// Starts a task for every lane that has none, and says when to look again at the latest.
-    async fn hire(&mut self) -> Result<Duration, Error> {
-        let lanes = match self.common.journal.lanes().await {
-            Ok(lanes) => lanes,
-            Err(error) => return pointless(error).map(|()| PAUSE),
-        };
-        for lane in lanes {
-            // Who has no outlet yet keeps its work and gets a task when it is published.
-            let outlet = self.configured.get(&lane.sink);
-            let outlet = outlet.or_else(|| self.published.get(&lane.sink));
-            if let Some(outlet) = outlet
-                && self.at_work.insert(lane.clone())
-            {
-                let runner = Runner {
-                    is_impatient: outlet.succeeds,
-                    common: Arc::clone(&self.common),
-                    outlet: Arc::clone(outlet),
-                    lane,
-                    beat: self.beat.another(),
-                };
-                self.lanes.spawn(runner.run());
-            }
-        }
-        Ok(self.common.tick)
-    }
+    // It is taken where the loop begins again.
+    published.mark_changed();
 }

@@ -9,9 +9,44 @@ use crate::model::{Delivery, Outcome, RealmId, Settlement};
 use crate::rules::retry::{Schedule, describe};
 use crate::sink::Sink;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+
+/// Lanes of a sink that have a task at a time; the others wait for one to end. Several times the
+/// attempts that a sink is given, so that lanes which rest do not keep it from being used.
+const LANES_MAX: usize = 128;
+
+/// The tasks that one sink may have, or all published ones together.
+#[derive(Debug)]
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    wanted: AtomicBool,
+}
+
+impl Places {
+    pub(super) fn new() -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(LANES_MAX)),
+            wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// A place for one lane, where there is one.
+    pub(super) fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_owned().ok()
+    }
+
+    /// Whether lanes wait for a place: one that has had its turn makes way.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_wanted(&self, wanted: bool) {
+        self.wanted.store(wanted, Ordering::Relaxed);
+    }
+}
 
 /// A sink and what its lanes share.
 pub(super) struct Outlet {
@@ -19,8 +54,10 @@ pub(super) struct Outlet {
     pub(super) schedule: Schedule,
     pub(super) record: bool,
     pub(super) hold: Option<Duration>,
-    /// It took the place of another: what waits for its next attempt there is tried here at once.
-    pub(super) succeeds: bool,
+    /// It took the place of another: what waits for its next attempt there is tried here at once,
+    /// which its first lane takes for itself (a published sink has one company).
+    succeeds: AtomicBool,
+    pub(super) places: Arc<Places>,
     permits: Arc<Semaphore>,
     retired: watch::Sender<bool>,
     failing: Mutex<BTreeSet<RealmId>>,
@@ -28,7 +65,12 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// A sink with as many attempts at a time as there are permits, which it may share with others.
-    pub(super) fn new(endpoint: Endpoint, permits: Arc<Semaphore>, succeeds: bool) -> Self {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        permits: Arc<Semaphore>,
+        places: Arc<Places>,
+        succeeds: bool,
+    ) -> Self {
         let Endpoint {
             sink,
             schedule,
@@ -39,7 +81,8 @@ impl Outlet {
             schedule,
             record,
             hold,
-            succeeds,
+            succeeds: AtomicBool::new(succeeds),
+            places,
             permits,
             retired: watch::Sender::new(false),
             failing: Mutex::default(),
@@ -53,6 +96,16 @@ impl Outlet {
             && self.schedule == endpoint.schedule
             && self.record == endpoint.record
             && self.hold == endpoint.hold
+    }
+
+    /// Whether it has taken the place of another and nothing was tried here yet.
+    pub(super) fn is_impatient(&self) -> bool {
+        self.succeeds.load(Ordering::Relaxed)
+    }
+
+    /// The same, for the lane that tries it now.
+    pub(super) fn take_impatience(&self) -> bool {
+        self.succeeds.swap(false, Ordering::Relaxed)
     }
 
     /// Its lanes end after the attempts in flight.

@@ -28,6 +28,7 @@ mod lanes;
 mod lanes_instances;
 mod lanes_life;
 mod lanes_replay;
+mod lanes_tasks;
 mod linear;
 mod listener;
 mod packaging;

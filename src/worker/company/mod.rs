@@ -202,7 +202,7 @@ impl<Q: QuickBooks + Clone> Companies<Q> {
             bell.mark_unchanged();
             let pause = crew.hire().await?;
             tokio::select! {
-                () = rest(pause, &mut companies) => {}
+                _ = rest(pause, &mut companies) => {}
                 Ok(()) = bell.changed() => {}
                 Some(ended) = crew.tasks.join_next_with_id() => crew.dismiss(ended)?,
                 () = stopped(&mut stop) => {}

@@ -100,7 +100,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
                 Turn::Rest(until) => self.until(until),
             };
             tokio::select! {
-                () = rest(pause, &mut wake) => {}
+                _ = rest(pause, &mut wake) => {}
                 Ok(()) = bell.changed() => {}
                 Ok(()) = apps.changed() => {}
                 Ok(()) = polls.changed() => {}
