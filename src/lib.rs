@@ -30,6 +30,7 @@
 
 pub mod model;
 
+pub mod files;
 pub mod rules;
 pub mod wire;
 

@@ -8,6 +8,7 @@
 
 use super::dial::cause;
 use super::format::{Appetite, Format};
+use crate::files::refuse_what_is_no_file;
 use crate::model::{Change, Delivery, Outcome, SinkName, Stage};
 use rustix::fs::{Mode, OFlags};
 use std::ffi::OsString;
@@ -122,8 +123,9 @@ fn append(settings: &Settings, lines: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens for appending; without waiting, in case the name is a pipe's.
+/// Opens for appending; without waiting, should a pipe have taken the place of the file meanwhile.
 fn open(path: &Path) -> io::Result<File> {
+    refuse_what_is_no_file(path)?;
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
     if !file.metadata()?.is_file() {

@@ -5,6 +5,7 @@
 //! compared in constant time; a file that cannot be read lets nobody in; the file is whole or as it was,
 //! whatever happens in between, and belongs to whom its folder belongs to.
 
+use crate::files::refuse_what_is_no_file;
 use crate::model::{Secret, Timestamp};
 use crate::wire::admin_secrets::{BadFile, Pair, decode, digest, encode, hex};
 use base64::Engine as _;
@@ -239,6 +240,7 @@ fn open_folder(path: &Path) -> io::Result<File> {
 
 /// A file that is the new one or the old one, whatever happens in between.
 fn replace(path: &Path, folder: &File, text: &str) -> io::Result<()> {
+    refuse_what_is_no_file(path)?;
     // Mode 0600 from the beginning.
     let mut fresh = NamedTempFile::new_in(folder_of(path))?;
     fresh.write_all(text.as_bytes())?;

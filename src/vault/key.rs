@@ -1,6 +1,7 @@
 //! The vault's key: a line of Base64 in a file of its own, or a credential.
 
 use super::{Error, random};
+use crate::files::refuse_what_is_no_file;
 use crate::model::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,6 +42,7 @@ fn encode(bytes: &[u8; BYTES]) -> Zeroizing<String> {
 }
 
 fn read(path: &Path) -> io::Result<Secret> {
+    refuse_what_is_no_file(path)?;
     let facts = fs::metadata(path)?;
     if facts.mode() & 0o007 != 0 {
         let cause =

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("model", 0),
     ("wire", 1),
     ("rules", 1),
+    ("files", 1),
     ("clock", 2),
     ("journal", 2),
     ("sink", 2),

@@ -1,5 +1,6 @@
 //! A Unix socket that only its owner can open.
 
+use crate::files::refuse_what_is_no_socket;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,8 +11,10 @@ use tokio::net::UnixListener;
 /// within a tokio runtime.
 ///
 /// # Errors
-/// `AddrInUse` when a living process listens there; otherwise what the file system says.
+/// `AddrInUse` when a living process listens there; that something else than a socket lies there;
+/// otherwise what the file system says.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    refuse_what_is_no_socket(path)?;
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         return Err(io::ErrorKind::AddrInUse.into());
     }
