@@ -11,6 +11,7 @@ use crate::model::{
     Attempt, ChangeSeq, Delivery, InstanceId, Kept, Reading, Reconciled, Settlement, SinkName,
     Timestamp,
 };
+use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Where an answer goes.
@@ -50,6 +51,8 @@ pub(super) enum Task {
 pub(super) struct Command {
     /// What to do.
     pub task: Task,
+    /// When it was asked for.
+    pub asked_at: Instant,
     /// Given back when the task is taken out of the queue.
     pub place: OwnedSemaphorePermit,
 }

@@ -77,12 +77,44 @@ impl Error {
         }
     }
 
-    /// Whether the file itself is damaged, so that setting it aside helps.
+    /// Whether the file itself is damaged, so that setting it aside helps: whatever goes wrong with
+    /// reading what this program wrote is damage, unless it has to do with the machine or with another
+    /// program.
     pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-        matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        )
+        use rusqlite::Error as Of;
+        use rusqlite::ffi::{SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+        match error {
+            Of::SqliteFailure(failure, _) => match failure.code {
+                ErrorCode::SystemIoFailure => {
+                    [SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ].contains(&failure.extended_code)
+                }
+                ErrorCode::InternalMalfunction
+                | ErrorCode::PermissionDenied
+                | ErrorCode::OperationAborted
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ReadOnly
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::ApiMisuse
+                | ErrorCode::NoLargeFileSupport
+                | ErrorCode::AuthorizationForStatementDenied => false,
+                _ => true,
+            },
+            // A table, a column, a row or a value is not what this program makes.
+            Of::SqlInputError { .. }
+            | Of::FromSqlConversionFailure(..)
+            | Of::IntegralValueOutOfRange(..)
+            | Of::Utf8Error(..)
+            | Of::InvalidColumnType(..)
+            | Of::InvalidColumnName(_)
+            | Of::InvalidColumnIndex(_)
+            | Of::QueryReturnedNoRows => true,
+            _ => false,
+        }
     }
 }
 
@@ -143,6 +175,43 @@ mod tests {
                 Some(expected) => assert_eq!(error, expected, "{code}"),
                 None => assert!(matches!(error, Error::Broken(_)), "{code}: {error}"),
             }
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_what_was_written_is_damage_and_the_machine_is_not() {
+        use rusqlite::types::Type;
+        for code in [
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_ERROR,
+            ffi::SQLITE_CONSTRAINT_UNIQUE,
+            ffi::SQLITE_MISMATCH,
+            ffi::SQLITE_TOOBIG,
+            ffi::SQLITE_IOERR_READ,
+            ffi::SQLITE_IOERR_SHORT_READ,
+        ] {
+            assert!(Error::is_damage(&failure(code)), "{code}");
+        }
+        for error in [
+            rusqlite::Error::InvalidColumnType(0, "at".into(), Type::Null),
+            rusqlite::Error::IntegralValueOutOfRange(0, -1),
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, "strange".into()),
+            rusqlite::Error::QueryReturnedNoRows,
+        ] {
+            assert!(Error::is_damage(&error), "{error}");
+        }
+        for code in [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_INTERRUPT,
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_READONLY,
+        ] {
+            assert!(!Error::is_damage(&failure(code)), "{code}");
         }
     }
 

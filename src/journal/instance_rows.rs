@@ -30,6 +30,14 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Instance>> {
         .collect()
 }
 
+/// Whether the row of that number can be read.
+pub(super) fn is_readable(connection: &Connection, id: i64) -> bool {
+    let read = connection
+        .prepare_cached(&format!("{FOUND} WHERE i.id = ?1"))
+        .and_then(|mut question| question.query_row([id], found).optional());
+    read.is_ok()
+}
+
 /// The one of that number.
 pub(super) fn find(connection: &Connection, id: InstanceId) -> rusqlite::Result<Option<Found>> {
     connection

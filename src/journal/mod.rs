@@ -40,6 +40,7 @@
 //! Each sentence has its test in `tests/it/journal`.
 
 mod append;
+mod aside;
 mod command;
 mod companies;
 mod company;
@@ -55,6 +56,7 @@ mod instance_rows;
 mod instances;
 mod known;
 mod listing;
+mod log;
 mod migrate;
 mod open;
 mod operations;
@@ -107,7 +109,7 @@ use sinks::Prepared;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use writer::Writer;
 
@@ -185,9 +187,21 @@ impl Journal {
             salvaged = self::salvaged(&mut opened.connection, &settings, now);
             ready = self::ready(&mut opened.connection, &settings, now);
         }
+        if ready.as_ref().is_err_and(Error::is_damage) {
+            // Damage that was taken over with the rest: nothing of it is, so that this start is not
+            // the first of many that fail.
+            opened = opened.set_aside(&settings.path, now)?;
+            let passed_over = salvage::pass_over(&mut opened.connection, &settings.path, now);
+            passed_over.map_err(|error| unusable(&error))?;
+            salvaged = Some(Ok(Salvaged::default()));
+            ready = self::ready(&mut opened.connection, &settings, now);
+        }
         let (prepared, known) = ready.map_err(|error| unusable(&error))?;
         let last_alive = prepared.last_alive;
-        let shared = Arc::new(Shared::new(prepared.last_receipt_at));
+        let shared = Arc::new(Shared::new(
+            prepared.last_receipt_at,
+            settings.limits.answer,
+        ));
         let (bytes_max, limits, path) = (
             settings.bytes_max,
             settings.limits.clone(),
@@ -204,7 +218,7 @@ impl Journal {
         .map_err(|error| unusable(&error))?;
         let (told, damaged) = (Arc::clone(&shared), path.clone());
         let alarm = move |error: &rusqlite::Error| {
-            open::mark_as_damaged(&damaged);
+            aside::mark_as_damaged(&damaged);
             told.latch(&Error::Broken(format!("the file is damaged: {error}")));
         };
         let reader = Reader::start(open::open_read_only(&path)?, limits.read, alarm)
@@ -223,7 +237,7 @@ impl Journal {
             sieve: Arc::default(),
             bytes_max,
             found: opened.found,
-            damaged: open::damaged(&path),
+            damaged: aside::damaged(&path),
             salvaged,
             last_alive,
         })))
@@ -393,6 +407,7 @@ impl Journal {
         let (answer, answered) = oneshot::channel();
         let command = Command {
             task: task(answer),
+            asked_at: Instant::now(),
             place,
         };
         // Never full: there are as many places as there is room.
@@ -416,7 +431,7 @@ fn salvaged(
     settings: &Settings,
     now: Timestamp,
 ) -> Option<Result<Salvaged, Error>> {
-    let aside = open::damaged(&settings.path).pop()?;
+    let aside = aside::damaged(&settings.path).pop()?;
     let salvaged = salvage::salvage(connection, &aside, &settings.sinks, now);
     let salvaged = salvaged.map_err(|error| Error::of_write(&error, false));
     salvaged.transpose()

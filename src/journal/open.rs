@@ -3,8 +3,11 @@
 //! Every setting that the contract rests on is set and read back; what does not hold refuses the
 //! start. Called once by [`Journal::open`](super::Journal::open); `inspect` uses the read-only half.
 
+use super::aside::{self, DAMAGED};
 use super::error::Failure;
+use super::log::PATIENCE;
 use super::{Error, Settings, migrate};
+use crate::files::refuse_what_is_no_file;
 use crate::model::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
@@ -23,9 +26,6 @@ const SQLITE_OLDEST: i32 = 3_051_003;
 
 /// How long a check at the start may take; a longer one is left unfinished.
 const CHECK: Duration = Duration::from_millis(1500);
-
-/// How long a statement waits for somebody else's lock. Nobody else should have one.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Pragmas of the writer, their value, and what must be read back.
 const PRAGMAS: [(&str, &str, &str); 9] = [
@@ -59,6 +59,8 @@ pub(super) struct Opened {
 pub enum Found {
     /// There was none; it was made.
     Absent,
+    /// There had been one, and it is gone; another was made.
+    Missing,
     /// It had been closed in order.
     Closed,
     /// It had not been closed (power cut, kill); its log was read back and it was checked, wholly
@@ -83,21 +85,51 @@ pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, Error>
             rusqlite::version()
         )));
     }
-    refuse_what_is_not_ours(path)?;
+    // Before anything is touched: a device would get another mode, a pipe would be waited for.
+    for suffix in ["", "-wal", "-shm", "-lock", DAMAGED] {
+        let refused = refuse_what_is_no_file(&with_suffix(path, suffix));
+        refused.map_err(|error| Error::Unusable(error.to_string()))?;
+    }
+    let was_made = was_made(path);
+    refuse_what_is_not_ours(path, was_made)?;
     make_directory(path).map_err(|error| io_error("cannot make the directory of", path, &error))?;
     let lock = take_lock(path)?;
     if path.exists() && with_suffix(path, DAMAGED).exists() {
         return afresh(path, lock, now);
     }
-    match attempt(path) {
-        Ok((connection, found)) => Ok(Opened {
-            connection,
-            lock,
-            found,
-        }),
-        Err(Failure::Sqlite(error)) if Error::is_damage(&error) => afresh(path, lock, now),
-        Err(failure) => Err(failure.into()),
+    let (connection, found) = match attempt(path) {
+        Ok(opened) => opened,
+        Err(failure) if is_damage(&failure) || (was_made && !has_sound_header(path)) => {
+            return afresh(path, lock, now);
+        }
+        Err(failure) => return Err(failure.into()),
+    };
+    let found = match found {
+        Found::Absent if was_made => Found::Missing,
+        found => found,
+    };
+    // It says from now on that there was one. A full disk does not keep a relay from starting.
+    let marked = (&lock).write_all(MADE).and_then(|()| lock.sync_all());
+    if let Err(error) = marked {
+        tracing::debug!("the journal's lock is not marked: {error}");
     }
+    Ok(Opened {
+        connection,
+        lock,
+        found,
+    })
+}
+
+/// What the lock has in it once there was a journal.
+const MADE: &[u8] = b"beside a journal of qbo-relay\n";
+
+/// Whether a journal was made here before.
+fn was_made(path: &Path) -> bool {
+    fs::metadata(with_suffix(path, "-lock")).is_ok_and(|lock| lock.len() > 0)
+}
+
+fn is_damage(failure: &Failure) -> bool {
+    matches!(failure, Failure::Sqlite(error) if Error::is_damage(error))
 }
 
 impl Opened {
@@ -109,7 +141,7 @@ impl Opened {
 }
 
 fn afresh(path: &Path, lock: File, now: Timestamp) -> Result<Opened, Error> {
-    let aside = set_aside(path, now)
+    let aside = aside::set_aside(path, now)
         .map_err(|error| io_error("cannot rename the damaged", path, &error))?;
     let (connection, _) = attempt(path)?;
     let found = Found::Damaged { aside };
@@ -118,38 +150,6 @@ fn afresh(path: &Path, lock: File, now: Timestamp) -> Result<Opened, Error> {
         lock,
         found,
     })
-}
-
-/// The damaged files that were set aside here and that nobody has taken away, oldest first.
-pub(super) fn damaged(path: &Path) -> Vec<PathBuf> {
-    let prefix = with_suffix(path, BROKEN);
-    let entries = fs::read_dir(directory_of(path))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let is_one = |found: &PathBuf| {
-        let name = found.as_os_str().as_encoded_bytes();
-        let is_beside = [&b"-wal"[..], b"-shm"]
-            .iter()
-            .any(|end| name.ends_with(end));
-        name.starts_with(prefix.as_os_str().as_encoded_bytes()) && !is_beside
-    };
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
-    found.sort();
-    found
-}
-
-/// What a damaged file's new name has after the old one, before the time.
-const BROKEN: &str = ".broken-";
-
-/// What the mark has behind the file's name by which a running relay says that it met damage, so that
-/// the next start does not have to find it again.
-const DAMAGED: &str = "-damaged";
-
-/// Leaves the mark. Without it the next start checks the file, as far as its time allows.
-pub(super) fn mark_as_damaged(path: &Path) {
-    let marked = File::create(with_suffix(path, DAMAGED)).and_then(|mark| mark.sync_all());
-    let _ = marked.and_then(|()| sync_directory(&directory_of(path)));
 }
 
 /// Opens the file read-only; for the reader thread and for a second process.
@@ -167,7 +167,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, Failure> {
 }
 
 fn attempt(path: &Path) -> Result<(Connection, Found), Failure> {
-    let existed = path.exists();
+    // Nobody has written to an empty one.
+    let existed = fs::metadata(path).is_ok_and(|file| file.len() > 0);
     let log = with_suffix(path, "-wal");
     let interrupted = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     let prepare = || -> io::Result<()> {
@@ -263,29 +264,59 @@ fn check(connection: &Connection) -> Result<bool, Failure> {
 /// Looks at the first bytes of the file before anything is written, made or renamed: a wrong path in
 /// a configuration must not cost somebody else's file. A lock beside it says that it was ours, even
 /// if its first bytes no longer do.
-fn refuse_what_is_not_ours(path: &Path) -> Result<(), Error> {
-    let mut header = Vec::new();
-    match File::open(path) {
-        Ok(file) => drop(
-            file.take(100)
-                .read_to_end(&mut header)
-                .map_err(|error| io_error("cannot read", path, &error))?,
-        ),
+fn refuse_what_is_not_ours(path: &Path, was_made: bool) -> Result<(), Error> {
+    let header = match header(path) {
+        Ok(header) => header,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io_error("cannot read", path, &error)),
-    }
-    let was_ours = with_suffix(path, "-lock").exists();
-    // sqlite.org, "Database File Format", section 1.3: the magic string, the application's number.
-    let owner = header
-        .get(68..72)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(u32::from_be_bytes);
-    let is_database = header.starts_with(b"SQLite format 3\0");
-    let is_ours = is_database && owner.map(i64::from) == Some(migrate::APPLICATION_ID);
-    if is_ours || header.is_empty() || (was_ours && (!is_database || owner == Some(0))) {
+    };
+    let has_lock = with_suffix(path, "-lock").exists();
+    let owner = number_at(&header, 68);
+    let is_database = header.starts_with(MAGIC);
+    let is_ours = is_database && owner == Some(migrate::APPLICATION_ID);
+    let lost_its_name = has_lock && (!is_database || owner == Some(0));
+    if is_ours || was_made || header.is_empty() || lost_its_name {
         return Ok(());
     }
     Err(Error::Foreign(path.to_owned()))
+}
+
+/// The magic string of a database (sqlite.org, "Database File Format", section 1.3).
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// No program of the near future writes a format as high.
+const FORMATS_MAX: i64 = 1000;
+
+/// Whether the first bytes are as this program or a later one writes them.
+fn has_sound_header(path: &Path) -> bool {
+    let Ok(header) = header(path) else {
+        return true;
+    };
+    let number = |at| number_at(&header, at).unwrap_or(-1);
+    header.is_empty()
+        || (header.starts_with(MAGIC)
+            // Pages of 4096 bytes, write-ahead mode, nothing reserved, and three fixed numbers.
+            && [&[16, 0, 1, 1, 0, 64, 32, 32], &[16, 0, 2, 2, 0, 64, 32, 32]]
+                .iter()
+                .any(|fixed| header.get(16..24) == Some(&fixed[..]))
+            && number(44) <= 4
+            && number(52) > 0
+            && number(56) <= 1
+            && number(60) <= FORMATS_MAX
+            && number(64) == 1
+            && number(68) == migrate::APPLICATION_ID)
+}
+
+fn header(path: &Path) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    File::open(path)?.take(100).read_to_end(&mut header)?;
+    Ok(header)
+}
+
+/// The number of four bytes there.
+fn number_at(header: &[u8], at: usize) -> Option<i64> {
+    let bytes = header.get(at..at + 4)?.try_into().ok()?;
+    Some(i64::from(u32::from_be_bytes(bytes)))
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
@@ -358,23 +389,6 @@ fn rewrite(log: &Path) -> io::Result<()> {
     }
 }
 
-fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
-    let aside = with_suffix(path, &format!("{BROKEN}{}", now.as_ms()));
-    fs::rename(path, &aside)?;
-    let log = with_suffix(path, "-wal");
-    if log.exists() {
-        fs::rename(&log, with_suffix(&aside, "-wal"))?;
-    }
-    for beside in ["-shm", DAMAGED] {
-        let beside = with_suffix(path, beside);
-        if beside.exists() {
-            fs::remove_file(&beside)?;
-        }
-    }
-    sync_directory(&directory_of(path))?;
-    Ok(aside)
-}
-
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -388,7 +402,7 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

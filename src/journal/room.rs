@@ -1,17 +1,24 @@
-//! How much room there is: the byte budget and the disk.
+//! How much room there is, the byte budget and the disk, and whether it is the room that it was.
 //!
 //! The budget holds the main file and its log. A part is kept back so that what is already promised
-//! can always be finished: appends are refused first, settling and retention go on.
+//! can always be finished: appends are refused first, settling and retention go on. On the disk that
+//! part is blocks of the log beyond its end, which nobody else can take.
 
 use super::open::{directory_of, with_suffix};
-use std::fs;
+use rustix::fs::FallocateFlags;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The budget and what is used of it.
 #[derive(Debug)]
 pub(super) struct Room {
     directory: PathBuf,
+    main: PathBuf,
     log: PathBuf,
+    /// The files that SQLite has open.
+    files: Vec<Open>,
     bytes_max: u64,
     /// Bytes of the main file that hold something, as of the last commit.
     live: u64,
@@ -23,12 +30,58 @@ pub(super) struct Room {
     promised: u64,
 }
 
+/// A file that is open, as it was found at its path.
+#[derive(Debug)]
+struct Open {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Open {
+    fn at(path: PathBuf) -> Option<Self> {
+        let facts = fs::metadata(&path).ok()?;
+        Some(Self {
+            device: facts.dev(),
+            inode: facts.ino(),
+            path,
+        })
+    }
+}
+
+/// What became of a file that is written and is no longer the one at its path; each in a sentence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Displaced {
+    /// Nothing lies at the main file's path.
+    Missing(String),
+    /// Another file lies there.
+    Other(String),
+    /// The log or the shared memory is another, or gone.
+    Beside(String),
+    /// Somebody took its content away.
+    Emptied(String),
+}
+
+impl Displaced {
+    /// The sentence.
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Missing(why) | Self::Other(why) | Self::Beside(why) | Self::Emptied(why) => why,
+        }
+    }
+}
+
 impl Room {
     /// A budget of `bytes_max` for the journal at `path`.
     pub(super) fn new(path: &Path, bytes_max: u64) -> Self {
         Self {
             directory: directory_of(path),
+            main: path.to_owned(),
             log: with_suffix(path, "-wal"),
+            files: ["", "-wal", "-shm"]
+                .into_iter()
+                .filter_map(|suffix| Open::at(with_suffix(path, suffix)))
+                .collect(),
             bytes_max,
             live: 0,
             log_bytes: 0,
@@ -51,6 +104,62 @@ impl Room {
         self.free = rustix::fs::statvfs(&self.directory).map_or(u64::MAX, |facts| {
             facts.f_bavail.saturating_mul(facts.f_frsize)
         });
+    }
+
+    /// What became of the files that are written, if they are no longer those at their paths: whatever
+    /// is written into them then is gone with the process. A stat for each, some microseconds in all.
+    pub(super) fn displaced(&self) -> Option<Displaced> {
+        self.files.iter().find_map(|file| {
+            let is_main = file.path == self.main;
+            let path = file.path.display();
+            match fs::metadata(&file.path) {
+                Ok(facts) if (facts.dev(), facts.ino()) != (file.device, file.inode) => {
+                    let why = format!("{path} was replaced by another file");
+                    Some(if is_main {
+                        Displaced::Other(why)
+                    } else {
+                        Displaced::Beside(why)
+                    })
+                }
+                Ok(facts) => {
+                    let least = match file.path == self.log {
+                        true => self.log_bytes,
+                        false => u64::from(is_main),
+                    };
+                    let emptied = facts.len() < least;
+                    emptied.then(|| Displaced::Emptied(format!("{path} was emptied")))
+                }
+                Err(error)
+                    if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) =>
+                {
+                    let why = format!("{path} was removed");
+                    Some(if is_main {
+                        Displaced::Missing(why)
+                    } else {
+                        Displaced::Beside(why)
+                    })
+                }
+                // A file system that does not tell is not held against the file.
+                Err(_) => None,
+            }
+        })
+    }
+
+    /// Keeps blocks for the log beyond its end, as many as it may grow to. A file system that cannot
+    /// do that works without.
+    pub(super) fn reserve(&self) {
+        // The main file and the shared memory must never be opened beside SQLite: closing them again
+        // would drop its locks. It puts none on the log.
+        let reserved = OpenOptions::new()
+            .write(true)
+            .open(&self.log)
+            .and_then(|log| {
+                let keep = FallocateFlags::KEEP_SIZE;
+                Ok(rustix::fs::fallocate(&log, keep, 0, self.log_bytes_max())?)
+            });
+        if let Err(error) = reserved {
+            tracing::debug!("no blocks are reserved for the journal's log: {error}");
+        }
     }
 
     /// Takes room for an append; false when there is none.

@@ -7,8 +7,9 @@ use super::touched::Touched;
 use super::{Error, watermarks};
 use crate::model::{JournalHealth, RealmId, Timestamp, Watermark};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Companies by name that are remembered for the worker; beyond it, it looks at all of them.
@@ -26,11 +27,28 @@ pub struct Changed {
     pub everyone: bool,
 }
 
+/// The last commit was made in time.
+const FINE: u8 = 0;
+
+/// Another program held the file.
+const HELD: u8 = 1;
+
+/// It took longer than anybody waits for it.
+const SLOW: u8 = 2;
+
 /// The shared state.
 #[derive(Debug)]
 pub(super) struct Shared {
     broken: watch::Sender<Option<Error>>,
     full: AtomicBool,
+    /// What the last commit said: [`FINE`], [`HELD`] or [`SLOW`].
+    last_commit: AtomicU8,
+    /// Milliseconds from `born` to when the first of those whom the writer works for asked; 0 while it
+    /// rests.
+    works_since: AtomicU64,
+    born: Instant,
+    /// How long whoever asked waits for an answer.
+    answer: Duration,
     bytes_used: AtomicU64,
     last_receipt_at: AtomicI64,
     /// Whoever waits for a company; entries that nobody waits for are taken out now and then.
@@ -48,11 +66,16 @@ pub(super) struct Shared {
 pub(super) struct Ending(Option<Arc<Shared>>);
 
 impl Shared {
-    /// A working journal, whose last receipt arrived at `last_receipt_at`.
-    pub(super) fn new(last_receipt_at: Option<Timestamp>) -> Self {
+    /// A working journal, whose last receipt arrived at `last_receipt_at` and whose callers wait so
+    /// long for an answer.
+    pub(super) fn new(last_receipt_at: Option<Timestamp>, answer: Duration) -> Self {
         Self {
             broken: watch::Sender::new(None),
             full: AtomicBool::new(false),
+            last_commit: AtomicU8::new(FINE),
+            works_since: AtomicU64::new(0),
+            born: Instant::now(),
+            answer,
             bytes_used: AtomicU64::new(0),
             last_receipt_at: AtomicI64::new(last_receipt_at.map_or(NEVER, Timestamp::as_ms)),
             realms: Mutex::new(HashMap::new()),
@@ -64,14 +87,77 @@ impl Shared {
         }
     }
 
+    /// Whether receipts are taken, by the last commit and by the one that is under way.
     pub(super) fn health(&self) -> JournalHealth {
-        if self.broken.borrow().is_some() {
-            JournalHealth::Broken
-        } else if self.full.load(Ordering::SeqCst) {
-            JournalHealth::Full
-        } else {
-            JournalHealth::Working
+        match self.verdict() {
+            JournalHealth::Working if self.is_overdue() => JournalHealth::Slow,
+            verdict => verdict,
         }
+    }
+
+    /// The same without what is under way.
+    pub(super) fn verdict(&self) -> JournalHealth {
+        if self.broken.borrow().is_some() {
+            return JournalHealth::Broken;
+        }
+        match self.last_commit.load(Ordering::SeqCst) {
+            HELD => JournalHealth::Held,
+            _ if self.is_full() => JournalHealth::Full,
+            SLOW => JournalHealth::Slow,
+            _ => JournalHealth::Working,
+        }
+    }
+
+    /// Whether somebody has been waiting for the writer for longer than anybody waits.
+    fn is_overdue(&self) -> bool {
+        let since = self.works_since.load(Ordering::SeqCst);
+        since > 0
+            && self
+                .born
+                .elapsed()
+                .saturating_sub(Duration::from_millis(since))
+                > self.answer
+    }
+
+    /// The writer works for somebody who asked then.
+    pub(super) fn works_since(&self, at: Instant) {
+        let since = at.saturating_duration_since(self.born).as_millis();
+        let since = u64::try_from(since).unwrap_or(u64::MAX).max(1);
+        self.works_since.store(since, Ordering::SeqCst);
+    }
+
+    /// The writer waits for work.
+    pub(super) fn rests(&self) {
+        self.works_since.store(0, Ordering::SeqCst);
+    }
+
+    /// What a batch came to: whether it wrote anything, and whether that was too late for those who had
+    /// asked.
+    pub(super) fn ended(&self, fate: &Result<(), Error>, wrote: bool, late: bool) {
+        let before = self.last_commit.load(Ordering::SeqCst);
+        let after = match fate {
+            Err(Error::Busy) => HELD,
+            Err(_) => before,
+            Ok(()) if late => SLOW,
+            // Whether the disk is in time again only a write can say.
+            Ok(()) if before == SLOW && !wrote => SLOW,
+            Ok(()) => FINE,
+        };
+        self.last_commit.store(after, Ordering::SeqCst);
+        match (before, after) {
+            (FINE, HELD) => {
+                tracing::error!("another program holds the journal's file; nothing is taken in")
+            }
+            (FINE, SLOW) => {
+                tracing::error!("the disk takes too long to write; nothing is taken in in time")
+            }
+            (HELD | SLOW, FINE) => tracing::info!("the journal takes receipts in again"),
+            _ => {}
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::SeqCst)
     }
 
     /// Why it is broken, if it is.

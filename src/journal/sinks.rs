@@ -43,7 +43,7 @@ pub(super) fn register(
         }
     }
     for name in configured {
-        let known: Option<(i64, bool)> = transaction
+        let known: Option<(i64, i64)> = transaction
             .query_row(
                 "SELECT id, configured FROM sink WHERE name = ?1",
                 [name.as_str()],
@@ -51,8 +51,9 @@ pub(super) fn register(
             )
             .optional()?;
         match known {
-            Some((_, true)) => {}
-            Some((id, false)) => {
+            Some((_, 1)) => {}
+            // Whatever else stands there, a value that nobody wrote included.
+            Some((id, _)) => {
                 transaction.execute("UPDATE sink SET configured = 1 WHERE id = ?1", [id])?;
             }
             None => enter(&transaction, name, now)?,
@@ -87,7 +88,7 @@ pub(super) fn register(
 
 fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut names = connection.prepare(
-        "SELECT name FROM sink WHERE configured = 1 AND id NOT IN (SELECT sink FROM instance)",
+        "SELECT name FROM sink WHERE configured <> 0 AND id NOT IN (SELECT sink FROM instance)",
     )?;
     names.query_map((), |row| row.get(0))?.collect()
 }

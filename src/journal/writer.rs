@@ -2,7 +2,8 @@
 //!
 //! It takes one command, then whatever else is already waiting up to the batch limit, runs all of
 //! them in one transaction, commits, and only then answers all. It never waits for company. Between
-//! batches it empties the log: when it has been quiet for a moment, or when the log is long.
+//! batches it empties the log ([`log`]). While it cannot take appends it tries by itself whether it can
+//! again, so that no state needs a restart or a caller to be left.
 
 use super::append::{self, Numbers};
 use super::command::{Answer, Command, Promise, Task, promise, refusal};
@@ -13,34 +14,33 @@ use super::gaps;
 use super::incoming::Incoming;
 use super::instance::{self, Said};
 use super::known::Known;
-use super::open;
+use super::log::{self, Log};
 use super::reconcile;
 use super::replay;
 use super::retention::{self, Sweep, Tidied};
-use super::room::Room;
+use super::room::{Displaced, Room};
 use super::route;
 use super::settle;
 use super::shared::Shared;
 use super::touched::Touched;
 use super::{Error, Settings};
+use super::{aside, migrate};
 use crate::model::{
     Attempt, ChangeSeq, Delivery, InstanceId, JournalHealth, Kept, Reading, Reconciled, Settlement,
     SinkName, Timestamp,
 };
-use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, MAIN_DB};
+use rusqlite::Connection;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Pages in the log from which it is emptied when nothing else is to do: 1 MiB.
-const LOG_PAGES: i32 = 256;
-
-/// Quiet before that happens.
+/// Quiet before the log is emptied.
 const QUIET: Duration = Duration::from_millis(50);
+
+/// Between two tries to come out of a state in which no append is taken.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Bytes of bodies in one transaction, so that a few huge ones do not make the log huge.
 const BATCH_BYTES: u64 = 4 << 20;
@@ -65,10 +65,9 @@ pub(super) struct Writer {
     room: Room,
     shared: Arc<Shared>,
     touched: Touched,
-    /// Pages in the log, told by SQLite after each commit.
-    log_pages: Arc<AtomicI32>,
-    /// Pages from which the log is emptied although there is work.
-    log_pages_max: i32,
+    log: Log,
+    /// Something was refused for want of room, and the log has not been looked at since.
+    refused: bool,
     closing: Option<Answer<()>>,
 }
 
@@ -82,25 +81,22 @@ impl Writer {
         shared: Arc<Shared>,
         now: Timestamp,
     ) -> rusqlite::Result<Self> {
-        let log_pages = Arc::new(AtomicI32::new(0));
-        let told = Arc::clone(&log_pages);
-        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-            told.store(pages, Ordering::Relaxed);
-            Ok(())
-        }))?;
+        // Reading opens the log and its shared memory, whose files are known from then on.
+        Numbers::load(&connection)?;
         let room = Room::new(&settings.path, settings.bytes_max);
+        room.reserve();
         let mut writer = Self {
+            log: Log::of(&mut connection, &room)?,
             connection,
             _lock: lock,
             settings,
             known,
             numbers: Numbers::default(),
             sweep: Sweep::default(),
-            log_pages_max: i32::try_from(room.log_bytes_max() / PAGE).unwrap_or(i32::MAX),
             room,
             shared,
             touched: Touched::new(now),
-            log_pages,
+            refused: false,
             closing: None,
         };
         writer.measure()?;
@@ -115,8 +111,8 @@ impl Writer {
     pub(super) fn run(mut self, queue: &Receiver<Command>) {
         let end = self.shared.broken_unless_defused();
         while let Some(first) = self.next(queue) {
-            let batch = self.gather(first, queue);
-            self.perform(batch);
+            let (batch, waiting_since) = self.gather(first, queue);
+            self.perform(batch, waiting_since);
             self.between_batches();
             if self.closing.is_some() {
                 break;
@@ -126,25 +122,49 @@ impl Writer {
         self.finish();
     }
 
-    /// The next command; while there is none, the log is emptied.
+    /// The next command; while there is none, the log is emptied, and what keeps appends from being
+    /// taken is looked at again.
     fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
-        if self.log_pages.load(Ordering::Relaxed) > LOG_PAGES {
-            match queue.recv_timeout(QUIET) {
+        loop {
+            self.shared.rests();
+            let patience = if self.log.is_worth_emptying() {
+                QUIET
+            } else if self.shared.broken().is_none() && !self.is_ready() {
+                TRY_AGAIN
+            } else {
+                return queue.recv().ok();
+            };
+            match queue.recv_timeout(patience) {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.checkpoint(),
+                Err(RecvTimeoutError::Timeout) => self.use_the_quiet(),
             }
         }
-        queue.recv().ok()
     }
 
-    /// The command and what else is already waiting, within the bounds of a batch.
-    fn gather(&self, first: Command, queue: &Receiver<Command>) -> Vec<Task> {
+    /// Whether the log is as it should be, and appends are taken.
+    fn is_ready(&self) -> bool {
+        !self.room.log_is_oversized() && self.shared.verdict() == JournalHealth::Working
+    }
+
+    fn use_the_quiet(&mut self) {
+        self.shared.works_since(Instant::now());
+        self.checkpoint();
+        if !self.is_ready() {
+            self.perform(Vec::new(), Instant::now());
+        }
+    }
+
+    /// The command and what else is already waiting, within the bounds of a batch; and since when the
+    /// first of them waits.
+    fn gather(&self, first: Command, queue: &Receiver<Command>) -> (Vec<Task>, Instant) {
+        self.shared.works_since(first.asked_at);
         let bytes_of = |task: &Task| match task {
             Task::Append(incoming, _) => incoming.bytes(),
             Task::Reconcile(reading, _) => reconcile::bytes(reading),
             _ => 0,
         };
+        let waiting_since = first.asked_at;
         let mut bytes = bytes_of(&first.task);
         let mut batch = vec![first.task];
         drop(first.place);
@@ -156,16 +176,22 @@ impl Writer {
             bytes += bytes_of(&command.task);
             batch.push(command.task);
         }
-        batch
+        (batch, waiting_since)
     }
 
-    /// Runs a batch in one transaction and answers its members.
-    fn perform(&mut self, batch: Vec<Task>) {
+    /// Runs a batch in one transaction and answers its members, of whom the first asked then. An empty
+    /// batch tries whether something can be written.
+    fn perform(&mut self, batch: Vec<Task>, waiting_since: Instant) {
         let mut promises = Vec::with_capacity(batch.len());
+        let commits = self.log.commits();
         let fate = self.transact(batch, &mut promises);
         if let Err(error) = &fate {
             self.abandon(error);
         }
+        let wrote = self.log.commits() != commits;
+        let took = waiting_since.elapsed();
+        self.shared
+            .ended(&fate, wrote, took > self.settings.limits.answer);
         for promise in promises {
             promise(fate.clone());
         }
@@ -181,6 +207,9 @@ impl Writer {
             Some(error) => Err(error),
             None => self.begin(),
         };
+        if batch.is_empty() && fate.is_ok() {
+            fate = self.write_nothing_new();
+        }
         let mut full = false;
         for task in batch {
             let (promise, result) = self.run_task(task, fate.is_ok());
@@ -188,7 +217,7 @@ impl Writer {
             match result {
                 Err(Failure::Sqlite(error)) => {
                     if Error::is_damage(&error) {
-                        open::mark_as_damaged(&self.settings.path);
+                        aside::mark_as_damaged(&self.settings.path);
                     }
                     fate = Err(Error::of_write(&error, self.room.disk_is_full()));
                 }
@@ -198,10 +227,18 @@ impl Writer {
         }
         fate?;
         self.commit()?;
-        if full || self.shared.health() == JournalHealth::Full {
+        self.refused |= full;
+        if full || self.shared.is_full() {
             self.shared.set_full(full || !self.room.take(ROOM_AGAIN));
         }
         Ok(())
+    }
+
+    /// Writes the first page of the file as it is.
+    fn write_nothing_new(&self) -> Result<(), Error> {
+        let format = migrate::newest();
+        let written = self.connection.pragma_update(None, "user_version", format);
+        written.map_err(|error| Error::of_write(&error, self.room.disk_is_full()))
     }
 
     fn begin(&mut self) -> Result<(), Error> {
@@ -220,6 +257,10 @@ impl Writer {
             .measure()
             .and_then(|()| self.connection.prepare_cached("COMMIT")?.execute(()));
         committed.map_err(|error| Error::of_write(&error, self.room.disk_is_full()))?;
+        // Before anybody is told: what is in a file that is not at the path ends with the process.
+        if let Some(displaced) = self.room.displaced() {
+            return Err(self.rescue(&displaced));
+        }
         self.known.committed();
         self.shared.set_bytes_used(self.room.used());
         if self.touched.settled {
@@ -244,9 +285,21 @@ impl Writer {
         self.sweep = Sweep::default();
         match error {
             Error::Broken(_) => self.shared.latch(error),
-            Error::Full => self.shared.set_full(true),
+            Error::Full => {
+                self.refused = true;
+                self.shared.set_full(true);
+            }
             _ => {}
         }
+    }
+
+    /// The files that are written are not those at their paths: what they hold is saved, and nothing is
+    /// written any more.
+    fn rescue(&mut self, displaced: &Displaced) -> Error {
+        let (path, now) = (&self.settings.path, self.touched.now());
+        let saved = aside::rescue(&self.connection, path, &mut self.room, displaced, now);
+        let why = displaced.why();
+        Error::Broken(format!("{why} while it was in use; {saved}"))
     }
 
     /// Does what is asked for, or not where the batch has failed already; what is said to the
@@ -389,13 +442,14 @@ impl Writer {
         Ok(())
     }
 
-    /// What is due when the answers are out: a long log is emptied, and when the budget runs low a
-    /// step of retention makes room without waiting to be asked.
+    /// What is due when the answers are out: a log that is long or that appends were refused for is
+    /// emptied, and when the budget runs low a step of retention makes room without waiting to be asked.
     fn between_batches(&mut self) {
         if self.closing.is_some() {
             return;
         }
-        if self.log_pages.load(Ordering::Relaxed) >= self.log_pages_max {
+        let refused = std::mem::take(&mut self.refused);
+        if refused || self.room.log_is_oversized() || self.log.is_long(&self.room) {
             self.checkpoint();
         }
         if self.room.excess().is_some()
@@ -403,52 +457,25 @@ impl Writer {
             && self.shared.broken().is_none()
         {
             let (answer, _) = oneshot::channel();
-            self.perform(vec![Task::Tidy(None, answer)]);
+            self.perform(vec![Task::Tidy(None, answer)], Instant::now());
         }
     }
 
-    /// Copies the log into the main file, so that the log begins again at its start. A reader that
-    /// still needs a part of it keeps that from happening; then it is tried again a quarter later.
     fn checkpoint(&mut self) {
-        self.log_pages.store(0, Ordering::Relaxed);
         if self.shared.broken().is_some() {
             return;
         }
-        let bound = i32::try_from(self.room.log_bytes_max() / PAGE).unwrap_or(i32::MAX);
-        let copied = self
-            .connection
-            .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE);
-        self.log_pages_max = bound;
-        match copied {
-            Ok((pages, done)) if done < pages => self.log_pages_max = pages.max(bound) + bound / 4,
-            Ok(_) if self.room.log_is_oversized() => self.truncate(),
-            Ok(_) => {}
-            Err(error) => self.look_at(&error),
-        }
-    }
-
-    fn truncate(&mut self) {
-        let done = self
-            .connection
-            .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
-        if let Err(error) = done {
-            self.look_at(&error);
-        }
-    }
-
-    /// A checkpoint that failed for want of room or of a lock loses nothing: the log still holds
-    /// all of it. Any other failure is the end.
-    fn look_at(&self, error: &rusqlite::Error) {
-        let error = Error::of_write(error, self.room.disk_is_full());
-        if matches!(error, Error::Broken(_)) {
+        if let Err(error) = self.log.checkpoint(&self.connection, &mut self.room) {
             self.shared.latch(&error);
         }
     }
 
     /// Empties the log, which is the mark of an orderly end, and closes the file.
     fn finish(mut self) {
-        if self.shared.broken().is_none() {
-            self.truncate();
+        if self.shared.broken().is_none()
+            && let Err(error) = log::truncate(&self.connection, &mut self.room)
+        {
+            self.shared.latch(&error);
         }
         let fate = self.shared.broken().map_or(Ok(()), Err);
         let closing = self.closing.take();

@@ -41,6 +41,10 @@ pub enum JournalHealth {
     Working,
     /// The budget or the disk is used up: 503 until there is room.
     Full,
+    /// Another program holds the file: 503 until it lets go.
+    Held,
+    /// The last commit took longer than senders wait: 503 until one is in time again.
+    Slow,
     /// A commit or a sync failed: the process ends.
     Broken,
 }
@@ -75,8 +79,21 @@ pub enum Condition {
     Blocked,
     /// A person is needed: a sink was switched off, or a certificate is near its end.
     Attention,
-    /// Not accepting: the journal is full or broken.
+    /// Not accepting: the journal is full, held, too slow or broken.
     Refusing,
+}
+
+impl JournalHealth {
+    /// What is the matter with the journal, in a few words; `None` when nothing is.
+    pub const fn trouble(self) -> Option<&'static str> {
+        match self {
+            Self::Working => None,
+            Self::Full => Some("the journal is full"),
+            Self::Held => Some("another program holds the journal's file"),
+            Self::Slow => Some("the disk takes too long to write"),
+            Self::Broken => Some("the journal is broken"),
+        }
+    }
 }
 
 impl Condition {

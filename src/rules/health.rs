@@ -80,10 +80,9 @@ fn headline(health: &Health, now: Timestamp) -> String {
         Condition::Starting => "starting".into(),
         Condition::Blocked => blocked(health, now),
         Condition::Attention => attention(health, now),
-        Condition::Refusing => match health.journal {
-            JournalHealth::Full => "not accepting: the journal is full".into(),
-            JournalHealth::Broken => "not accepting: the journal is broken".into(),
-            JournalHealth::Working => {
+        Condition::Refusing => match health.journal.trouble() {
+            Some(trouble) => format!("not accepting: {trouble}"),
+            None => {
                 let stalled = health.device.stalled.join(", ");
                 format!("stalled: no progress of {stalled}")
             }

@@ -28,7 +28,9 @@ pub(super) struct Office {
 impl Observe for Office {
     async fn observe(&self) -> Report {
         let at = self.clock.now();
-        let health = self.health.borrow().clone();
+        let mut health = self.health.borrow().clone();
+        // What the last commit said, not what it said when somebody last looked.
+        health.journal = self.journal.health();
         let condition = rules::health::condition(&health);
         Report {
             at,

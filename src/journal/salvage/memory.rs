@@ -30,6 +30,9 @@ impl Rescue<'_> {
         let mut since = None;
         let mut told: HashMap<i64, i64> = HashMap::new();
         self.copy(SEEN, |seen| {
+            if seen.identity().is_none() {
+                return false;
+            }
             let receipt = seen.number("receipt");
             if receipt <= after {
                 since = since.max(Some(seen.number("at")));

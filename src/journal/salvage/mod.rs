@@ -10,11 +10,12 @@
 mod damaged;
 mod loss;
 mod memory;
+mod sense;
 mod undelivered;
 
-use super::events;
 use super::gaps::{self, Opening};
 use super::touched::Touched;
+use super::{aside, events};
 use crate::model::{SinkName, Timestamp};
 use damaged::{Damaged, Table};
 use rusqlite::types::Value;
@@ -70,6 +71,28 @@ pub(super) fn salvage(
     Ok(Some(salvaged))
 }
 
+/// Takes nothing over from the damaged files beside this path, now and later.
+pub(super) fn pass_over(
+    connection: &mut Connection,
+    path: &Path,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for file in aside::damaged(path) {
+        transaction.execute(
+            "INSERT OR IGNORE INTO tally (name, value) VALUES (?1, 1)",
+            [mark(&file)],
+        )?;
+    }
+    events::insert(
+        &transaction,
+        now,
+        "salvage",
+        &Salvaged::default().sentence(),
+    )?;
+    transaction.commit()
+}
+
 impl Salvaged {
     /// What a person should know.
     pub fn sentence(&self) -> String {
@@ -104,7 +127,7 @@ fn take_over(
     now: Timestamp,
 ) -> rusqlite::Result<Salvaged> {
     let rescue = Rescue { from, to };
-    rescue.copy(REALM, |_| true)?;
+    rescue.copy(REALM, sense::is_company)?;
     rescue.copy(GAP, |_| true)?;
     rescue.copy(GAP_COMPANY, |_| true)?;
     // What these would have said of the end of the journal nobody else says.
@@ -115,6 +138,7 @@ fn take_over(
     for table in [COMPANY, WATERMARK, SPENT, EVENT, INSTANCE, SETTING] {
         rescue.copy(table, |_| true)?;
     }
+    rescue.drop_what_cannot_be_read()?;
     let whole = rescue.whole_receipts(&lines)?;
     let since = rescue.memory(&lines, &whole, &loss, now)?;
     rescue.accounts()?;
@@ -246,9 +270,9 @@ impl Rescue<'_> {
         self.to
             .execute_batch("DELETE FROM lane; DELETE FROM sink")?;
         let before = self.from.skipped();
-        self.copy(SINK, |_| true)?;
+        self.copy(SINK, sense::is_sink)?;
         let is_whole = self.from.skipped() == before;
-        self.copy(LANE, |_| true)?;
+        self.copy(LANE, sense::is_lane)?;
         if is_whole {
             return Ok(());
         }

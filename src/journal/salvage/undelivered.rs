@@ -5,7 +5,9 @@
 //! same ids. A change whose content has not its digest any more is none.
 
 use super::loss::{Loss, OPEN};
-use super::{CHANGE, DEAD, FETCHED, PROVENANCE, RECEIPT, REPETITION, REPLAY, Rescue, UNREADABLE};
+use super::{
+    CHANGE, DEAD, FETCHED, PROVENANCE, RECEIPT, REPETITION, REPLAY, Rescue, UNREADABLE, sense,
+};
 use crate::journal::append::{self, Numbers};
 use crate::journal::incoming::{Incoming, digest};
 use crate::journal::known::Known;
@@ -35,7 +37,9 @@ impl Rescue<'_> {
         let mut lines = self.lines()?;
         self.learn_companies(&lines)?;
         self.copy(DEAD, |dead| dead.number("replayed_at") < 0)?;
-        self.copy(REPLAY, |replay| replay.number("done_at") < 0)?;
+        self.copy(REPLAY, |replay| {
+            replay.number("done_at") < 0 && sense::has_attempts(replay)
+        })?;
         let asked: BTreeSet<i64> = numbers(
             self.to,
             "SELECT change FROM dead UNION SELECT change FROM replay",
@@ -54,7 +58,9 @@ impl Rescue<'_> {
             receipts.contains(&change.number("receipt"))
                 && through.contains_key(&change.number("realm"))
         })?;
-        self.copy(RECEIPT, |row| receipts.contains(&row.number("seq")))?;
+        self.copy(RECEIPT, |row| {
+            receipts.contains(&row.number("seq")) && sense::is_receipt(row)
+        })?;
         for table in [PROVENANCE, REPETITION, UNREADABLE] {
             self.copy(table, |row| receipts.contains(&row.number("receipt")))?;
         }
@@ -110,9 +116,10 @@ impl Rescue<'_> {
             .collect();
         let receipts: HashSet<i64> = nameless.iter().map(|line| line.receipt).collect();
         let mut names: BTreeMap<i64, String> = BTreeMap::new();
-        self.from.each(RECEIPT, "seq, body", |values| {
-            if let [Value::Integer(seq), Value::Blob(body)] = &values[..]
+        self.from.each(RECEIPT, "seq, digest, body", |values| {
+            if let [Value::Integer(seq), Value::Blob(kept), Value::Blob(body)] = &values[..]
                 && receipts.contains(seq)
+                && digest(body)[..] == kept[..]
             {
                 for item in wire::decode(body, ITEMS_MAX).items {
                     if let Item::Notification(told) = item
@@ -208,7 +215,7 @@ impl Rescue<'_> {
         };
         let mut known = Known::load(self.to)?;
         let fetched: HashSet<i64> = self.provenances()?;
-        let columns = "seq, received_at, verifier, form, headers, body";
+        let columns = "seq, received_at, verifier, form, headers, digest, body";
         self.from.each(RECEIPT, columns, |values| {
             let [
                 Value::Integer(seq),
@@ -216,11 +223,16 @@ impl Rescue<'_> {
                 Value::Text(verifier),
                 Value::Text(form),
                 Value::Text(headers),
+                Value::Blob(kept),
                 Value::Blob(body),
             ] = &values[..]
             else {
                 return Ok(());
             };
+            // What is not what came would be told under ids that nobody gave.
+            if digest(body)[..] != kept[..] {
+                return Ok(());
+            }
             if *seq <= after || whole.contains(seq) || fetched.contains(seq) {
                 return Ok(());
             }

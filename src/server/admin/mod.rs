@@ -32,7 +32,7 @@ use super::html::html;
 use super::listener::{self, Accept};
 use super::registry::{Peer, Visit};
 use super::router;
-use crate::model::{JournalHealth, Limits, Tally};
+use crate::model::{Limits, Tally};
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -169,16 +169,16 @@ impl<O: Observe> Pages<O> {
 
     async fn ready(&self) -> Result<Answer, Refusal> {
         let health = self.report().await?.health;
-        let reason = match health.journal {
-            _ if !health.started => "not ready: starting",
-            JournalHealth::Full => "not ready: the journal is full",
-            JournalHealth::Broken => "not ready: the journal is broken",
-            JournalHealth::Working if !health.device.stalled.is_empty() => {
-                "not ready: a part makes no progress"
-            }
-            JournalHealth::Working => return Ok(text(StatusCode::OK, "ready")),
+        let reason = match health.journal.trouble() {
+            _ if !health.started => "starting",
+            Some(trouble) => trouble,
+            None if !health.device.stalled.is_empty() => "a part makes no progress",
+            None => return Ok(text(StatusCode::OK, "ready")),
         };
-        Ok(text(StatusCode::SERVICE_UNAVAILABLE, reason))
+        Ok(text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &format!("not ready: {reason}"),
+        ))
     }
 
     async fn metrics(&self) -> Result<Answer, Refusal> {

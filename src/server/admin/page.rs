@@ -105,6 +105,8 @@ fn storage(health: JournalHealth) -> &'static str {
     match health {
         JournalHealth::Working => "working",
         JournalHealth::Full => "full: QuickBooks is asked to come again later",
+        JournalHealth::Held => "held by another program: QuickBooks is asked to come again later",
+        JournalHealth::Slow => "too slow: QuickBooks is asked to come again later",
         JournalHealth::Broken => "broken: the gateway is about to start again",
     }
 }

@@ -121,6 +121,8 @@ pub(super) fn journal(health: JournalHealth) -> &'static str {
     match health {
         JournalHealth::Working => "working",
         JournalHealth::Full => "full",
+        JournalHealth::Held => "held",
+        JournalHealth::Slow => "slow",
         JournalHealth::Broken => "broken",
     }
 }

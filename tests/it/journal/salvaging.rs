@@ -49,7 +49,7 @@ fn settings_of(path: &Path) -> Settings {
 }
 
 /// A notification of invoice `number` as Intuit sends it.
-fn notified(company: &str, number: i64) -> Receipt {
+pub(super) fn notified(company: &str, number: i64) -> Receipt {
     let (at, note) = (after(number), "of ordinary size ".repeat(20));
     let body = format!(
         r#"[{{"specversion":"1.0","id":"event-{number}","source":"intuit.test","type":"qbo.invoice.updated.v1","time":"{at}","intuitentityid":"{number}","intuitaccountid":"{company}","data":{{"note":"{note}"}}}}]"#
@@ -244,7 +244,8 @@ async fn an_instance_outlives_the_damage_and_no_number_is_given_twice() {
     journal.close().await.unwrap();
     let scene = Scene::cut(folder, BTreeMap::new(), BTreeSet::new()).await;
     for name in ["seen", "event", "lane", "sqlite_sequence"] {
-        let journal = scene.open_damaged(&[scene.root(name)]).journal;
+        let opened = scene.open_damaged(&[scene.root(name)]);
+        let journal = &opened.journal;
         assert!(matches!(journal.found(), Found::Damaged { .. }), "{name}");
         assert_eq!(journal.instances().await.unwrap(), before, "{name}");
         let policy = journal.setting("policy").await.unwrap();

@@ -1,0 +1,41 @@
+-- From version 3 to version 4: what tells damage from what was written, and a journal from its past.
+
+-- 64 bits over what the row says beside its content; NULL: written by an older format.
+ALTER TABLE change ADD COLUMN seal INTEGER;
+
+-- 64 bits over the text; NULL: written by an older format.
+ALTER TABLE fetched ADD COLUMN seal INTEGER;
+
+-- Each time that the journal went back in time: an older copy was put back, or it was gone. Changes
+-- with numbers above `base` came after that; every number that may have been given before is below.
+CREATE TABLE epoch (
+    number    INTEGER PRIMARY KEY,  -- 1, 2, 3
+    base      INTEGER NOT NULL,
+    began_at  INTEGER NOT NULL,
+    cause     TEXT NOT NULL
+) STRICT;
+
+-- The numbers that were passed over with the last of them: above `skipped_after`, up to `skipped_to`.
+ALTER TABLE realm ADD COLUMN skipped_after INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE realm ADD COLUMN skipped_to INTEGER NOT NULL DEFAULT 0;
+
+DROP VIEW route;
+
+CREATE VIEW route AS
+    SELECT s.id AS sink, s.name AS sink_name, s.kinds, s.disabled_at, s.disabled_why,
+           m.id AS realm, m.name AS realm_name, m.sequence,
+           ifnull(l.since, 0) AS since, ifnull(l.through, 0) AS through,
+           ifnull(l.attempts, 0) AS attempts, l.first_attempt_at, l.next_attempt_at, l.last_failure,
+           m.sequence - ifnull(l.through, 0)
+           - max(0, m.skipped_to - max(m.skipped_after, ifnull(l.through, 0))) AS behind
+    FROM sink s
+    -- A range of numbers, so that the one company of a sink is found by its number.
+    JOIN realm m ON m.id BETWEEN ifnull(s.realm, 1) AND ifnull(s.realm, 9223372036854775807)
+    LEFT JOIN lane l ON l.sink = s.id AND l.realm = m.id
+    WHERE s.configured = 1;
+
+-- How often the journal was opened, closed and looked after: compared with what the file beside it
+-- says, a copy of it from before is known for one.
+INSERT INTO tally (name, value) VALUES ('generation', 0);
+
+CREATE INDEX event_of_kind ON event (kind, id);
