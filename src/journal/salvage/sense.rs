@@ -53,7 +53,7 @@ impl Rescue<'_> {
             .collect::<Result<_, _>>()?;
         for (id, name) in companies {
             let found = RealmId::new(name).map(|realm| company::find(self.to, &realm));
-            if !found.is_some_and(|found| found.is_ok()) {
+            if found.is_none_or(|found| found.is_err()) {
                 self.to
                     .execute("DELETE FROM company WHERE realm = ?1", [id])?;
                 self.from.skip();
