@@ -5,6 +5,7 @@ use super::error::Failure;
 use super::gaps::Opening;
 use super::incoming::Incoming;
 use super::instance;
+use super::put_aside;
 use super::retention::Tidied;
 use super::{Error, events};
 use crate::model::{
@@ -25,6 +26,8 @@ pub(super) enum Task {
     Settle(Box<(Delivery, Attempt, Settlement)>, Answer<()>),
     /// File replays.
     Replay(Vec<(ChangeSeq, SinkName)>, Timestamp, Answer<u64>),
+    /// Put something aside for a person.
+    PutAside(Box<put_aside::Order>, Answer<u64>),
     /// Switch a sink on again.
     Enable(SinkName, Answer<()>),
     /// Remember an event.
@@ -93,7 +96,7 @@ pub(super) fn refusal(task: Task) -> Promise {
         Task::Create(_, answer) => of(answer),
         Task::Instance(_, answer) => of(answer),
         Task::Gap(_, answer) => of(answer),
-        Task::Replay(_, _, answer) => of(answer),
+        Task::Replay(_, _, answer) | Task::PutAside(_, answer) => of(answer),
         Task::Tidy(_, answer) => of(answer),
     }
 }

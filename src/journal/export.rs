@@ -6,6 +6,7 @@
 use super::Error;
 use super::inspect::{Fate, Filter, Inspection, ListedChange, Shown};
 use crate::model::Authenticity;
+use crate::model::printable::printable_json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ impl Inspection {
     pub fn export(&self, filter: &Filter, to: &mut dyn Write) -> Result<u64, ExportError> {
         let mut lines = 0;
         self.each(filter, |shown| {
-            writeln!(to, "{}", shown.to_json())?;
+            writeln!(to, "{}", printable_json(&shown.to_json().to_string()))?;
             lines += 1;
             Ok::<(), ExportError>(())
         })?;
@@ -57,7 +58,10 @@ impl Shown {
             "body_is_intact": self.body_is_intact,
             "changes": listed.changes.iter().map(change).collect::<Vec<_>>(),
             "unreadable": listed.unreadable.iter().map(|entry| json!({
-                "ordinal": entry.ordinal, "at": entry.at, "why": entry.why,
+                "ordinal": entry.ordinal,
+                "at": entry.at,
+                "why": entry.why,
+                "discarded_at": entry.discarded_at.map(|at| at.to_string()),
             })).collect::<Vec<_>>(),
         });
         let (name, body) = match std::str::from_utf8(&self.body) {
@@ -100,6 +104,7 @@ fn change(listed: &ListedChange) -> Value {
             "attempts": replay.state.attempts,
             "last_failure": replay.state.last_failure,
             "done_at": replay.done_at.map(|at| at.to_string()),
+            "cancelled": replay.cancelled,
         })).collect::<Vec<_>>(),
     })
 }
@@ -119,12 +124,14 @@ fn fate(sink: &str, fate: &Fate) -> Value {
             at,
             reason,
             replayed_at,
+            discarded_at,
         } => json!({
             "sink": sink,
             "state": "dead",
             "died_at": at.to_string(),
             "reason": reason,
             "replayed_at": replayed_at.map(|at| at.to_string()),
+            "discarded_at": discarded_at.map(|at| at.to_string()),
         }),
     }
 }

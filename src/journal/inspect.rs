@@ -10,6 +10,7 @@ use super::reader::in_one_view;
 use super::replay;
 use super::{Error, error::Failure};
 use super::{instance, instance_rows, migrate};
+use crate::model::access;
 use crate::model::{
     Authenticity, Change, ChangeId, Encoding, Form, Instance, LaneState, RealmId, Seq, SinkName,
     Timestamp,
@@ -50,9 +51,9 @@ pub enum State {
     Pending,
     /// Nothing waits and nothing was given up.
     Delivered,
-    /// Something of it was given up, and nobody has replayed it.
+    /// Something of it was given up, and nobody has looked after it.
     Dead,
-    /// Something in it was not understood.
+    /// Something in it was not understood, and nobody has acknowledged it.
     Unreadable,
 }
 
@@ -113,6 +114,8 @@ pub enum Fate {
         reason: String,
         /// When somebody asked for it again.
         replayed_at: Option<Timestamp>,
+        /// When somebody put it aside.
+        discarded_at: Option<Timestamp>,
     },
 }
 
@@ -125,8 +128,10 @@ pub struct ListedReplay {
     pub requested_at: Timestamp,
     /// How it fared.
     pub state: LaneState,
-    /// When it was delivered or given up.
+    /// When it was delivered, given up or cancelled.
     pub done_at: Option<Timestamp>,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
 }
 
 /// An entry that was not understood.
@@ -138,6 +143,8 @@ pub struct ListedUnreadable {
     pub at: String,
     /// Why.
     pub why: String,
+    /// When somebody acknowledged it.
+    pub discarded_at: Option<Timestamp>,
 }
 
 /// All of a receipt.
@@ -159,11 +166,16 @@ impl Inspection {
     /// # Errors
     /// [`Error::Newer`], [`Error::Foreign`], [`Error::Unusable`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        if !path.is_file() {
-            return Err(Error::Unusable(format!(
-                "there is no file {}",
-                path.display()
-            )));
+        match path.metadata() {
+            Ok(facts) if facts.is_file() => {}
+            Ok(_) => {
+                let path = path.display();
+                return Err(Error::Unusable(format!("{path} is not a file")));
+            }
+            Err(error) => return Err(Error::Unusable(access::not_opened(path, &error))),
+        }
+        if let Err(error) = std::fs::File::open(path) {
+            return Err(Error::Unusable(access::not_opened(path, &error)));
         }
         let open = || -> Result<Connection, Failure> {
             let connection = open::open_read_only(path)?;
@@ -315,6 +327,7 @@ impl Listed {
                 fate,
                 Fate::Dead {
                     replayed_at: None,
+                    discarded_at: None,
                     ..
                 }
             )
@@ -328,7 +341,10 @@ impl Listed {
             State::Pending => pending,
             State::Delivered => !pending && !dead,
             State::Dead => dead,
-            State::Unreadable => !self.unreadable.is_empty(),
+            State::Unreadable => self
+                .unreadable
+                .iter()
+                .any(|entry| entry.discarded_at.is_none()),
         }
     }
 }

@@ -197,10 +197,6 @@ fn delete(
 
 /// Forgets what was kept for a sink, dead letters included.
 fn erase(connection: &Connection, sink: i64) -> rusqlite::Result<()> {
-    let open_dead: i64 = connection
-        .prepare_cached("SELECT count(*) FROM dead WHERE sink = ?1 AND replayed_at IS NULL")?
-        .query_row([sink], |row| row.get(0))?;
-    events::count(connection, "dead", -open_dead)?;
     for sql in [
         "DELETE FROM dead WHERE sink = ?1",
         "DELETE FROM replay WHERE sink = ?1",

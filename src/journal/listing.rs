@@ -7,7 +7,7 @@ use super::route::{self, Route};
 use super::rows::{self, CHANGE, CHANGE_COLUMNS, CHANGE_JOINED, number, strange};
 use crate::model::{Change, Encoding, Form, Seq, SinkName, Timestamp};
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 
 /// Receipts that one step looks at.
@@ -134,13 +134,15 @@ pub(super) fn listed(
     listed.changes = listed_changes(connection, lanes, first, first + changes - 1)?;
     listed.unreadable = connection
         .prepare_cached(
-            "SELECT ordinal, place, why FROM unreadable WHERE receipt = ?1 ORDER BY ordinal",
+            "SELECT ordinal, place, why, discarded_at FROM unreadable WHERE receipt = ?1 \
+             ORDER BY ordinal",
         )?
         .query_map([seq.0], |row| {
             Ok(ListedUnreadable {
                 ordinal: count(row.get(0)?),
                 at: row.get(1)?,
                 why: row.get(2)?,
+                discarded_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_ms),
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -163,10 +165,11 @@ fn listed_changes(
     while let Some(row) = rows.next()? {
         let change = rows::change(row)?;
         let realm: i64 = row.get(CHANGE_COLUMNS + 1)?;
-        let fates = lanes
+        let mut fates = lanes
             .of(realm, &change)
             .map(|lane| Ok((lane.route.name.clone(), fate(connection, lane, &change)?)))
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        fates.extend(given_up_elsewhere(connection, &change)?);
         let replays = listed_replays(connection, &change)?;
         changes.push(ListedChange {
             ordinal: count(row.get(CHANGE_COLUMNS)?),
@@ -186,24 +189,48 @@ fn fate(connection: &Connection, lane: &Listing, change: &Change) -> rusqlite::R
     }
     let dead = connection
         .prepare_cached(
-            "SELECT died_at, reason, replayed_at FROM dead WHERE change = ?1 AND sink = ?2",
+            "SELECT died_at, reason, replayed_at, discarded_at FROM dead \
+             WHERE change = ?1 AND sink = ?2",
         )?
-        .query_row((change.seq.0, lane.route.sink), |row| {
-            Ok(Fate::Dead {
-                at: Timestamp::from_ms(row.get(0)?),
-                reason: row.get(1)?,
-                replayed_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_ms),
-            })
-        })
+        .query_row((change.seq.0, lane.route.sink), |row| given_up(row, 0))
         .optional()?;
     Ok(dead.unwrap_or(Fate::Delivered))
+}
+
+/// What was given up at sinks that are not configured any more.
+fn given_up_elsewhere(
+    connection: &Connection,
+    change: &Change,
+) -> rusqlite::Result<Vec<(SinkName, Fate)>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name, d.died_at, d.reason, d.replayed_at, d.discarded_at FROM dead d \
+             JOIN sink s ON s.id = d.sink WHERE d.change = ?1 AND s.configured = 0 ORDER BY s.name",
+        )?
+        .query_map([change.seq.0], |row| {
+            Ok((sink_name(&row.get::<_, String>(0)?)?, given_up(row, 1)?))
+        })?
+        .collect()
+}
+
+/// From four columns, from `first` on: died_at, reason, replayed_at, discarded_at.
+fn given_up(row: &Row<'_>, first: usize) -> rusqlite::Result<Fate> {
+    let instant = |column| -> rusqlite::Result<_> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_ms))
+    };
+    Ok(Fate::Dead {
+        at: Timestamp::from_ms(row.get(first)?),
+        reason: row.get(first + 1)?,
+        replayed_at: instant(first + 2)?,
+        discarded_at: instant(first + 3)?,
+    })
 }
 
 fn listed_replays(connection: &Connection, change: &Change) -> rusqlite::Result<Vec<ListedReplay>> {
     connection
         .prepare_cached(
             "SELECT s.name, p.requested_at, p.attempts, p.first_attempt_at, p.next_attempt_at, \
-             p.last_failure, p.done_at FROM replay p JOIN sink s ON s.id = p.sink \
+             p.last_failure, p.done_at, p.cancelled_at IS NOT NULL FROM replay p JOIN sink s ON s.id = p.sink \
              WHERE p.change = ?1 ORDER BY p.id",
         )?
         .query_map([change.seq.0], |row| {
@@ -212,6 +239,7 @@ fn listed_replays(connection: &Connection, change: &Change) -> rusqlite::Result<
                 requested_at: Timestamp::from_ms(row.get(1)?),
                 state: rows::lane_state(row, 2)?,
                 done_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
+                cancelled: row.get(7)?,
             })
         })?
         .collect()

@@ -13,10 +13,11 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x5142_4f52;
 
 /// What brings a file from format `n` to `n + 1`, for `n` from 0.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 
 /// The format that this program writes.

@@ -44,6 +44,7 @@ mod aside;
 mod command;
 mod companies;
 mod company;
+mod dead;
 mod error;
 mod events;
 mod export;
@@ -60,6 +61,7 @@ mod log;
 mod migrate;
 mod open;
 mod operations;
+mod put_aside;
 mod reader;
 mod reconcile;
 mod records;
@@ -79,6 +81,7 @@ mod verify;
 mod watermarks;
 mod writer;
 
+pub use dead::{DeadFilter, DeadLetter, Place};
 pub use error::Error;
 pub use events::Event;
 pub use export::ExportError;
@@ -87,7 +90,8 @@ pub use instance_events::{
     EventCount, EventStanding, InstanceEvent, InstanceEvents, InstanceEventsAsk,
 };
 pub use open::Found;
-pub use replay::{Planned, ReplayPlan, ReplayRequest, Selection};
+pub use put_aside::{ReplayFilter, UnreadableFilter};
+pub use replay::{ChangeFilter, Planned, ReplayPlan, ReplayRequest, Selection};
 pub use retention::Tidied;
 pub use salvage::Salvaged;
 pub use shared::Changed;

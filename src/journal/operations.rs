@@ -5,9 +5,10 @@
 
 use super::command::Task;
 use super::{
-    Error, Event, Journal, ReplayPlan, ReplayRequest, Snapshot, Tidied, replay, route, snapshot,
+    Error, Event, Journal, Place, ReplayPlan, ReplayRequest, Selection, Snapshot, Tidied, replay,
+    route, snapshot,
 };
-use crate::model::{ChangeSeq, SinkName, Timestamp};
+use crate::model::{SinkName, Timestamp};
 use std::sync::Arc;
 
 impl Journal {
@@ -23,10 +24,24 @@ impl Journal {
         dry_run: bool,
         now: Timestamp,
     ) -> Result<ReplayPlan, Error> {
+        self.replay_after(request, Place::default(), dry_run, now)
+            .await
+    }
+
+    /// The same from a place on where an earlier plan ended.
+    ///
+    /// # Errors
+    /// As for [`replay`](Self::replay).
+    pub async fn replay_after(
+        &self,
+        request: ReplayRequest,
+        mut after: Place,
+        dry_run: bool,
+        now: Timestamp,
+    ) -> Result<ReplayPlan, Error> {
         let sinks = Arc::new(self.chosen(request.sinks).await?);
         let selection = Arc::new(request.selection);
         let mut plan = ReplayPlan::default();
-        let mut after = 0;
         loop {
             let (asked, among) = (Arc::clone(&selection), Arc::clone(&sinks));
             let page = self
@@ -44,14 +59,26 @@ impl Journal {
             plan.planned.extend(page.planned);
             plan.waiting += page.waiting;
             plan.under_way += page.under_way;
+            plan.unconfigured += page.unconfigured;
+            plan.matched += page.matched;
             match page.next {
                 Some(next) if plan.planned.len() < ReplayPlan::MAX => after = next,
                 next => {
-                    plan.more = next.map(|next| ChangeSeq(next.saturating_add(1)));
+                    plan.more = next;
                     return Ok(plan);
                 }
             }
         }
+    }
+
+    /// Why a selection fits nothing at all, in one sentence with what to do; `None` where that is no
+    /// mistake.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub async fn explain_absence(&self, selection: Selection) -> Result<Option<String>, Error> {
+        self.read(move |connection| replay::absence(connection, &selection))
+            .await
     }
 
     /// Switches a sink on that was switched off after an attempt, and lets its lanes try at once.
@@ -105,7 +132,10 @@ impl Journal {
     }
 
     /// The sinks that are meant, by number; `None`: all.
-    async fn chosen(&self, names: Option<Vec<SinkName>>) -> Result<Option<Vec<i64>>, Error> {
+    pub(super) async fn chosen(
+        &self,
+        names: Option<Vec<SinkName>>,
+    ) -> Result<Option<Vec<i64>>, Error> {
         let Some(names) = names else { return Ok(None) };
         let sinks = self.read(move |connection| {
             let one = |name: SinkName| Ok(route::sink(connection, &name)?.ok_or(name));

@@ -3,11 +3,12 @@
 //! Choosing is reading, in steps that are short however much there is; filing is one row for each
 //! change and sink. History is never edited: a replay points to an old change.
 
+use super::append;
+use super::dead::{self, DeadFilter, Place};
 use super::route::{self, Route};
-use super::rows::{self, CHANGE, CHANGE_JOINED, number};
+use super::rows::{self, CHANGE, CHANGE_JOINED};
 use super::touched::Touched;
-use super::{append, events};
-use crate::model::{Change, ChangeId, ChangeSeq, RealmId, SinkName, Timestamp};
+use crate::model::{Change, ChangeId, ChangeSeq, RealmId, Seq, SinkName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
@@ -29,6 +30,8 @@ pub struct ReplayRequest {
 pub enum Selection {
     /// The one with this number.
     Change(ChangeSeq),
+    /// Those that this receipt brought.
+    Receipt(Seq),
     /// The one with this id.
     Id(ChangeId),
     /// Those with numbers from `from` to `to`, both included.
@@ -39,20 +42,28 @@ pub enum Selection {
         to: ChangeSeq,
     },
     /// Those that fulfil every condition that is given.
-    Filter {
-        /// Of this company.
-        realm: Option<RealmId>,
-        /// Of records of this kind, in any case.
-        kind: Option<String>,
-        /// Of records with this id.
-        id: Option<String>,
-        /// Received at this instant or later.
-        since: Option<Timestamp>,
-        /// Received before this instant.
-        until: Option<Timestamp>,
-    },
-    /// Dead letters that nobody has replayed.
-    DeadLetters,
+    Filter(ChangeFilter),
+    /// Dead letters that nobody has looked after.
+    DeadLetters(DeadFilter),
+}
+
+/// Conditions on changes; what is `None` does not matter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ChangeFilter {
+    /// Of this company.
+    pub realm: Option<RealmId>,
+    /// With at least this number in the order of the company; needs `realm`.
+    pub from: Option<u64>,
+    /// With at most this number in the order of the company; needs `realm`.
+    pub to: Option<u64>,
+    /// Of records of this kind, in any case.
+    pub kind: Option<String>,
+    /// Of records with this id.
+    pub id: Option<String>,
+    /// Received at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Received before this instant.
+    pub until: Option<Timestamp>,
 }
 
 /// What is going to be sent again, or would be.
@@ -64,8 +75,12 @@ pub struct ReplayPlan {
     pub waiting: u64,
     /// Left out because a replay of them is under way.
     pub under_way: u64,
-    /// There is more to choose from, from this number on.
-    pub more: Option<ChangeSeq>,
+    /// Dead letters that cannot go where they died: the sink is not configured any more.
+    pub unconfigured: u64,
+    /// Changes, or dead letters, that the selection fits, whether they go anywhere or not.
+    pub matched: u64,
+    /// There is more to choose from, after this place.
+    pub more: Option<Place>,
 }
 
 /// One change that goes to one sink again.
@@ -88,16 +103,18 @@ pub(super) struct Page {
     pub planned: Vec<Planned>,
     pub waiting: u64,
     pub under_way: u64,
-    /// Number after which the next step begins; `None` at the end.
-    pub next: Option<i64>,
+    pub unconfigured: u64,
+    pub matched: u64,
+    /// Place after which the next step begins; `None` at the end.
+    pub next: Option<Place>,
 }
 
-/// Chooses from the numbers after `after`, as many as one short step can look through.
+/// Chooses from what is after `after`, as much as one short step can look through.
 pub(super) fn choose(
     connection: &Connection,
     selection: &Selection,
     sinks: Option<&[i64]>,
-    after: i64,
+    after: Place,
 ) -> rusqlite::Result<Page> {
     let newest: i64 =
         connection.query_row("SELECT ifnull(max(seq), 0) FROM change", (), |row| {
@@ -106,25 +123,26 @@ pub(super) fn choose(
     let mut page = Page::default();
     let routes = routes(connection, sinks)?;
     let (first, last) = match selection {
-        Selection::DeadLetters => return choose_dead(connection, &routes, after),
+        Selection::DeadLetters(filter) => {
+            return choose_dead(connection, &routes, filter, after);
+        }
         Selection::Id(id) => match find(connection, id)? {
             Some(seq) => (seq.0, seq.0),
             None => return Ok(page),
         },
         Selection::Change(seq) => (seq.0, seq.0),
+        Selection::Receipt(seq) => match span_of(connection, *seq)? {
+            Some(span) => span,
+            None => return Ok(page),
+        },
         Selection::Range { from, to } => (from.0, to.0.min(newest)),
-        Selection::Filter { .. } => {
-            let oldest: i64 =
-                connection.query_row("SELECT ifnull(min(seq), 1) FROM change", (), |row| {
-                    row.get(0)
-                })?;
-            (oldest, newest)
-        }
+        Selection::Filter(filter) => span_for(connection, filter, newest)?,
     };
-    let first = first.max(after.saturating_add(1));
+    let first = first.max(after.change.saturating_add(1));
     let end = last.min(first.saturating_add(WINDOW - 1));
-    page.next = (end < last).then_some(end);
+    page.next = (end < last).then_some(Place::after_change(end));
     for (realm, change) in changes(connection, selection, first, end)? {
+        page.matched += 1;
         for route in routes.get(&realm).into_iter().flatten() {
             weigh(connection, &mut page, &change, route)?;
         }
@@ -132,6 +150,100 @@ pub(super) fn choose(
     page.planned
         .sort_by(|a, b| (a.change.seq, &a.sink).cmp(&(b.change.seq, &b.sink)));
     Ok(page)
+}
+
+/// The numbers of the changes that a receipt brought, from the first to the last.
+fn span_of(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT first_change, first_change + changes - 1 FROM receipt WHERE seq = ?1",
+        )?
+        .query_row([seq.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// Numbers between which all changes lie that the filter fits. A company's own numbers rise with
+/// those of the journal.
+fn span_for(
+    connection: &Connection,
+    filter: &ChangeFilter,
+    newest: i64,
+) -> rusqlite::Result<(i64, i64)> {
+    let limits = (
+        filter.realm.as_ref().map(RealmId::as_str),
+        bound(filter.from, 1),
+        bound(filter.to, i64::MAX),
+    );
+    let (first, last): (Option<i64>, Option<i64>) = connection
+        .prepare_cached(
+            "SELECT (SELECT seq FROM change WHERE realm = m.id AND sequence >= ?2 \
+             ORDER BY sequence LIMIT 1), (SELECT seq FROM change WHERE realm = m.id \
+             AND sequence <= ?3 ORDER BY sequence DESC LIMIT 1) FROM realm m WHERE m.name = ?1",
+        )?
+        .query_row(limits, |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .unwrap_or_default();
+    if filter.realm.is_some() {
+        return Ok((first.unwrap_or(1), last.unwrap_or(0)));
+    }
+    let oldest: i64 =
+        connection.query_row("SELECT ifnull(min(seq), 1) FROM change", (), |row| {
+            row.get(0)
+        })?;
+    Ok((oldest, newest))
+}
+
+/// A company's own number as SQLite compares it.
+fn bound(number: Option<u64>, otherwise: i64) -> i64 {
+    number.map_or(otherwise, |number| {
+        i64::try_from(number).unwrap_or(i64::MAX)
+    })
+}
+
+/// Why nothing at all is chosen, in one sentence with what to do; `None` where that is no mistake:
+/// there may be no dead letters.
+pub(super) fn absence(
+    connection: &Connection,
+    selection: &Selection,
+) -> rusqlite::Result<Option<String>> {
+    Ok(Some(match selection {
+        Selection::Receipt(seq) if span_of(connection, *seq)?.is_some() => format!(
+            "receipt {seq} brought no change: it was not understood, or all of it was known; \
+             `qbo-relay journal show {seq}` tells"
+        ),
+        Selection::Receipt(seq) => {
+            format!("the journal has no receipt {seq}; `qbo-relay journal list` shows the numbers")
+        }
+        Selection::Id(id) => format!(
+            "the journal has no event with the id {id}; `qbo-relay journal show` prints the ids"
+        ),
+        Selection::Filter(ChangeFilter {
+            realm: Some(realm), ..
+        }) => of_company(connection, realm)?,
+        Selection::DeadLetters(filter) => return filter.unknown(connection),
+        Selection::Change(_) | Selection::Range { .. } | Selection::Filter(_) => {
+            "the journal has no change that fits; `qbo-relay journal list` shows what it has".into()
+        }
+    }))
+}
+
+fn of_company(connection: &Connection, realm: &RealmId) -> rusqlite::Result<String> {
+    let kept: Option<(Option<i64>, Option<i64>)> = connection
+        .prepare_cached(
+            "SELECT (SELECT min(sequence) FROM change WHERE realm = m.id), \
+             (SELECT max(sequence) FROM change WHERE realm = m.id) FROM realm m WHERE m.name = ?1",
+        )?
+        .query_row([realm.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match kept {
+        Some((Some(first), Some(last))) => {
+            format!("no change of company {realm} fits; its changes no. {first} to {last} are kept")
+        }
+        Some(_) => format!("no change of company {realm} is kept any more"),
+        None => format!(
+            "the journal knows no company {realm}; `qbo-relay journal list` shows their numbers"
+        ),
+    })
 }
 
 /// The lanes of these sinks, `None`: of all, by the company.
@@ -167,16 +279,13 @@ pub(super) fn file(
                  WHERE p.change = c.seq AND p.sink = w.sink AND p.done_at IS NULL)",
             )?
             .execute((change.0, sink.as_str(), now.as_ms()))?;
-        let revived = connection
+        connection
             .prepare_cached(
                 "UPDATE dead SET replayed_at = ?3 \
                  WHERE change = ?1 AND sink = (SELECT id FROM sink WHERE name = ?2) \
                  AND replayed_at IS NULL",
             )?
             .execute((change.0, sink.as_str(), now.as_ms()))?;
-        if revived > 0 {
-            events::count(connection, "dead", -1)?;
-        }
         filed += u64::try_from(inserted).unwrap_or(0);
     }
     touched.everyone();
@@ -193,16 +302,10 @@ pub(super) fn find(connection: &Connection, id: &ChangeId) -> rusqlite::Result<O
         .query_map([identity.0], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for receipt in receipts {
-        let span: Option<(i64, i64)> = connection
-            .prepare_cached("SELECT first_change, changes FROM receipt WHERE seq = ?1")?
-            .query_row([receipt], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((first, count)) = span else { continue };
-        let everything = Selection::Range {
-            from: ChangeSeq(first),
-            to: ChangeSeq(first),
+        let Some((first, last)) = span_of(connection, Seq(receipt))? else {
+            continue;
         };
-        let found = changes(connection, &everything, first, first + count - 1)?
+        let found = changes(connection, &Selection::Receipt(Seq(receipt)), first, last)?
             .into_iter()
             .find(|(_, change)| change.id == *id);
         if let Some((_, change)) = found {
@@ -218,28 +321,16 @@ fn changes(
     first: i64,
     last: i64,
 ) -> rusqlite::Result<Vec<(i64, Change)>> {
-    let Selection::Filter {
-        realm,
-        kind,
-        id,
-        since,
-        until,
-    } = selection
-    else {
-        let none = Selection::Filter {
-            realm: None,
-            kind: None,
-            id: None,
-            since: None,
-            until: None,
-        };
-        return changes(connection, &none, first, last);
+    let everything = ChangeFilter::default();
+    let filter = match selection {
+        Selection::Filter(filter) => filter,
+        _ => &everything,
     };
     let sql = format!(
         "SELECT {CHANGE}, c.realm FROM change c {CHANGE_JOINED} WHERE c.seq BETWEEN ?1 AND ?2 \
          AND (?3 IS NULL OR m.name = ?3) AND (?4 IS NULL OR c.kind = ?4 COLLATE NOCASE) \
          AND (?5 IS NULL OR c.entity = ?5) AND (?6 IS NULL OR r.received_at >= ?6) \
-         AND (?7 IS NULL OR r.received_at < ?7) ORDER BY c.seq"
+         AND (?7 IS NULL OR r.received_at < ?7) AND c.sequence BETWEEN ?8 AND ?9 ORDER BY c.seq"
     );
     connection
         .prepare_cached(&sql)?
@@ -247,11 +338,13 @@ fn changes(
             params![
                 first,
                 last,
-                realm.as_ref().map(RealmId::as_str),
-                kind,
-                id,
-                since.map(Timestamp::as_ms),
-                until.map(Timestamp::as_ms),
+                filter.realm.as_ref().map(RealmId::as_str),
+                filter.kind,
+                filter.id,
+                filter.since.map(Timestamp::as_ms),
+                filter.until.map(Timestamp::as_ms),
+                bound(filter.from, 1),
+                bound(filter.to, i64::MAX),
             ],
             |row| Ok((row.get(rows::CHANGE_COLUMNS)?, rows::change(row)?)),
         )?
@@ -261,27 +354,20 @@ fn changes(
 fn choose_dead(
     connection: &Connection,
     routes: &HashMap<i64, Vec<Route>>,
-    after: i64,
+    filter: &DeadFilter,
+    after: Place,
 ) -> rusqlite::Result<Page> {
-    let mut page = Page::default();
-    let mut statement = connection.prepare_cached(
-        "SELECT change, sink FROM dead WHERE replayed_at IS NULL AND change > ?1 \
-         ORDER BY change, sink LIMIT ?2",
-    )?;
-    let dead: Vec<(i64, i64)> = statement
-        .query_map((after, WINDOW), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    // The last change may have died at more sinks than were read: it is left to the next step.
-    let full = number(dead.len()) == WINDOW;
-    let end = dead.last().filter(|_| full).map(|(change, _)| *change);
-    page.next = end.map(|change| change - 1);
-    for (change, sink) in dead.into_iter().filter(|(change, _)| Some(*change) != end) {
-        let one = Selection::Change(ChangeSeq(change));
-        for (realm, change) in changes(connection, &one, change, change)? {
-            let lanes = routes.get(&realm).into_iter().flatten();
-            for route in lanes.filter(|route| route.sink == sink) {
-                weigh(connection, &mut page, &change, route)?;
-            }
+    let step = dead::step(connection, filter, after)?;
+    let mut page = Page {
+        next: step.next,
+        ..Page::default()
+    };
+    for found in step.found {
+        page.matched += 1;
+        page.unconfigured += u64::from(!found.letter.is_configured);
+        let lanes = routes.get(&found.realm).into_iter().flatten();
+        for route in lanes.filter(|route| route.sink == found.sink) {
+            weigh(connection, &mut page, &found.letter.change, route)?;
         }
     }
     Ok(page)

@@ -260,7 +260,8 @@ fn is_finished(
     let mourned = !aged
         && claimed(
             "SELECT EXISTS (SELECT 1 FROM dead d JOIN sink s ON s.id = d.sink \
-             WHERE d.change BETWEEN ?1 AND ?2 AND d.replayed_at IS NULL AND s.configured = 1)",
+             WHERE d.change BETWEEN ?1 AND ?2 AND d.replayed_at IS NULL \
+             AND d.discarded_at IS NULL AND s.configured = 1)",
         )?;
     Ok(!mourned)
 }
@@ -269,11 +270,6 @@ fn is_finished(
 fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
     let span = (receipt.first, receipt.last);
     let run = |sql: &str| connection.prepare_cached(sql)?.execute(span);
-    let open_dead: i64 = connection
-        .prepare_cached(
-            "SELECT count(*) FROM dead WHERE change BETWEEN ?1 AND ?2 AND replayed_at IS NULL",
-        )?
-        .query_row(span, |row| row.get(0))?;
     run("DELETE FROM dead WHERE change BETWEEN ?1 AND ?2")?;
     run("DELETE FROM replay WHERE change BETWEEN ?1 AND ?2")?;
     run(
@@ -283,13 +279,15 @@ fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
     run("DELETE FROM fetched WHERE change BETWEEN ?1 AND ?2")?;
     run("DELETE FROM change WHERE seq BETWEEN ?1 AND ?2")?;
     if receipt.unreadable > 0 {
+        let open: i64 = connection
+            .prepare_cached(
+                "SELECT count(*) FROM unreadable WHERE receipt = ?1 AND discarded_at IS NULL",
+            )?
+            .query_row([receipt.seq], |row| row.get(0))?;
         connection
             .prepare_cached("DELETE FROM unreadable WHERE receipt = ?1")?
             .execute([receipt.seq])?;
-        events::count(connection, "unreadable", -receipt.unreadable)?;
-    }
-    if open_dead > 0 {
-        events::count(connection, "dead", -open_dead)?;
+        events::count(connection, "unreadable", -open)?;
     }
     for sql in [
         "DELETE FROM repetition WHERE receipt = ?1",

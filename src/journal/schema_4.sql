@@ -39,3 +39,48 @@ CREATE VIEW route AS
 INSERT INTO tally (name, value) VALUES ('generation', 0);
 
 CREATE INDEX event_of_kind ON event (kind, id);
+
+-- What a person puts aside.
+
+-- A dead letter that nobody has to look after any more, without having been sent again.
+ALTER TABLE dead ADD COLUMN discarded_at INTEGER;
+
+-- An entry that was not understood and that a person has seen.
+ALTER TABLE unreadable ADD COLUMN discarded_at INTEGER;
+
+-- A replay that was cancelled before it was done.
+ALTER TABLE replay ADD COLUMN cancelled_at INTEGER;
+
+-- `sequence` of the company's newest change when the sink was taken out of the configuration: what it
+-- had yet to get up to there is parked. NULL: nothing is.
+ALTER TABLE lane ADD COLUMN parked INTEGER;
+
+CREATE INDEX lane_parked ON lane (sink) WHERE parked IS NOT NULL;
+
+-- Dead letters of each sink that still call for a person. Kept by triggers, so that no way to bring
+-- one about, to close one or to delete one can forget to count.
+ALTER TABLE sink ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;
+
+UPDATE sink SET dead = (SELECT count(*) FROM dead d WHERE d.sink = sink.id AND d.replayed_at IS NULL);
+
+DELETE FROM tally WHERE name = 'dead';
+
+CREATE TRIGGER dead_counted AFTER INSERT ON dead
+WHEN new.replayed_at IS NULL AND new.discarded_at IS NULL
+BEGIN
+    UPDATE sink SET dead = dead + 1 WHERE id = new.sink;
+END;
+
+CREATE TRIGGER dead_counted_again AFTER UPDATE ON dead
+WHEN (new.replayed_at IS NULL AND new.discarded_at IS NULL)
+    <> (old.replayed_at IS NULL AND old.discarded_at IS NULL)
+BEGIN
+    UPDATE sink SET dead = dead
+        + iif(new.replayed_at IS NULL AND new.discarded_at IS NULL, 1, -1) WHERE id = new.sink;
+END;
+
+CREATE TRIGGER dead_uncounted AFTER DELETE ON dead
+WHEN old.replayed_at IS NULL AND old.discarded_at IS NULL
+BEGIN
+    UPDATE sink SET dead = dead - 1 WHERE id = old.sink;
+END;

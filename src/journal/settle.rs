@@ -131,11 +131,19 @@ fn settle_replay(
     let at = attempt.at.as_ms();
     match settlement {
         Settlement::Delivered | Settlement::Dead { .. } => {
+            // An attempt that was under way when somebody cancelled it counts all the same.
             connection
                 .prepare_cached(
-                    "UPDATE replay SET done_at = ?2, last_failure = NULL WHERE id = ?1",
+                    "UPDATE replay SET done_at = ?2, last_failure = NULL, cancelled_at = NULL \
+                     WHERE id = ?1",
                 )?
                 .execute((id, at))?;
+            connection
+                .prepare_cached(
+                    "UPDATE dead SET replayed_at = p.requested_at FROM replay p WHERE p.id = ?1 \
+                     AND dead.change = p.change AND dead.sink = p.sink AND dead.replayed_at IS NULL",
+                )?
+                .execute([id])?;
         }
         Settlement::Retry { .. } | Settlement::Disabled => {
             connection
@@ -163,19 +171,14 @@ fn bury(
     at: i64,
     reason: &str,
 ) -> rusqlite::Result<()> {
-    let open: i64 = connection
-        .prepare_cached(
-            "SELECT count(*) FROM dead WHERE change = ?1 AND sink = ?2 AND replayed_at IS NULL",
-        )?
-        .query_row((change, sink), |row| row.get(0))?;
     connection
         .prepare_cached(
             "INSERT INTO dead (change, sink, died_at, reason) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (change, sink) DO UPDATE SET died_at = excluded.died_at, \
-             reason = excluded.reason, replayed_at = NULL",
+             reason = excluded.reason, replayed_at = NULL, discarded_at = NULL",
         )?
         .execute((change, sink, at, reason))?;
-    events::count(connection, "dead", 1 - open)
+    Ok(())
 }
 
 fn disable(

@@ -3,8 +3,9 @@
 //! Called once by the handle when the file has been opened, on the writer's connection.
 
 use super::Settings;
-use crate::model::{SinkName, Timestamp};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use super::rows::strange;
+use crate::model::{SinkCount, SinkName, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 /// What the tables say at the start.
 pub(super) struct Prepared {
@@ -26,6 +27,46 @@ const SERVE_INSTANCES: &str = "UPDATE sink SET configured = w.leaves FROM \
     (SELECT sink, ?1 AND disabled_at IS NULL AND webhook IS NOT NULL AND calls_back AS leaves \
     FROM instance) w WHERE w.sink = sink.id AND sink.configured <> w.leaves";
 
+/// What a sink that is not configured any more had yet to get is parked.
+const PARK: &str = "INSERT INTO lane (sink, realm, through, parked) \
+    SELECT s.id, m.id, 0, m.sequence FROM sink s, realm m WHERE s.name = ?1 \
+    AND m.sequence > ifnull((SELECT through FROM lane WHERE sink = s.id AND realm = m.id), 0) \
+    ON CONFLICT (sink, realm) DO UPDATE SET parked = excluded.parked";
+
+/// Parked changes of a sink that are counted at most.
+const PARKED_MAX: i64 = 10_000;
+
+/// What is parked for each sink that is not configured any more, as far as it is still kept: it goes
+/// when its receipts are deleted, or when the sink is configured again.
+pub(super) fn parked(connection: &Connection) -> rusqlite::Result<Vec<SinkCount>> {
+    connection
+        .prepare_cached(
+            "SELECT s.name, sum((SELECT count(*) FROM (SELECT 1 FROM change c \
+             WHERE c.realm = l.realm AND c.sequence > l.through AND c.sequence <= l.parked \
+             LIMIT ?1))) AS n FROM lane l JOIN sink s ON s.id = l.sink \
+             WHERE l.parked IS NOT NULL GROUP BY s.id HAVING n > 0 ORDER BY s.name",
+        )?
+        .query_map([PARKED_MAX], |row| sink_count(row, false))?
+        .collect()
+}
+
+/// The dead letters of each sink that still call for a person.
+pub(super) fn dead(connection: &Connection) -> rusqlite::Result<Vec<SinkCount>> {
+    connection
+        .prepare_cached("SELECT name, dead, configured FROM sink WHERE dead > 0 ORDER BY name")?
+        .query_map((), |row| sink_count(row, row.get(2)?))?
+        .collect()
+}
+
+fn sink_count(row: &Row<'_>, is_configured: bool) -> rusqlite::Result<SinkCount> {
+    let name: String = row.get(0)?;
+    Ok(SinkCount {
+        sink: SinkName::new(name).ok_or_else(|| strange(0, "sink"))?,
+        is_configured,
+        count: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+    })
+}
+
 /// Enters the configured sinks into their table, and those of instances as they are served; writes
 /// nothing where nothing changed, so that a full disk does not keep a relay from starting. A new sink
 /// stands behind everything there is; one that was away goes on where it stood, as far as the changes
@@ -39,7 +80,8 @@ pub(super) fn register(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     for name in names(&transaction)? {
         if !configured.iter().any(|sink| sink.as_str() == name) {
-            transaction.execute("UPDATE sink SET configured = 0 WHERE name = ?1", [name])?;
+            transaction.execute("UPDATE sink SET configured = 0 WHERE name = ?1", [&name])?;
+            transaction.execute(PARK, [&name])?;
         }
     }
     for name in configured {
@@ -55,6 +97,10 @@ pub(super) fn register(
             // Whatever else stands there, a value that nobody wrote included.
             Some((id, _)) => {
                 transaction.execute("UPDATE sink SET configured = 1 WHERE id = ?1", [id])?;
+                transaction.execute(
+                    "UPDATE lane SET parked = NULL WHERE sink = ?1 AND parked IS NOT NULL",
+                    [id],
+                )?;
             }
             None => enter(&transaction, name, now)?,
         }

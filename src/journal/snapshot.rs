@@ -6,7 +6,8 @@ use super::reader::lane;
 use super::route::{self, Route};
 use super::rows;
 use super::sieve::Sieve;
-use crate::model::{InstanceCounts, Lane, LaneState, Timestamp};
+use super::sinks;
+use crate::model::{InstanceCounts, Lane, LaneState, SinkCount, Timestamp};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -24,9 +25,13 @@ pub struct Snapshot {
     pub waiting: u64,
     /// Replays that are not done.
     pub replays: u64,
-    /// Dead letters that nobody has replayed.
+    /// Dead letters that nobody has looked after.
     pub dead_letters: u64,
-    /// Entries that are kept, authentic, and not understood.
+    /// The same of each sink that has any, those that are not configured any more included.
+    pub dead_by_sink: Vec<SinkCount>,
+    /// What sinks had yet to get that are not configured any more.
+    pub parked: Vec<SinkCount>,
+    /// Entries that are kept, authentic, not understood, and that nobody has acknowledged.
     pub unreadable: u64,
     /// When the last authentic notification arrived, repeats included.
     pub last_receipt_at: Option<Timestamp>,
@@ -66,6 +71,7 @@ pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Resu
     let taken = one("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'receipt'")?;
     let all_told = one("SELECT ifnull(sum(sequence - through), 0) FROM route WHERE kinds IS NULL")?;
     let (some_told, waiting) = sifted(connection, sieve)?;
+    let dead = sinks::dead(connection)?;
     Ok(Snapshot {
         companies: one("SELECT count(*) FROM realm")?,
         receipts: taken.saturating_sub(events::counted(connection, "receipts_pruned")?),
@@ -74,7 +80,9 @@ pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Resu
             "SELECT count(*) FROM replay p JOIN sink s ON s.id = p.sink \
              WHERE p.done_at IS NULL AND s.configured = 1",
         )?,
-        dead_letters: events::counted(connection, "dead")?,
+        dead_letters: dead.iter().map(|sink| sink.count).sum(),
+        dead_by_sink: dead,
+        parked: sinks::parked(connection)?,
         unreadable: events::counted(connection, "unreadable")?,
         last_receipt_at: None,
         bytes_used: 0,

@@ -15,7 +15,7 @@ const STEP: usize = 64;
 const FINDINGS: usize = 100;
 
 /// Each question returns one sentence for each row that is wrong.
-const QUESTIONS: [&str; 18] = [
+const QUESTIONS: [&str; 20] = [
     "SELECT format('receipt %d says it added %d changes, %d are there', r.seq, r.changes, count(c.seq)) \
      FROM receipt r LEFT JOIN change c ON c.receipt = r.seq \
      AND c.seq BETWEEN r.first_change AND r.first_change + r.changes - 1 \
@@ -35,11 +35,15 @@ const QUESTIONS: [&str; 18] = [
      WHERE change NOT IN (SELECT seq FROM change)",
     "SELECT format('a replay names change %d, which is not there', change) FROM replay \
      WHERE change NOT IN (SELECT seq FROM change)",
-    "SELECT format('%d entries are counted as %s, %d are there', t.value, t.name, n) FROM tally t JOIN \
-     (SELECT 'dead' AS name, count(*) AS n FROM dead WHERE replayed_at IS NULL \
-     UNION ALL SELECT 'unreadable', count(*) FROM unreadable \
-     UNION ALL SELECT 'unreadable', ifnull(sum(unreadable), 0) FROM receipt) AS c \
-     ON c.name = t.name WHERE t.value <> n",
+    "SELECT format('sink %s counts %d dead letters, %d are there', s.name, s.dead, count(d.change)) \
+     FROM sink s LEFT JOIN dead d ON d.sink = s.id AND d.replayed_at IS NULL \
+     AND d.discarded_at IS NULL GROUP BY s.id HAVING s.dead <> count(d.change)",
+    "SELECT format('%d entries are counted as not understood, %d are there', t.value, n) FROM tally t, \
+     (SELECT count(*) AS n FROM unreadable WHERE discarded_at IS NULL) \
+     WHERE t.name = 'unreadable' AND t.value <> n",
+    "SELECT format('receipt %d counts %d entries that were not understood, %d are there', r.seq, \
+     r.unreadable, count(u.ordinal)) FROM receipt r LEFT JOIN unreadable u ON u.receipt = r.seq \
+     GROUP BY r.seq HAVING r.unreadable <> count(u.ordinal)",
     "SELECT format('%d receipts were taken in, %d are kept and %d were pruned', q.seq, n, t.value) \
      FROM sqlite_sequence q, tally t, (SELECT count(*) AS n FROM receipt) \
      WHERE q.name = 'receipt' AND t.name = 'receipts_pruned' AND q.seq <> n + t.value",

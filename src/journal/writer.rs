@@ -15,6 +15,7 @@ use super::incoming::Incoming;
 use super::instance::{self, Said};
 use super::known::Known;
 use super::log::{self, Log};
+use super::put_aside;
 use super::reconcile;
 use super::replay;
 use super::retention::{self, Sweep, Tidied};
@@ -317,6 +318,10 @@ impl Writer {
             Task::Append(incoming, answer) => promise(answer, self.append(&incoming)),
             Task::Settle(settling, answer) => promise(answer, self.settle(&settling)),
             Task::Replay(requests, now, answer) => promise(answer, self.replay(&requests, now)),
+            Task::PutAside(order, answer) => {
+                let done = put_aside::carry_out(&self.connection, &mut self.touched, &order);
+                promise(answer, done.map_err(Failure::from))
+            }
             Task::Enable(name, answer) => promise(answer, self.enable(&name)),
             Task::Note(event, answer) => {
                 let noted = events::insert(&self.connection, event.at, &event.kind, &event.text);

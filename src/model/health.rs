@@ -14,9 +14,13 @@ pub struct Health {
     pub companies: u64,
     /// Changes that wait for some sink, each counted once for each sink.
     pub waiting: u64,
-    /// Dead letters that nobody has replayed.
+    /// Dead letters that nobody has looked after.
     pub dead_letters: u64,
-    /// Entries that were authentic and not understood.
+    /// The same of each sink that has any, those that are not configured any more included.
+    pub dead_by_sink: Vec<SinkCount>,
+    /// What sinks had yet to get that are not configured any more.
+    pub parked: Vec<SinkCount>,
+    /// Entries that were authentic, not understood, and that nobody has acknowledged.
     pub unreadable: u64,
     /// When the last authentic notification arrived.
     pub last_receipt_at: Option<Timestamp>,
@@ -32,6 +36,17 @@ pub struct Health {
     pub instances: InstanceCounts,
     /// The device: its clock, its lamp, parts that make no progress.
     pub device: Device,
+}
+
+/// A count that concerns a sink.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SinkCount {
+    /// The sink.
+    pub sink: SinkName,
+    /// Whether it is configured.
+    pub is_configured: bool,
+    /// How many.
+    pub count: u64,
 }
 
 /// Whether the journal takes receipts.

@@ -3,7 +3,7 @@
 use crate::support::changes::NOW;
 use crate::support::house::{House, to};
 use crate::support::receiver::{Answer, Receiver, Recorded};
-use qbo_relay::journal::{ReplayRequest, Selection};
+use qbo_relay::journal::{DeadFilter, ReplayRequest, Selection};
 use qbo_relay::model::ChangeSeq;
 use qbo_relay::sink::Format;
 use std::time::Duration;
@@ -90,7 +90,7 @@ async fn a_dead_letter_can_be_replayed() {
     house.pass(Duration::from_secs(600));
     house.until(|health| health.dead_letters == 1).await;
     let request = ReplayRequest {
-        selection: Selection::DeadLetters,
+        selection: Selection::DeadLetters(DeadFilter::default()),
         sinks: None,
     };
     house.journal.replay(request, false, NOW).await.unwrap();

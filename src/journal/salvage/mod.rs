@@ -307,9 +307,10 @@ impl Rescue<'_> {
         self.to.execute_batch(
             "UPDATE realm SET pruned = sequence - \
              (SELECT count(*) FROM change WHERE realm = realm.id); \
-             UPDATE tally SET value = (SELECT count(*) FROM dead WHERE replayed_at IS NULL) \
-             WHERE name = 'dead'; \
-             UPDATE tally SET value = (SELECT count(*) FROM unreadable) WHERE name = 'unreadable'; \
+             UPDATE sink SET dead = (SELECT count(*) FROM dead d WHERE d.sink = sink.id \
+             AND d.replayed_at IS NULL AND d.discarded_at IS NULL); \
+             UPDATE tally SET value = (SELECT count(*) FROM unreadable WHERE discarded_at IS NULL) \
+             WHERE name = 'unreadable'; \
              UPDATE tally SET value = (SELECT seq FROM sqlite_sequence WHERE name = 'receipt') \
              - (SELECT count(*) FROM receipt) WHERE name = 'receipts_pruned'",
         )

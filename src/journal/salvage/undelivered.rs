@@ -36,7 +36,9 @@ impl Rescue<'_> {
     pub(super) fn undelivered(&self, now: Timestamp) -> rusqlite::Result<Vec<Line>> {
         let mut lines = self.lines()?;
         self.learn_companies(&lines)?;
-        self.copy(DEAD, |dead| dead.number("replayed_at") < 0)?;
+        self.copy(DEAD, |dead| {
+            dead.number("replayed_at") < 0 && dead.number("discarded_at") < 0
+        })?;
         self.copy(REPLAY, |replay| {
             replay.number("done_at") < 0 && sense::has_attempts(replay)
         })?;

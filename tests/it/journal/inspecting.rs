@@ -184,10 +184,13 @@ async fn a_check_finds_what_was_changed_by_hand() {
         ),
         ("UPDATE lane SET through = 9", "sink erp is at 9"),
         (
-            "UPDATE tally SET value = 9 WHERE name = 'dead'",
-            "9 entries are counted as dead, 1 are there",
+            "UPDATE sink SET dead = 9",
+            "sink erp counts 9 dead letters, 1 are there",
         ),
-        ("DELETE FROM dead", "counted as dead"),
+        (
+            "UPDATE tally SET value = 9 WHERE name = 'unreadable'",
+            "9 entries are counted as not understood",
+        ),
         (
             "UPDATE dead SET change = 77",
             "a dead letter names change 77",

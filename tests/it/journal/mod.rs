@@ -1,5 +1,6 @@
 //! The journal's promises, sentence by sentence.
 
+mod aside;
 mod child;
 mod companies;
 mod company_crashes;

@@ -1,8 +1,10 @@
 //! What the operator asks for again goes again, once, under its own id.
 
 use super::support::*;
-use qbo_relay::journal::{Error, Journal, ReplayPlan, ReplayRequest, Selection};
-use qbo_relay::model::{ChangeSeq, Outcome, Settlement};
+use qbo_relay::journal::{
+    ChangeFilter, DeadFilter, Error, Journal, ReplayPlan, ReplayRequest, Selection,
+};
+use qbo_relay::model::{ChangeSeq, Outcome, Seq, Settlement};
 use std::time::Duration;
 
 async fn delivered(directory: &std::path::Path, count: u64) -> Journal {
@@ -25,13 +27,7 @@ fn request(selection: Selection) -> ReplayRequest {
 }
 
 fn everything() -> Selection {
-    Selection::Filter {
-        realm: None,
-        kind: None,
-        id: None,
-        since: None,
-        until: None,
-    }
+    Selection::Filter(ChangeFilter::default())
 }
 
 fn numbers(plan: &ReplayPlan) -> Vec<i64> {
@@ -65,14 +61,23 @@ async fn every_selection_chooses_what_it_says() {
     let directory = tempfile::tempdir().unwrap();
     let journal = delivered(directory.path(), 6).await;
     let id = qbo_relay::model::ChangeId(identity(3).to_hex());
-    let filter =
-        |realm_name: Option<&str>, id: Option<&str>, since: Option<u64>| Selection::Filter {
+    let filter = |realm_name: Option<&str>, id: Option<&str>, since: Option<u64>| {
+        Selection::Filter(ChangeFilter {
             realm: realm_name.map(realm),
             kind: Some("invoice".into()),
             id: id.map(str::to_owned),
             since: since.map(|seconds| START.plus(Duration::from_secs(seconds))),
-            until: None,
-        };
+            ..ChangeFilter::default()
+        })
+    };
+    let numbered = |company: &str, from: u64, to: u64| {
+        Selection::Filter(ChangeFilter {
+            realm: Some(realm(company)),
+            from: Some(from),
+            to: Some(to),
+            ..ChangeFilter::default()
+        })
+    };
     for (selection, expected) in [
         (Selection::Change(ChangeSeq(2)), vec![2]),
         (Selection::Change(ChangeSeq(99)), vec![]),
@@ -98,7 +103,13 @@ async fn every_selection_chooses_what_it_says() {
         (filter(Some("2"), None, None), vec![2, 4, 6]),
         (filter(None, Some("5"), None), vec![5]),
         (filter(None, None, Some(1)), vec![]),
-        (Selection::DeadLetters, vec![]),
+        (numbered("2", 2, 3), vec![4, 6]),
+        (numbered("1", 1, 1), vec![1]),
+        (numbered("1", 4, 9), vec![]),
+        (numbered("3", 1, 9), vec![]),
+        (Selection::Receipt(Seq(5)), vec![5]),
+        (Selection::Receipt(Seq(7)), vec![]),
+        (Selection::DeadLetters(DeadFilter::default()), vec![]),
     ] {
         let plan = journal
             .replay(request(selection.clone()), true, START)
@@ -186,7 +197,7 @@ async fn a_dead_letter_is_replayed_once_and_dies_again_if_it_must() {
         .unwrap();
     for _ in 0..2 {
         assert_eq!(journal.snapshot().await.unwrap().dead_letters, 1);
-        let letters = || request(Selection::DeadLetters);
+        let letters = || request(Selection::DeadLetters(DeadFilter::default()));
         let plan = journal.replay(letters(), false, START).await.unwrap();
         assert_eq!(numbers(&plan), [1]);
         assert_eq!(journal.snapshot().await.unwrap().dead_letters, 0);
@@ -261,11 +272,10 @@ async fn many_are_chosen_in_short_steps_and_the_rest_is_named() {
         .await
         .unwrap();
     assert!(plan.planned.len() >= ReplayPlan::MAX);
-    let rest = Selection::Range {
-        from: plan.more.unwrap(),
-        to: ChangeSeq(i64::MAX),
-    };
-    let rest = journal.replay(request(rest), true, START).await.unwrap();
+    let rest = journal
+        .replay_after(request(everything()), plan.more.unwrap(), true, START)
+        .await
+        .unwrap();
     assert_eq!(plan.planned.len() + rest.planned.len(), count);
     assert_eq!(rest.more, None);
 }
