@@ -106,17 +106,25 @@ Examples:
     #[command(subcommand)]
     Journal(JournalCommand),
 
-    /// Send changes again: one, a range, a filter, or the dead letters.
+    /// Send changes again: one, those of a receipt, a range, a filter, or the dead letters.
     #[command(
-        after_help = "Replayed events keep their id and say so (`replay`: true).
+        after_help = "The numbers and ids are those that `journal list` and `journal show` print. Replayed events keep
+their id and say so. More than 100 deliveries are asked about first (--yes); --cancel ends what is not
+done. Exit status: 0 done, 1 not: also where no receipt, event or company is meant by what was given.
 
 Examples:
+  qbo-relay replay --receipt 1207
+  qbo-relay replay --event 3f2a51c0d5e14b7f9a0c1d2e3f405162 --sink erp
+  qbo-relay replay --company 9341455841580195 --from 1200 --to 1300
+  qbo-relay replay --company 9341455841580195 --entity Invoice --since 2026-11-20T00:00:00Z
   qbo-relay replay --dead-letters --dry-run
-  qbo-relay replay --change 3f2a51c0d5e14b7f9a0c1d2e3f405162
-  qbo-relay replay --from 1200 --to 1300 --sink erp
-  qbo-relay replay --realm 9341455841580195 --entity Invoice --since 2026-11-20T00:00:00Z"
+  qbo-relay replay --cancel"
     )]
     Replay(command::replay::Options),
+
+    /// List, send again or put aside what sinks did not take in the end.
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
 
     /// Drive the lamp by hand.
     #[command(subcommand)]
@@ -157,6 +165,29 @@ Examples:
     /// Show the companies that the relay may read, or end that.
     #[command(subcommand)]
     Company(CompanyCommand),
+}
+
+#[derive(Subcommand, Debug)]
+enum DeadLetterCommand {
+    /// List the dead letters that nobody has looked after, those of removed sinks included.
+    #[command(after_help = "Examples:
+  qbo-relay dead-letter list
+  qbo-relay dead-letter list --sink erp --company 9341455841580195 --json")]
+    List(command::dead_letter::ListOptions),
+    /// Show one: what it is, and why it was given up.
+    #[command(after_help = "Example:
+  qbo-relay dead-letter show 3f2a51c0d5e14b7f9a0c1d2e3f405162")]
+    Show(command::dead_letter::ShowOptions),
+    /// Send them again to the sinks that did not take them.
+    #[command(after_help = "Examples:
+  qbo-relay dead-letter replay --sink erp --dry-run
+  qbo-relay dead-letter replay --sink erp --yes")]
+    Replay(command::dead_letter::ReplayOptions),
+    /// Put them aside: they stay in the journal, and call for nobody any more.
+    #[command(after_help = "Examples:
+  qbo-relay dead-letter discard --sink old-erp
+  qbo-relay dead-letter discard --event 3f2a51c0d5e14b7f9a0c1d2e3f405162")]
+    Discard(command::dead_letter::DiscardOptions),
 }
 
 #[derive(Subcommand, Debug)]
@@ -217,7 +248,7 @@ enum JournalCommand {
     /// List receipts, newest last.
     #[command(after_help = "Examples:
   qbo-relay journal list
-  qbo-relay journal list --realm 9341455841580195 --state pending --json")]
+  qbo-relay journal list --company 9341455841580195 --state pending --json")]
     List(command::journal::ListOptions),
     /// Show one receipt: what arrived, what was understood, what became of it.
     #[command(after_help = "Example:
@@ -233,10 +264,25 @@ enum JournalCommand {
 Example:
   qbo-relay journal verify")]
     Verify(command::journal::VerifyOptions),
+    /// Acknowledge entries that were not understood: they stay, and are not counted any more.
+    #[command(after_help = "Examples:
+  qbo-relay journal list --state not-understood
+  qbo-relay journal discard 1207
+  qbo-relay journal discard --all --dry-run")]
+    Discard(command::dead_letter::AcknowledgeOptions),
     /// Write every receipt as JSON lines to stdout.
     #[command(after_help = "Example:
   qbo-relay journal export > receipts.jsonl")]
     Export(command::journal::ExportOptions),
+}
+
+fn dead_letter(command: &DeadLetterCommand) -> Exit {
+    match command {
+        DeadLetterCommand::List(options) => command::dead_letter::list(options),
+        DeadLetterCommand::Show(options) => command::dead_letter::show(options),
+        DeadLetterCommand::Replay(options) => command::dead_letter::replay(options),
+        DeadLetterCommand::Discard(options) => command::dead_letter::discard(options),
+    }
 }
 
 /// Reads the command line and does what it says.
@@ -253,6 +299,10 @@ pub fn main() -> Exit {
         Command::Journal(JournalCommand::Events(options)) => command::journal::events(&options),
         Command::Journal(JournalCommand::Verify(options)) => command::journal::verify(&options),
         Command::Journal(JournalCommand::Export(options)) => command::journal::export(&options),
+        Command::Journal(JournalCommand::Discard(options)) => {
+            command::dead_letter::acknowledge(&options)
+        }
+        Command::DeadLetter(command) => dead_letter(&command),
         Command::Replay(options) => command::replay::command(&options),
         Command::Led(LedCommand::Test(options)) => command::led::test(&options),
         Command::Led(LedCommand::Stopped(args)) => command::led::stopped(&args.config),

@@ -3,7 +3,7 @@
 use super::{ask, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::run::control_socket;
-use crate::terminal::{Tint, say, tinted};
+use crate::terminal::{Tint, say, say_json, tinted};
 use clap::Args;
 use http::Method;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct DisconnectOptions {
 /// Lists them.
 pub fn list(options: &ListOptions) -> Exit {
     match order(&options.config, Method::GET, "/companies") {
-        Ok(companies) if options.json => say(format_args!("{companies:#}")),
+        Ok(companies) if options.json => say_json(format_args!("{companies:#}")),
         Ok(companies) => show(&companies),
         Err(exit) => return exit,
     }

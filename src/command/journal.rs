@@ -4,17 +4,18 @@ use super::journal_path;
 use super::replay::form::{entity, realm, time};
 use crate::cli::{ConfigArgs, Exit};
 use crate::journal::inspect::{Fate, Filter, Inspection, Listed, ListedChange, Shown, State};
-use crate::model::{Authenticity, ChangeId, Form, Origin, Seq};
-use crate::terminal::{Tint, complain, say, tinted};
+use crate::model::{Authenticity, Change, ChangeId, Form, Origin, Seq, Timestamp};
+use crate::terminal::{Tint, complain, say, say_json, say_lines, say_raw, tinted};
 use clap::{Args, ValueEnum};
 use std::fmt::Display;
+use std::io::IsTerminal;
 
 /// Which receipts.
 #[derive(Args, Debug)]
 struct Choice {
     /// Only those with a change of this company.
-    #[arg(long, value_name = "ID")]
-    realm: Option<String>,
+    #[arg(long, alias = "realm", value_name = "ID")]
+    company: Option<String>,
     /// Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`.
     #[arg(long, value_name = "ENTITY")]
     entity: Option<String>,
@@ -61,8 +62,11 @@ pub struct ShowOptions {
     /// The receipt's number, or the id of one of its changes.
     id: String,
     /// All of it as one JSON object.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "raw")]
     json: bool,
+    /// The body byte for byte, also on a terminal, which it may garble.
+    #[arg(long)]
+    raw: bool,
 }
 
 /// Which journal.
@@ -95,9 +99,10 @@ enum StateWord {
     Pending,
     /// Nothing waits and nothing was given up.
     Delivered,
-    /// Something of it was given up, and nobody has replayed it.
+    /// Something of it was given up, and nobody has looked after it.
     Dead,
-    /// Something in it was not understood.
+    /// Something in it was not understood, and nobody has acknowledged it.
+    #[value(name = "not-understood", alias = "unreadable")]
     Unreadable,
 }
 
@@ -114,7 +119,7 @@ pub fn list(options: &ListOptions) -> Exit {
                 if let Some(fields) = object.as_object_mut() {
                     fields.retain(|name, _| !name.starts_with("body"));
                 }
-                say(object);
+                say_json(object);
             };
             // In the order of the list, which is bounded; the bodies are read one at a time.
             for listed in journal.list(&filter).map_err(text)? {
@@ -159,9 +164,9 @@ pub fn show(options: &ShowOptions) -> Exit {
             ));
         };
         if options.json {
-            say(shown.to_json());
+            say_json(shown.to_json());
         } else {
-            page(&shown);
+            page(&shown, options.raw);
         }
         Ok(Exit::Success)
     })
@@ -174,7 +179,7 @@ pub fn events(options: &EventsOptions) -> Exit {
         for event in events.iter().rev() {
             let (at, kind) = (event.at.to_string(), event.kind.as_str());
             if options.json {
-                say(serde_json::json!({ "at": at, "kind": kind, "text": event.text }));
+                say_json(serde_json::json!({ "at": at, "kind": kind, "text": event.text }));
             } else {
                 say(format_args!("{at}  {kind:<11}  {}", event.text));
             }
@@ -188,7 +193,7 @@ pub fn verify(options: &VerifyOptions) -> Exit {
     carry_out(&options.config, |journal| {
         let seen = journal.verify().map_err(text)?;
         if options.json {
-            say(serde_json::json!({
+            say_json(serde_json::json!({
                 "receipts": seen.receipts,
                 "body_bytes": seen.body_bytes,
                 "changes": seen.changes,
@@ -243,7 +248,7 @@ impl Choice {
     fn filter(&self) -> Result<Filter, String> {
         let (kind, id) = entity(self.entity.as_ref());
         Ok(Filter {
-            realm: realm(self.realm.as_ref())?,
+            realm: realm(self.company.as_ref())?,
             kind,
             id,
             since: time(self.since.as_ref())?,
@@ -260,20 +265,13 @@ impl Choice {
 }
 
 fn line(listed: &Listed) {
-    let first = listed
-        .changes
-        .first()
-        .map(|first| &first.change.notification);
-    let what = match (first, listed.changes.len()) {
-        (Some(first), 1) => format!("{} of company {}", first.event_type, first.realm),
-        (Some(first), count) => format!(
-            "{count} changes, the first {} of company {}",
-            first.event_type, first.realm
-        ),
-        (None, _) => listed
-            .unreadable
-            .first()
-            .map_or_else(|| "nothing new".into(), |entry| entry.why.clone()),
+    let what = match (listed.changes.first(), listed.changes.len()) {
+        (Some(first), 1) => told(&first.change),
+        (Some(first), count) => format!("{count} changes, the first {}", told(&first.change)),
+        (None, _) => match listed.unreadable.first() {
+            Some(entry) => format!("{}: {}", entry.at, entry.why),
+            None => "nothing new".into(),
+        },
     };
     let repeats = match listed.repeats {
         0 => String::new(),
@@ -287,6 +285,15 @@ fn line(listed: &Listed) {
         provenance(listed),
         state(listed)
     ));
+}
+
+/// A change by what `replay` takes: its company, its number there, its id.
+fn told(change: &Change) -> String {
+    let told = &change.notification;
+    format!(
+        "{} of company {} no. {}, event {}",
+        told.event_type, told.realm, change.sequence, change.id
+    )
 }
 
 /// How it came and what speaks for it, as two words of one width: `webhook signed    `.
@@ -306,17 +313,38 @@ fn provenance(listed: &Listed) -> String {
 /// The gravest that can be said, as a word of one width.
 fn state(listed: &Listed) -> String {
     if listed.is(State::Dead) {
-        tinted(Tint::Red, "dead      ")
+        tinted(Tint::Red, "dead          ")
     } else if listed.is(State::Unreadable) {
-        tinted(Tint::Yellow, "unreadable")
+        tinted(Tint::Yellow, "not understood")
     } else if listed.is(State::Pending) {
-        tinted(Tint::Yellow, "pending   ")
+        tinted(Tint::Yellow, "pending       ")
+    } else if is_put_aside(listed) {
+        tinted(Tint::Dim, "put aside     ")
     } else {
-        tinted(Tint::Green, "delivered ")
+        tinted(Tint::Green, "delivered     ")
     }
 }
 
-fn page(shown: &Shown) {
+/// Whether a person has put something of it aside.
+fn is_put_aside(listed: &Listed) -> bool {
+    let discarded = |fate: &Fate| {
+        matches!(
+            fate,
+            Fate::Dead {
+                discarded_at: Some(_),
+                ..
+            }
+        )
+    };
+    let mut fates = listed.changes.iter().flat_map(|change| &change.fates);
+    fates.any(|(_, fate)| discarded(fate))
+        || listed
+            .unreadable
+            .iter()
+            .any(|entry| entry.discarded_at.is_some())
+}
+
+fn page(shown: &Shown, raw: bool) {
     let listed = &shown.listed;
     say(format_args!(
         "receipt {}, received {}",
@@ -348,10 +376,11 @@ fn page(shown: &Shown) {
     listed.changes.iter().for_each(change);
     for entry in &listed.unreadable {
         say(format_args!(
-            "  {} {}: {}",
+            "  {} {}: {}{}",
             tinted(Tint::Yellow, "not understood"),
             entry.at,
-            entry.why
+            entry.why,
+            when("acknowledged", entry.discarded_at)
         ));
     }
     let intact = if shown.body_is_intact {
@@ -360,7 +389,16 @@ fn page(shown: &Shown) {
         ", NOT as it arrived: its digest differs"
     };
     say(format_args!("  body, {} bytes{intact}:", listed.body_bytes));
-    say(String::from_utf8_lossy(&shown.body));
+    if raw || !std::io::stdout().is_terminal() {
+        say_raw(&shown.body);
+    } else {
+        say_lines(String::from_utf8_lossy(&shown.body));
+    }
+}
+
+/// `, acknowledged 2026-11-21T05:04:23.120Z`, where there is a time.
+fn when(what: &str, at: Option<Timestamp>) -> String {
+    at.map_or_else(String::new, |at| format!(", {what} {at}"))
 }
 
 /// What stands before the name that a receipt came by.
@@ -386,7 +424,7 @@ fn change(listed: &ListedChange) {
         }
     }
     say(format_args!(
-        "  {}  {}  {} of company {} no. {}{marks}",
+        "  event {}  {}  {} of company {} no. {}{marks}",
         change.id,
         notification.event_type,
         notification.entity,
@@ -407,13 +445,27 @@ fn change(listed: &ListedChange) {
                 )
             }
             Fate::Delivered => format!("      {sink}: delivered"),
-            Fate::Dead { at, reason, .. } => format!("      {sink}: given up at {at}: {reason}"),
+            Fate::Dead {
+                at,
+                reason,
+                replayed_at,
+                discarded_at,
+            } => format!(
+                "      {sink}: given up at {at}: {reason}{}{}",
+                when("sent again", *replayed_at),
+                when("discarded", *discarded_at)
+            ),
         });
     }
     for replay in &listed.replays {
+        let verb = if replay.cancelled {
+            "cancelled"
+        } else {
+            "done"
+        };
         let done = replay
             .done_at
-            .map_or_else(|| "waiting".into(), |at| format!("done at {at}"));
+            .map_or_else(|| "waiting".into(), |at| format!("{verb} at {at}"));
         say(format_args!(
             "      {}: asked for again at {}, {done}",
             replay.sink, replay.requested_at

@@ -6,6 +6,8 @@ pub mod boot_import;
 pub mod check;
 pub mod company;
 pub mod connect;
+pub mod dead_letter;
+pub(crate) mod errand;
 pub mod journal;
 pub mod led;
 pub mod replay;

@@ -3,7 +3,7 @@
 use super::{ask, block_on, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::run::control_socket;
-use crate::terminal::{Tint, complain, say, tinted};
+use crate::terminal::{Tint, complain, say, say_json, tinted};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub fn command(args: &ConfigArgs, json: bool) -> Exit {
         return Exit::Failure;
     };
     if json {
-        say(String::from_utf8_lossy(&body).trim_end());
+        say_json(String::from_utf8_lossy(&body));
     } else {
         show(&status);
     }
@@ -70,17 +70,7 @@ fn show(status: &Value) {
         tinted(tint, condition)
     ));
     say(format_args!("  {}", word(status, "sentence")));
-    say(format_args!("  lamp            {}", word(status, "lamp")));
-    if let Some(trouble) = status.get("lamp_trouble").and_then(Value::as_str) {
-        say(format_args!("                  not shown: {trouble}"));
-    }
-    if word(status, "clock") != "trusted" {
-        say(format_args!("  clock           {}", word(status, "clock")));
-    }
-    say(format_args!(
-        "  journal         {}",
-        word(status, "journal")
-    ));
+    device(status);
     say(format_args!(
         "  companies       {}",
         number(status, "companies")
@@ -109,6 +99,7 @@ fn show(status: &Value) {
         "  dead letters    {}",
         number(status, "dead_letters")
     ));
+    of_sinks(status);
     if number(status, "journals_set_aside") > 0 {
         say(format_args!(
             "  set aside       {} damaged journals",
@@ -123,6 +114,24 @@ fn show(status: &Value) {
     for company in books.into_iter().flatten() {
         book(company);
     }
+    troubles(status);
+}
+
+fn device(status: &Value) {
+    say(format_args!("  lamp            {}", word(status, "lamp")));
+    if let Some(trouble) = status.get("lamp_trouble").and_then(Value::as_str) {
+        say(format_args!("                  not shown: {trouble}"));
+    }
+    if word(status, "clock") != "trusted" {
+        say(format_args!("  clock           {}", word(status, "clock")));
+    }
+    say(format_args!(
+        "  journal         {}",
+        word(status, "journal")
+    ));
+}
+
+fn troubles(status: &Value) {
     let troubles = status.get("sinks_in_trouble").and_then(Value::as_array);
     for trouble in troubles.into_iter().flatten() {
         say(format_args!(
@@ -133,6 +142,35 @@ fn show(status: &Value) {
             number(trouble, "waiting"),
             word(trouble, "next_attempt_at"),
         ));
+    }
+}
+
+/// What is given up or parked, by sink.
+fn of_sinks(status: &Value) {
+    for (key, tint, what) in [
+        (
+            "dead_letters_by_sink",
+            Tint::Red,
+            "dead letters; `qbo-relay dead-letter list` shows them",
+        ),
+        (
+            "parked",
+            Tint::Yellow,
+            "changes that it had yet to get are parked until their receipts are deleted",
+        ),
+    ] {
+        let sinks = status.get(key).and_then(Value::as_array);
+        for sink in sinks.into_iter().flatten() {
+            let away = match sink.get("configured").and_then(Value::as_bool) {
+                Some(false) => ", not configured any more",
+                _ => "",
+            };
+            say(format_args!(
+                "                  {}{away}: {} {what}",
+                tinted(tint, word(sink, "sink")),
+                number(sink, "count")
+            ));
+        }
     }
 }
 

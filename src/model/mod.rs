@@ -4,6 +4,7 @@
 //! already valid, because `wire` (from bytes) and `journal` (from rows) are the only places that
 //! make them from outside data.
 
+pub mod access;
 pub mod change;
 pub mod company;
 pub mod company_health;
@@ -14,6 +15,7 @@ pub mod id;
 pub mod instance;
 pub mod limits;
 pub mod notification;
+pub mod printable;
 pub mod receipt;
 pub mod secret;
 pub mod tally;
@@ -29,7 +31,7 @@ pub use delivery::{
     Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,
 };
 pub use device::{ClockTrust, Device};
-pub use health::{Condition, Health, JournalHealth, Trouble};
+pub use health::{Condition, Health, JournalHealth, SinkCount, Trouble};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
 pub use instance::{
     INSTANCE_SINK, Instance, InstanceCounts, InstanceDraft, InstanceId, Interest, Polling,

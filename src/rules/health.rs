@@ -111,9 +111,28 @@ fn attention(health: &Health, now: Timestamp) -> String {
         return "serving, but a damaged journal was set aside".into();
     }
     if health.troubles.is_empty() {
-        return "serving, but changes were given up".into();
+        return given_up(health);
     }
     blocked(health, now)
+}
+
+/// What was given up, by the sink that has most of it.
+fn given_up(health: &Health) -> String {
+    let Some(most) = health.dead_by_sink.iter().max_by_key(|sink| sink.count) else {
+        return "serving, but changes were given up".into();
+    };
+    let away = match most.is_configured {
+        true => "",
+        false => ", which is not configured any more,",
+    };
+    let others = match health.dead_by_sink.len() {
+        0 | 1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    format!(
+        "serving, but {} changes for {}{away}{others} were given up; see `qbo-relay dead-letter list`",
+        most.count, most.sink
+    )
 }
 
 /// The worst trouble of a sink: one that waits for a person first, then the oldest.
@@ -179,6 +198,8 @@ mod tests {
             companies: 3,
             waiting: 0,
             dead_letters: 0,
+            dead_by_sink: Vec::new(),
+            parked: Vec::new(),
             unreadable: 0,
             journals_set_aside: 0,
             last_receipt_at: Some(NOW.minus(Duration::from_secs(12))),
@@ -339,6 +360,8 @@ mod tests {
         let odd = Health {
             companies: 1,
             dead_letters: 1,
+            dead_by_sink: Vec::new(),
+            parked: Vec::new(),
             unreadable: 2,
             last_receipt_at: None,
             certificate_left: None,

@@ -4,6 +4,7 @@
 use super::Failure;
 use crate::clock::Clock;
 use crate::journal::{Event, Journal};
+use crate::model::SinkCount;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -24,8 +25,15 @@ pub(crate) struct Chronicle {
 impl Chronicle {
     /// The relay has started: which version, and how the last run ended.
     pub(super) async fn started(&self) {
-        let events = self.journal.snapshot().await.map(|seen| seen.events);
-        let events = events.unwrap_or_default();
+        let snapshot = self.journal.snapshot().await.ok();
+        for parked in snapshot.iter().flat_map(|seen| &seen.parked) {
+            let SinkCount { sink, count, .. } = parked;
+            tracing::warn!(
+                "sink {sink} is not configured any more; {count} changes that it had yet to get are parked until \
+                 their receipts are deleted: configure it again to have them delivered"
+            );
+        }
+        let events = snapshot.map(|seen| seen.events).unwrap_or_default();
         let last = events
             .iter()
             .find(|event| [START, STOP].contains(&event.kind.as_str()));

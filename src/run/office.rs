@@ -2,7 +2,7 @@
 
 use super::connections;
 use crate::clock::Clock;
-use crate::command::replay::form::Form;
+use crate::command::errand::Errand;
 use crate::connect::Desk;
 use crate::journal::Journal;
 use crate::model::{AppName, Company, Health, SinkName};
@@ -93,9 +93,10 @@ impl Office {
             status: StatusCode::BAD_REQUEST,
             why,
         };
-        let form: Form =
+        let errand: Errand =
             serde_json::from_value(request).map_err(|error| refused(error.to_string()))?;
-        form.carry_out(&self.journal, self.clock.now())
+        errand
+            .carry_out(&self.journal, self.clock.now())
             .await
             .map_err(refused)
     }

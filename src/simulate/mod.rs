@@ -11,9 +11,10 @@ pub mod sender;
 
 use crate::cli::Exit;
 use crate::clock::{Clock, System};
-use crate::model::Secret;
-use crate::terminal::{complain, say};
+use crate::model::{Secret, access};
+use crate::terminal::{complain, say_lines};
 use crate::tls::client;
+use crate::wire::text;
 use clap::Args;
 pub use insecure::client_config as insecure_client;
 
@@ -127,7 +128,7 @@ pub fn command(options: &Options) -> Exit {
     } else {
         prepare(options).map(|intuit| {
             let report = runtime.block_on(send_all(options, &intuit));
-            say(&report);
+            say_lines(&report);
             if report.is_as_expected() {
                 Exit::Success
             } else {
@@ -165,13 +166,11 @@ fn be_companies(options: &Options) -> Result<impl Future<Output = Exit>, String>
 }
 
 fn token(file: &Path) -> Result<Secret, String> {
-    let token =
-        std::fs::read(file).map_err(|error| format!("--token-file {}: {error}", file.display()))?;
-    let token = Secret::new(token.trim_ascii());
-    if token.expose().is_empty() {
-        return Err(format!("--token-file {} is empty", file.display()));
-    }
-    Ok(token)
+    let token = std::fs::read(file)
+        .map_err(|error| format!("--token-file: {}", access::not_opened(file, &error)))?;
+    let refused = |why: &dyn std::fmt::Display| format!("--token-file {} {why}", file.display());
+    let text = text::decode(&token).map_err(|error| refused(&error))?;
+    text::token(&text).map_err(|error| refused(&error))
 }
 
 fn prepare(options: &Options) -> Result<Intuit, String> {

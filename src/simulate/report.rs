@@ -2,6 +2,7 @@
 
 use super::sender::Answer;
 use super::{Manner, Post};
+use crate::model::printable::printable;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -107,7 +108,7 @@ impl fmt::Display for Report {
             ms(self.percentile(1000))
         )?;
         for surprise in &self.surprises {
-            writeln!(f, "unexpected {surprise}")?;
+            writeln!(f, "unexpected {}", printable(surprise))?;
         }
         match self.surprise_count {
             0 => write!(f, "every answer was the expected one"),

@@ -31,6 +31,8 @@ impl House {
             companies: 2,
             waiting: 0,
             dead_letters: 0,
+            dead_by_sink: Vec::new(),
+            parked: Vec::new(),
             unreadable: 0,
             journals_set_aside: 0,
             last_receipt_at: None,

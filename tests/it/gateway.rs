@@ -200,9 +200,10 @@ fn a_replay_sends_again_under_the_same_id_and_says_so() {
     let first = eventually("the changes are delivered", || {
         Some(gateway.json_lines("out.jsonl")).filter(|events| events.len() == 2)
     });
+    gateway.until_settled();
     let id = text(&first[0], "id").to_owned();
 
-    let dry = gateway.command(&["replay", "--change", &id, "--dry-run"]);
+    let dry = gateway.command(&["replay", "--event", &id, "--dry-run"]);
     assert!(
         dry.status.success() && stdout(&dry).contains(&id) && stdout(&dry).contains("lines"),
         "{}",
@@ -212,7 +213,7 @@ fn a_replay_sends_again_under_the_same_id_and_says_so() {
 
     assert!(
         gateway
-            .command(&["replay", "--change", &id])
+            .command(&["replay", "--event", &id])
             .status
             .success()
     );
@@ -227,7 +228,7 @@ fn a_replay_sends_again_under_the_same_id_and_says_so() {
     assert_eq!(gateway.end_by("TERM"), Some(0));
     assert!(
         gateway
-            .command(&["replay", "--change", &id])
+            .command(&["replay", "--event", &id])
             .status
             .success()
     );

@@ -2,6 +2,7 @@
 //!
 //! It is a FAT file system: no owners, no modes, and names without case.
 
+use crate::wire::text::decode;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -44,11 +45,9 @@ impl Partition {
             }
             Ok(_) => {}
         }
-        let text = String::from_utf8(fs::read(&path)?);
-        // Some editors begin a file with the mark of its encoding.
-        let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned());
-        Ok(Some(text.map_err(|_| {
-            "is not UTF-8 text; save it with the encoding UTF-8".into()
+        let text = decode(&fs::read(&path)?).map(|text| text.to_string());
+        Ok(Some(text.map_err(|error| {
+            format!("{error} (line {} of it)", error.line)
         })))
     }
 

@@ -3,8 +3,10 @@
 //! The command line writes the request, the running relay (or, when none runs, the command itself)
 //! carries it out; both through this one form.
 
-use crate::journal::{Journal, ReplayRequest, Selection};
-use crate::model::{ChangeId, ChangeSeq, RealmId, SinkName, Timestamp};
+use crate::journal::{
+    ChangeFilter, DeadFilter, Journal, Place, ReplayPlan, ReplayRequest, Selection,
+};
+use crate::model::{ChangeId, RealmId, Seq, SinkName, Timestamp};
 use crate::wire::instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,16 +17,21 @@ use serde_json::{Value, json};
 pub(crate) struct Form {
     pub(crate) dry_run: bool,
     pub(crate) dead_letters: bool,
-    /// A change's id, or its number in the journal.
-    pub(crate) change: Option<String>,
-    pub(crate) from: Option<i64>,
-    pub(crate) to: Option<i64>,
-    pub(crate) realm: Option<String>,
+    /// The number of a receipt.
+    pub(crate) receipt: Option<i64>,
+    /// The id of an event.
+    pub(crate) event: Option<String>,
+    pub(crate) company: Option<String>,
+    /// The company's own numbers.
+    pub(crate) from: Option<u64>,
+    pub(crate) to: Option<u64>,
     /// `Invoice`, or `Invoice/130`.
     pub(crate) entity: Option<String>,
     pub(crate) since: Option<String>,
     pub(crate) until: Option<String>,
     pub(crate) sinks: Vec<String>,
+    /// Where an earlier answer ended, as it said in `next`.
+    pub(crate) after: Option<(i64, i64)>,
 }
 
 impl Form {
@@ -37,19 +44,60 @@ impl Form {
         journal: &Journal,
         now: Timestamp,
     ) -> Result<Value, String> {
-        let request = self.request()?;
+        let selection = self.selection()?;
+        let request = ReplayRequest {
+            selection: selection.clone(),
+            // Dead letters only ever go where they died, configured or not.
+            sinks: sinks(&self.sinks)?.filter(|_| !self.dead_letters),
+        };
+        let after = self
+            .after
+            .map_or(Place::default(), |(change, sink)| Place { change, sink });
         let plan = journal
-            .replay(request, self.dry_run, now)
+            .replay_after(request, after, self.dry_run, now)
             .await
             .map_err(|error| error.to_string())?;
+        if let (None, Some(why)) = (self.after, self.nothing(&selection, &plan, journal).await?) {
+            return Err(why);
+        }
+        Ok(self.answer(&plan))
+    }
+
+    /// Why nothing goes anywhere, where that is a mistake and not merely the way things stand.
+    async fn nothing(
+        &self,
+        selection: &Selection,
+        plan: &ReplayPlan,
+        journal: &Journal,
+    ) -> Result<Option<String>, String> {
+        if plan.matched == 0 && plan.more.is_none() {
+            let why = journal.explain_absence(selection.clone()).await;
+            return why.map_err(|error| error.to_string());
+        }
+        let left = plan.waiting + plan.under_way;
+        if !plan.planned.is_empty() || left > 0 || plan.more.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(if plan.unconfigured > 0 {
+            format!(
+                "{} dead letters are of sinks that are not configured any more; configure them again, \
+                 or discard their letters: qbo-relay dead-letter discard --sink NAME",
+                plan.unconfigured
+            )
+        } else {
+            "no sink that is configured is told of these changes".into()
+        }))
+    }
+
+    fn answer(&self, plan: &ReplayPlan) -> Value {
         let planned: Vec<Value> = plan
             .planned
             .iter()
             .map(|planned| {
                 let change = &planned.change;
                 json!({
-                    "id": change.id.0,
-                    "change": change.seq.0,
+                    "event": change.id.0,
+                    "receipt": change.receipt.0,
                     "company": change.notification.realm.as_str(),
                     "sequence": change.sequence,
                     "entity": change.notification.entity.to_string(),
@@ -59,67 +107,78 @@ impl Form {
                 })
             })
             .collect();
-        Ok(json!({
+        json!({
             "dry_run": self.dry_run,
             "planned": planned,
             "waiting": plan.waiting,
             "under_way": plan.under_way,
-            "more_from": plan.more.map(|seq| seq.0),
-        }))
-    }
-
-    fn request(&self) -> Result<ReplayRequest, String> {
-        let name = |sink: &String| {
-            SinkName::new(sink.clone()).ok_or_else(|| format!("no sink can be named \"{sink}\""))
-        };
-        let sinks: Vec<SinkName> = self.sinks.iter().map(name).collect::<Result<_, _>>()?;
-        Ok(ReplayRequest {
-            selection: self.selection()?,
-            sinks: (!sinks.is_empty()).then_some(sinks),
+            "unconfigured": plan.unconfigured,
+            "next": plan.more.map(|place| (place.change, place.sink)),
         })
     }
 
     fn selection(&self) -> Result<Selection, String> {
-        let is_range = self.from.is_some() || self.to.is_some();
-        let is_filter = [&self.realm, &self.entity, &self.since, &self.until]
+        let has_filter = [&self.company, &self.entity, &self.since, &self.until]
             .into_iter()
             .any(Option::is_some);
-        let ways = [
-            self.dead_letters,
-            self.change.is_some(),
-            is_range,
-            is_filter,
-        ];
-        if ways.into_iter().filter(|way| *way).count() != 1 {
+        let single = [self.receipt.is_some(), self.event.is_some()];
+        let ways = single
+            .into_iter()
+            .chain([self.dead_letters || has_filter])
+            .filter(|way| *way)
+            .count();
+        if ways != 1 || (self.dead_letters && self.entity.is_some()) {
             return Err(
-                "choose in one way: a change, a range, a filter, or the dead letters".into(),
+                "choose in one way: --receipt, --event, --company (with --from and --to), \
+                        --entity, --since, --until, or --dead-letters"
+                    .into(),
             );
         }
+        if (self.from.is_some() || self.to.is_some()) && self.company.is_none() {
+            return Err("--from and --to are numbers of one company; give --company, too".into());
+        }
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from > to
+        {
+            return Err(format!("--from {from} is behind --to {to}"));
+        }
+        if let Some(receipt) = self.receipt {
+            return Ok(Selection::Receipt(Seq(receipt)));
+        }
+        if let Some(event) = &self.event {
+            return Ok(Selection::Id(ChangeId(event.to_ascii_lowercase())));
+        }
+        let (since, until) = (time(self.since.as_ref())?, time(self.until.as_ref())?);
+        let realm = realm(self.company.as_ref())?;
         if self.dead_letters {
-            return Ok(Selection::DeadLetters);
-        }
-        if let Some(change) = &self.change {
-            return Ok(match change.parse() {
-                // An id has 32 digits, all of which may be decimal; a number has at most 19.
-                Ok(seq) if change.len() < 20 => Selection::Change(ChangeSeq(seq)),
-                _ => Selection::Id(ChangeId(change.to_ascii_lowercase())),
-            });
-        }
-        if is_range {
-            return Ok(Selection::Range {
-                from: ChangeSeq(self.from.unwrap_or(1)),
-                to: ChangeSeq(self.to.unwrap_or(i64::MAX)),
-            });
+            return Ok(Selection::DeadLetters(DeadFilter {
+                sinks: sinks(&self.sinks)?,
+                realm,
+                id: None,
+                since,
+                until,
+            }));
         }
         let (kind, id) = entity(self.entity.as_ref());
-        Ok(Selection::Filter {
-            realm: realm(self.realm.as_ref())?,
+        Ok(Selection::Filter(ChangeFilter {
+            realm,
+            from: self.from,
+            to: self.to,
             kind,
             id,
-            since: time(self.since.as_ref())?,
-            until: time(self.until.as_ref())?,
-        })
+            since,
+            until,
+        }))
     }
+}
+
+/// Names of sinks; `None`: none was given, so all are meant.
+pub(crate) fn sinks(names: &[String]) -> Result<Option<Vec<SinkName>>, String> {
+    let name = |sink: &String| {
+        SinkName::new(sink.clone()).ok_or_else(|| format!("no sink can be named \"{sink}\""))
+    };
+    let sinks: Vec<SinkName> = names.iter().map(name).collect::<Result<_, _>>()?;
+    Ok((!sinks.is_empty()).then_some(sinks))
 }
 
 /// A kind of record and, after a slash, the id of one, as filters.

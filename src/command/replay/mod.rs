@@ -3,46 +3,56 @@
 
 pub(crate) mod form;
 
-use super::{ask, block_on, configuration};
+use super::configuration;
+use super::errand::{Among, Errand, meant};
 use crate::cli::{ConfigArgs, Exit};
-use crate::clock::{Clock, System};
 use crate::config::Config;
-use crate::journal::Journal;
-use crate::run::{control_socket, journal_settings};
-use crate::terminal::{complain, say};
+use crate::terminal::{say, say_json};
 use clap::Args;
 use form::Form;
-use http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What to send again, and where.
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
     config: ConfigArgs,
-    /// One change, by its id or its number in the journal.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to", "realm", "entity", "since", "until", "dead_letters"])]
-    change: Option<String>,
-    /// The changes from this number on.
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["realm", "entity", "since", "until", "dead_letters"])]
-    from: Option<i64>,
-    /// The changes up to this number.
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["realm", "entity", "since", "until", "dead_letters"])]
-    to: Option<i64>,
+    /// The changes that this receipt brought, by the number that `journal list` shows.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["event", "company", "entity", "since", "until", "dead_letters"])]
+    receipt: Option<i64>,
+    /// One event, by the id that `journal show` and the receivers show.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["company", "entity", "since", "until", "dead_letters"])]
+    event: Option<String>,
     /// The changes of this company.
-    #[arg(long, value_name = "ID")]
-    realm: Option<String>,
+    #[arg(long, alias = "realm", value_name = "ID")]
+    company: Option<String>,
+    /// From this number of the company on, as `journal show` and `sequence` have it.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        requires = "company",
+        conflicts_with = "dead_letters"
+    )]
+    from: Option<u64>,
+    /// Up to this number of the company.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        requires = "company",
+        conflicts_with = "dead_letters"
+    )]
+    to: Option<u64>,
     /// The changes of records of this kind, or of one record: `Invoice`, `Invoice/130`.
-    #[arg(long, value_name = "ENTITY")]
+    #[arg(long, value_name = "ENTITY", conflicts_with = "dead_letters")]
     entity: Option<String>,
-    /// The changes received at this time or later.
+    /// The changes received at this time or later; of dead letters, those given up then.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// The changes received before this time.
+    /// The changes received before this time; of dead letters, those given up before it.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// The dead letters that nobody has replayed.
-    #[arg(long, conflicts_with_all = ["realm", "entity", "since", "until"])]
+    /// The dead letters that nobody has looked after.
+    #[arg(long)]
     dead_letters: bool,
     /// Only to this sink; may be given several times.
     #[arg(long = "sink", value_name = "NAME")]
@@ -50,6 +60,12 @@ pub struct Options {
     /// Say what would go where, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Do not ask, however many there are.
+    #[arg(long)]
+    yes: bool,
+    /// End the replays that are not done, all of them or those of --sink and --company.
+    #[arg(long, conflicts_with_all = ["receipt", "event", "from", "to", "entity", "since", "until", "dead_letters", "dry_run"])]
+    cancel: bool,
     /// The plan as JSON.
     #[arg(long)]
     json: bool,
@@ -61,75 +77,115 @@ pub fn command(options: &Options) -> Exit {
         Ok(read) => read,
         Err(exit) => return exit,
     };
+    if options.cancel {
+        return cancel(options, &config);
+    }
     let form = Form {
         dry_run: options.dry_run,
         dead_letters: options.dead_letters,
-        change: options.change.clone(),
+        receipt: options.receipt,
+        event: options.event.clone(),
+        company: options.company.clone(),
         from: options.from,
         to: options.to,
-        realm: options.realm.clone(),
         entity: options.entity.clone(),
         since: options.since.clone(),
         until: options.until.clone(),
         sinks: options.sinks.clone(),
+        after: None,
     };
-    match block_on(carry_out(&form, &config)) {
-        Ok(Ok(plan)) => {
-            if options.json {
-                say(plan);
-            } else {
-                show(&plan);
-            }
-            Exit::Success
+    carry_out(&form, &config, options.yes, options.json)
+}
+
+/// Plans, asks where that is a matter of many, and sends.
+pub(super) fn carry_out(form: &Form, config: &Config, yes: bool, json: bool) -> Exit {
+    match planned(form, config, yes) {
+        Ok(plan) if json => say_json(plan),
+        Ok(plan) => show(&plan),
+        Err(exit) => return exit,
+    }
+    Exit::Success
+}
+
+fn planned(form: &Form, config: &Config, yes: bool) -> Result<Value, Exit> {
+    if !form.dry_run && !yes {
+        let look = Form {
+            dry_run: true,
+            ..form.clone()
+        };
+        // The first answer is enough to know that it is about many.
+        let plan = Errand::Replay(look).run(config)?;
+        let count = plan
+            .get("planned")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        let what = match plan.get("next").is_some_and(Value::is_array) {
+            true => "deliveries and more would be sent again",
+            false => "deliveries would be sent again",
+        };
+        meant(u64::try_from(count).unwrap_or(u64::MAX), what, false)?;
+    }
+    let mut form = form.clone();
+    let mut whole: Option<Value> = None;
+    loop {
+        let plan = Errand::Replay(form.clone()).run(config)?;
+        form.after = plan
+            .get("next")
+            .and_then(|next| serde_json::from_value(next.clone()).ok());
+        let joined = join(whole, plan);
+        if form.after.is_none() {
+            return Ok(joined);
         }
-        Ok(Err((exit, message))) => {
-            complain(message);
-            exit
-        }
-        Err(error) => {
-            complain(error);
-            Exit::Failure
-        }
+        whole = Some(joined);
     }
 }
 
-async fn carry_out(form: &Form, config: &Config) -> Result<Value, (Exit, String)> {
-    let failed = |error: &dyn std::fmt::Display| (Exit::Failure, error.to_string());
-    let body = serde_json::to_vec(form).map_err(|error| failed(&error))?;
-    let socket = control_socket(&config.journal);
-    let (status, answer) = match ask::ask(&socket, Method::POST, "/replay", body).await {
-        Ok(answered) => answered,
-        Err(ask::Error::NotRunning { .. }) => return by_myself(form, config).await,
-        Err(error) => return Err(failed(&error)),
-    };
-    let answer: Value = serde_json::from_slice(&answer).map_err(|error| failed(&error))?;
-    if status == StatusCode::OK {
-        return Ok(answer);
+/// Two parts of one plan as one.
+fn join(first: Option<Value>, mut second: Value) -> Value {
+    if let Some(fields) = second.as_object_mut() {
+        fields.remove("next");
     }
-    let why = answer
-        .get("error")
-        .and_then(Value::as_str)
-        .unwrap_or("refused without a reason");
-    Err((Exit::Failure, why.to_owned()))
+    let Some(mut first) = first else {
+        return second;
+    };
+    if let (Some(planned), Some(Value::Array(more))) = (
+        first.get_mut("planned").and_then(Value::as_array_mut),
+        second.get_mut("planned").map(Value::take),
+    ) {
+        planned.extend(more);
+    }
+    for key in ["waiting", "under_way", "unconfigured"] {
+        let sum = number(&first, key).saturating_add(number(&second, key));
+        if let Some(fields) = first.as_object_mut() {
+            fields.insert(key.into(), sum.into());
+        }
+    }
+    first
 }
 
-/// No relay runs: its journal is opened in its place, and the requests wait there for the next start.
-async fn by_myself(form: &Form, config: &Config) -> Result<Value, (Exit, String)> {
-    if !config.journal.exists() {
-        return Err((
-            Exit::Journal,
-            format!("there is no journal at {}", config.journal.display()),
-        ));
+fn cancel(options: &Options, config: &Config) -> Exit {
+    let among = Among {
+        sinks: options.sinks.clone(),
+        company: options.company.clone(),
+        ..Among::default()
+    };
+    let cancelled = match Errand::Cancel(among).run(config) {
+        Ok(done) => number(&done, "cancelled"),
+        Err(exit) => return exit,
+    };
+    if options.json {
+        say_json(json!({ "cancelled": cancelled }));
+    } else {
+        say(match cancelled {
+            0 => "no replay is under way".to_owned(),
+            count => format!("{count} will not be sent again; what was sent already stays sent"),
+        });
     }
-    let journal = Journal::open(journal_settings(config), System.now())
-        .map_err(|error| (Exit::Journal, error.to_string()))?;
-    let plan = form.carry_out(&journal, System.now()).await;
-    let closed = journal
-        .close()
-        .await
-        .map_err(|error| (Exit::Journal, error.to_string()));
-    let plan = plan.map_err(|why| (Exit::Failure, why))?;
-    closed.map(|()| plan)
+    Exit::Success
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn show(plan: &Value) {
@@ -145,8 +201,9 @@ fn show(plan: &Value) {
         .unwrap_or_default();
     for row in &planned {
         say(format_args!(
-            "{}  {:<22} company {} no. {:<6} received {}  to {}",
-            text(row, "id"),
+            "receipt {:>7}  event {}  {:<22} company {} no. {:<6} received {}  to {}",
+            text(row, "receipt"),
+            text(row, "event"),
             text(row, "entity"),
             text(row, "company"),
             text(row, "sequence"),
@@ -158,24 +215,25 @@ fn show(plan: &Value) {
     let verb = if dry {
         "would be sent again"
     } else {
-        "will be sent again"
+        "will be sent again; `qbo-relay replay --cancel` ends that"
     };
-    say(format_args!("{} {verb}", planned.len()));
+    match planned.len() {
+        0 => say("nothing is to be sent again"),
+        count => say(format_args!("{count} {verb}")),
+    }
     for (key, why) in [
         (
             "waiting",
             "left out: the sink has yet to get them in the ordinary course",
         ),
         ("under_way", "left out: a replay of them is under way"),
+        (
+            "unconfigured",
+            "left out: their sink is not configured any more; `qbo-relay dead-letter discard --sink NAME` puts them aside",
+        ),
     ] {
-        if plan.get(key).and_then(Value::as_u64).unwrap_or(0) > 0 {
+        if number(plan, key) > 0 {
             say(format_args!("{} {why}", text(plan, key)));
         }
-    }
-    if plan.get("more_from").is_some_and(Value::is_number) {
-        say(format_args!(
-            "there is more; go on with --from {}",
-            text(plan, "more_from")
-        ));
     }
 }

@@ -1,7 +1,9 @@
 //! The metrics page: Prometheus text format 0.0.4.
 
 use super::report::Report;
-use crate::model::{CompanyHealth, Condition, InstanceCounts, JournalHealth, Standing, Tally};
+use crate::model::{
+    CompanyHealth, Condition, Health, InstanceCounts, JournalHealth, Standing, Tally,
+};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
@@ -23,12 +25,13 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
     );
     page.gauge(
         "dead_letters",
-        "Changes given up that nobody has replayed.",
+        "Changes given up that nobody has looked after.",
         health.dead_letters,
     );
+    aside(&mut page, health);
     page.gauge(
         "unreadable_entries",
-        "Entries kept that were authentic and not understood.",
+        "Entries kept that were authentic, not understood and not acknowledged.",
         health.unreadable,
     );
     page.gauge(
@@ -54,6 +57,16 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         let holds = u8::from(condition == report.condition);
         page.sample("condition", &[("condition", condition.as_str())], holds);
     }
+    troubles(&mut page, health);
+    instances(&mut page, health.instances);
+    books(&mut page, &health.books);
+    page.family("build_info", "gauge", "The version that runs.");
+    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    page.0
+}
+
+/// The sinks that are in trouble.
+fn troubles(page: &mut Page, health: &Health) {
     page.family(
         "sink_waiting",
         "gauge",
@@ -79,11 +92,27 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
             disabled,
         );
     }
-    instances(&mut page, health.instances);
-    books(&mut page, &health.books);
-    page.family("build_info", "gauge", "The version that runs.");
-    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
-    page.0
+}
+
+/// What is given up or parked, by sink.
+fn aside(page: &mut Page, health: &Health) {
+    for (name, help, counts) in [
+        (
+            "sink_dead_letters",
+            "The same of each sink that has any, configured or not.",
+            &health.dead_by_sink,
+        ),
+        (
+            "sink_parked",
+            "Changes that a sink had yet to get that is not configured any more.",
+            &health.parked,
+        ),
+    ] {
+        page.family(name, "gauge", help);
+        for count in counts {
+            page.sample(name, &[("sink", count.sink.as_str())], count.count);
+        }
+    }
 }
 
 /// How the element instances stand.

@@ -4,7 +4,7 @@
 
 use super::super::html::{Page, escape};
 use super::report::Report;
-use crate::model::{Condition, InstanceCounts, JournalHealth, Timestamp};
+use crate::model::{Condition, InstanceCounts, JournalHealth, SinkCount, Timestamp};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -26,7 +26,17 @@ pub(super) fn render(report: &Report) -> String {
         "Changes waiting to be passed on",
         &health.waiting.to_string(),
     );
-    row("Changes given up", &health.dead_letters.to_string());
+    row(
+        "Changes given up",
+        &by_sink(health.dead_letters, &health.dead_by_sink),
+    );
+    if !health.parked.is_empty() {
+        let all = health.parked.iter().map(|sink| sink.count).sum();
+        row(
+            "Parked for receivers that were removed",
+            &by_sink(all, &health.parked),
+        );
+    }
     row("Entries not understood", &health.unreadable.to_string());
     row("Storage", storage(health.journal));
     let certificate = health.certificate_left.map(in_words);
@@ -58,6 +68,23 @@ fn instances(counts: InstanceCounts) -> String {
     let told = states.iter().filter(|(count, _)| *count > 0);
     let told = told.map(|(count, state)| format!(", {count} {state}"));
     format!("{}{}", counts.made, told.collect::<String>())
+}
+
+/// `12: erp 10, crm (removed) 2`.
+fn by_sink(all: u64, sinks: &[SinkCount]) -> String {
+    if sinks.is_empty() {
+        return all.to_string();
+    }
+    let one = |count: &SinkCount| {
+        let away = if count.is_configured {
+            ""
+        } else {
+            " (removed)"
+        };
+        format!("{}{away} {}", count.sink, count.count)
+    };
+    let sinks: Vec<String> = sinks.iter().map(one).collect();
+    format!("{all}: {}", sinks.join(", "))
 }
 
 fn troubles(report: &Report) -> String {

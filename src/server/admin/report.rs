@@ -1,7 +1,7 @@
 //! The facts that all pages are made of, and their JSON form.
 
 use crate::model::{
-    CompanyHealth, Condition, Health, JournalHealth, Standing, Tally, Timestamp, Trouble,
+    CompanyHealth, Condition, Health, JournalHealth, SinkCount, Standing, Tally, Timestamp, Trouble,
 };
 use crate::wire::servicestack::metadata::Metadata;
 use serde_json::{Map, Value, json};
@@ -61,6 +61,8 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "companies": health.companies,
         "waiting": health.waiting,
         "dead_letters": health.dead_letters,
+        "dead_letters_by_sink": health.dead_by_sink.iter().map(of_sink).collect::<Vec<_>>(),
+        "parked": health.parked.iter().map(of_sink).collect::<Vec<_>>(),
         "unreadable": health.unreadable,
         "journals_set_aside": health.journals_set_aside,
         "last_notification_at": time(health.last_receipt_at),
@@ -80,6 +82,15 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "counters": counters.collect::<Map<_, _>>(),
     });
     format!("{status:#}\n")
+}
+
+/// A count that concerns a sink.
+fn of_sink(count: &SinkCount) -> Value {
+    json!({
+        "sink": count.sink.as_str(),
+        "configured": count.is_configured,
+        "count": count.count,
+    })
 }
 
 /// How the reading of a company goes.
@@ -144,6 +155,8 @@ pub(super) mod tests {
                 companies: 3,
                 waiting: 12,
                 dead_letters: 1,
+                dead_by_sink: Vec::new(),
+                parked: Vec::new(),
                 unreadable: 2,
                 journals_set_aside: 0,
                 last_receipt_at: Some(at.minus(Duration::from_secs(12))),

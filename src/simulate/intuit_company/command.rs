@@ -10,7 +10,7 @@ use crate::signals::{Request, Signals};
 
 use crate::simulate::books::{Books, Happening};
 use crate::simulate::company::{Chance, FIRST_REALM};
-use crate::terminal::{complain, say};
+use crate::terminal::{complain, say, say_lines};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -291,7 +291,7 @@ fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String]) {
             format!("ca_file = {:?}\n", file.display().to_string())
         });
     let curl = format!("curl {base}/simulate");
-    say(format_args!(
+    say_lines(format_args!(
         r#"Simulated Intuit at {base}
 companies: {companies}
 

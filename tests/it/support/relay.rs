@@ -243,6 +243,15 @@ listen = "127.0.0.1:0"
         status.code()
     }
 
+    /// Waits until the journal says that nothing waits any more: what is in a sink's file may not be
+    /// settled yet.
+    pub(crate) fn until_settled(&self) {
+        eventually("everything is settled", || {
+            let pending = self.command(&["journal", "list", "--state", "pending"]);
+            (pending.status.success() && pending.stdout.is_empty()).then_some(())
+        });
+    }
+
     /// The address that takes notifications.
     pub(crate) fn url(&self) -> String {
         format!("https://{}/qbowebhook", self.https.unwrap())
