@@ -31,6 +31,9 @@ _qbo__relay() {
             qbo__relay,connect)
                 cmd="qbo__relay__subcmd__connect"
                 ;;
+            qbo__relay,dead-letter)
+                cmd="qbo__relay__subcmd__dead__subcmd__letter"
+                ;;
             qbo__relay,demo)
                 cmd="qbo__relay__subcmd__demo"
                 ;;
@@ -60,6 +63,21 @@ _qbo__relay() {
                 ;;
             qbo__relay__subcmd__company,list)
                 cmd="qbo__relay__subcmd__company__subcmd__list"
+                ;;
+            qbo__relay__subcmd__dead__subcmd__letter,discard)
+                cmd="qbo__relay__subcmd__dead__subcmd__letter__subcmd__discard"
+                ;;
+            qbo__relay__subcmd__dead__subcmd__letter,list)
+                cmd="qbo__relay__subcmd__dead__subcmd__letter__subcmd__list"
+                ;;
+            qbo__relay__subcmd__dead__subcmd__letter,replay)
+                cmd="qbo__relay__subcmd__dead__subcmd__letter__subcmd__replay"
+                ;;
+            qbo__relay__subcmd__dead__subcmd__letter,show)
+                cmd="qbo__relay__subcmd__dead__subcmd__letter__subcmd__show"
+                ;;
+            qbo__relay__subcmd__journal,discard)
+                cmd="qbo__relay__subcmd__journal__subcmd__discard"
                 ;;
             qbo__relay__subcmd__journal,events)
                 cmd="qbo__relay__subcmd__journal__subcmd__events"
@@ -92,7 +110,7 @@ _qbo__relay() {
 
     case "${cmd}" in
         qbo__relay)
-            opts="-h -V --help --version run check demo simulate status journal replay led boot-import sink connect admin-secret company"
+            opts="-h -V --help --version run check demo simulate status journal replay dead-letter led boot-import sink connect admin-secret company"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -247,6 +265,144 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        qbo__subcmd__relay__subcmd__dead__subcmd__letter)
+            opts="-h --help list show replay discard"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__discard)
+            opts="-h --config --event --sink --company --since --until --all --dry-run --yes --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --company)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__list)
+            opts="-h --config --sink --company --since --until --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --company)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__replay)
+            opts="-h --config --sink --company --since --until --dry-run --yes --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --company)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__show)
+            opts="-h --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         qbo__subcmd__relay__subcmd__demo)
             opts="-h --stay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -262,12 +418,38 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__journal)
-            opts="-h --help list show events verify export"
+            opts="-h --help list show events verify discard export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__subcmd__relay__subcmd__journal__subcmd__discard)
+            opts="-h --config --since --until --all --dry-run --yes --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -298,7 +480,7 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__journal__subcmd__export)
-            opts="-h --config --realm --entity --since --until --state --help"
+            opts="-h --config --company --entity --since --until --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -308,7 +490,7 @@ _qbo__relay() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --realm)
+                --company)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -325,7 +507,7 @@ _qbo__relay() {
                     return 0
                     ;;
                 --state)
-                    COMPREPLY=($(compgen -W "pending delivered dead unreadable" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "pending delivered dead not-understood" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -336,7 +518,7 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__journal__subcmd__list)
-            opts="-h --config --realm --entity --since --until --state --limit --json --help"
+            opts="-h --config --company --entity --since --until --state --limit --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -346,7 +528,7 @@ _qbo__relay() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --realm)
+                --company)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -363,7 +545,7 @@ _qbo__relay() {
                     return 0
                     ;;
                 --state)
-                    COMPREPLY=($(compgen -W "pending delivered dead unreadable" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "pending delivered dead not-understood" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -378,7 +560,7 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__journal__subcmd__show)
-            opts="-h --config --json --help"
+            opts="-h --config --json --raw --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,7 +650,7 @@ _qbo__relay() {
             return 0
             ;;
         qbo__subcmd__relay__subcmd__replay)
-            opts="-h --config --change --from --to --realm --entity --since --until --dead-letters --sink --dry-run --json --help"
+            opts="-h --config --receipt --event --company --from --to --entity --since --until --dead-letters --sink --dry-run --yes --cancel --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -478,7 +660,15 @@ _qbo__relay() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --change)
+                --receipt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --company)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -487,10 +677,6 @@ _qbo__relay() {
                     return 0
                     ;;
                 --to)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --realm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

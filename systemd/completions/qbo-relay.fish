@@ -32,7 +32,8 @@ complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "demo" -d 'Show 
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "simulate" -d 'Act as Intuit: sign and post payloads to a relay; or, with --company, be an Intuit to try it with'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "status" -d 'Ask the running relay how it is'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "journal" -d 'Read the journal, whether the relay runs or not'
-complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "replay" -d 'Send changes again: one, a range, a filter, or the dead letters'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "replay" -d 'Send changes again: one, those of a receipt, a range, a filter, or the dead letters'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "dead-letter" -d 'List, send again or put aside what sinks did not take in the end'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "led" -d 'Drive the lamp by hand'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "boot-import" -d 'Take in the configuration that lies on the boot partition'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "sink" -d 'Switch a sink on again that answered 410'
@@ -85,26 +86,28 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -s h -l he
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -l json -d 'The whole answer as JSON'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand status" -s h -l help -d 'Print help'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -s h -l help -d 'Print help'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "list" -d 'List receipts, newest last'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "show" -d 'Show one receipt: what arrived, what was understood, what became of it'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "events" -d 'List what happened to the relay, newest last: starts and ends, reloads, certificates, the clock'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "verify" -d 'Check the journal: the database, every digest, every company\'s sequence'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify export" -f -a "export" -d 'Write every receipt as JSON lines to stdout'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -f -a "list" -d 'List receipts, newest last'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -f -a "show" -d 'Show one receipt: what arrived, what was understood, what became of it'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -f -a "events" -d 'List what happened to the relay, newest last: starts and ends, reloads, certificates, the clock'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -f -a "verify" -d 'Check the journal: the database, every digest, every company\'s sequence'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -f -a "discard" -d 'Acknowledge entries that were not understood: they stay, and are not counted any more'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and not __fish_seen_subcommand_from list show events verify discard export" -f -a "export" -d 'Write every receipt as JSON lines to stdout'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l config -d 'The configuration file' -r -F
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l realm -d 'Only those with a change of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l company -d 'Only those with a change of this company' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l entity -d 'Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l since -d 'Only those received at this time or later' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l until -d 'Only those received before this time' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l state -d 'Only those in this state' -r -f -a "pending\t'Something of it has yet to reach a sink'
 delivered\t'Nothing waits and nothing was given up'
-dead\t'Something of it was given up, and nobody has replayed it'
-unreadable\t'Something in it was not understood'"
+dead\t'Something of it was given up, and nobody has looked after it'
+not-understood\t'Something in it was not understood, and nobody has acknowledged it'"
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l limit -d 'The newest so many; 0 means all of them' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a line'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l json -d 'All of it as one JSON object'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -l raw -d 'The body byte for byte, also on a terminal, which it may garble'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from events" -l limit -d 'The newest so many; a thousand are kept' -r
@@ -113,29 +116,75 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -l json -d 'The result as JSON'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l since -d 'Those received at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l until -d 'Those received before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l all -d 'All of them'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l dry-run -d 'Say which, and do nothing'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l yes -d 'Do not ask, however many there are'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -l json -d 'As JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from discard" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l config -d 'The configuration file' -r -F
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l realm -d 'Only those with a change of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l company -d 'Only those with a change of this company' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l entity -d 'Only those with a change of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l since -d 'Only those received at this time or later' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l until -d 'Only those received before this time' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -l state -d 'Only those in this state' -r -f -a "pending\t'Something of it has yet to reach a sink'
 delivered\t'Nothing waits and nothing was given up'
-dead\t'Something of it was given up, and nobody has replayed it'
-unreadable\t'Something in it was not understood'"
+dead\t'Something of it was given up, and nobody has looked after it'
+not-understood\t'Something in it was not understood, and nobody has acknowledged it'"
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand journal; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l config -d 'The configuration file' -r -F
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l change -d 'One change, by its id or its number in the journal' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l from -d 'The changes from this number on' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l to -d 'The changes up to this number' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l realm -d 'The changes of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l receipt -d 'The changes that this receipt brought, by the number that `journal list` shows' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l event -d 'One event, by the id that `journal show` and the receivers show' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l company -d 'The changes of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l from -d 'From this number of the company on, as `journal show` and `sequence` have it' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l to -d 'Up to this number of the company' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l entity -d 'The changes of records of this kind, or of one record: `Invoice`, `Invoice/130`' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l since -d 'The changes received at this time or later' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l until -d 'The changes received before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l since -d 'The changes received at this time or later; of dead letters, those given up then' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l until -d 'The changes received before this time; of dead letters, those given up before it' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l sink -d 'Only to this sink; may be given several times' -r
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l dead-letters -d 'The dead letters that nobody has replayed'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l dead-letters -d 'The dead letters that nobody has looked after'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l dry-run -d 'Say what would go where, and do nothing'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l yes -d 'Do not ask, however many there are'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l cancel -d 'End the replays that are not done, all of them or those of --sink and --company'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -l json -d 'The plan as JSON'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and not __fish_seen_subcommand_from list show replay discard" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and not __fish_seen_subcommand_from list show replay discard" -f -a "list" -d 'List the dead letters that nobody has looked after, those of removed sinks included'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and not __fish_seen_subcommand_from list show replay discard" -f -a "show" -d 'Show one: what it is, and why it was given up'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and not __fish_seen_subcommand_from list show replay discard" -f -a "replay" -d 'Send them again to the sinks that did not take them'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and not __fish_seen_subcommand_from list show replay discard" -f -a "discard" -d 'Put them aside: they stay in the journal, and call for nobody any more'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -l sink -d 'Only those of this sink, configured or not; may be given several times' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -l company -d 'Only those of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -l since -d 'Only those given up at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -l until -d 'Only those given up before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a line'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from show" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from show" -l json -d 'As JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l sink -d 'Only those of this sink, configured or not; may be given several times' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l company -d 'Only those of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l since -d 'Only those given up at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l until -d 'Only those given up before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l dry-run -d 'Say what would go where, and do nothing'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l yes -d 'Do not ask, however many there are'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -l json -d 'The plan as JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l event -d 'Only those of this event, by its id' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l sink -d 'Only those of this sink, configured or not; may be given several times' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l company -d 'Only those of this company' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l since -d 'Only those given up at this time or later' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l until -d 'Only those given up before this time' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l all -d 'All of them'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l dry-run -d 'Say which, and do nothing'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l yes -d 'Do not ask, however many there are'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -l json -d 'As JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand dead-letter; and __fish_seen_subcommand_from discard" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and not __fish_seen_subcommand_from test stopped" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and not __fish_seen_subcommand_from test stopped" -f -a "test" -d 'Show every pattern in turn, and what it means'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand led; and not __fish_seen_subcommand_from test stopped" -f -a "stopped" -d 'Make the lamp say that no relay runs; for ExecStopPost=, never fails'
