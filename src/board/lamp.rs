@@ -139,8 +139,10 @@ impl Choice {
         let model = model.trim_end_matches('\0');
         match profile::of_model(model) {
             Some((_, profile)) => Ok(seat_of(profile)),
+            // A machine without a device tree is no board.
+            None if model.is_empty() => Ok(None),
             None => Err(Error::UnknownModel {
-                model: if model.is_empty() { "none" } else { model }.into(),
+                model: model.into(),
             }),
         }
     }

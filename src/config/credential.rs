@@ -1,6 +1,6 @@
 //! A bearer token, or a user with a password: what the relay shows, and what is shown to it.
 
-use super::reader::{Reader, SecretKeys};
+use super::reader::{Reader, SecretKeys, Shape};
 use crate::wire::credential::Credential;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -21,18 +21,20 @@ pub(super) struct CredentialKeys<'a> {
 
 /// The credential that the keys give, if they give one.
 pub(super) fn read(keys: &CredentialKeys<'_>, reader: &mut Reader<'_>) -> Option<Credential> {
-    let bearer = reader.secret(&SecretKeys {
+    let bearer = SecretKeys {
         key: "bearer_token",
         inline: keys.token,
         file: keys.token_file,
         credential: keys.token_credential,
-    });
-    let password = reader.secret(&SecretKeys {
+    };
+    let bearer = reader.secret(&bearer, Shape::Token);
+    let password = SecretKeys {
         key: "basic_password",
         inline: keys.password,
         file: keys.password_file,
         credential: keys.password_credential,
-    });
+    };
+    let password = reader.secret(&password, Shape::Line);
     match (bearer, keys.username, password) {
         (None, None, None) => None,
         (Some(bearer), None, None) => Some(Credential::Bearer(bearer)),

@@ -1,13 +1,13 @@
 //! The device: its lamp, and its clock.
 
+use super::closest::did_you_mean;
 use super::file;
 use super::reader::Reader;
 use crate::board::{Choice, Polarity, Seat, lamp, profile};
+use crate::wire::text::decode;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
-
-const DEFAULT_BOARD: &str = "none";
 
 /// Ten minutes: a router that starts together with the gateway after a power cut has the network up
 /// by then.
@@ -28,7 +28,8 @@ pub struct ClockConfig {
 /// The lamp that a file names, also where the rest of it cannot be used; the board's own where not
 /// even that can be read.
 pub fn lamp_of(path: &Path) -> Choice {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let text = decode(&bytes).unwrap_or_default();
     let table: toml::Table = toml::from_str(&text).unwrap_or_default();
     let led = table.get("led").and_then(toml::Value::as_table);
     let led = led.and_then(|led| {
@@ -50,7 +51,7 @@ pub(super) fn lamp(led: &file::Led, reader: &mut Reader<'_>) -> Choice {
     let board = led
         .board
         .as_ref()
-        .map_or(DEFAULT_BOARD, |board| board.get_ref());
+        .map_or(lamp::AUTO, |board| board.get_ref());
     if let Some(given) = &led.board
         && board != lamp::AUTO
         && profile::find(board).is_none()
@@ -59,8 +60,9 @@ pub(super) fn lamp(led: &file::Led, reader: &mut Reader<'_>) -> Choice {
         reader.error(
             &given.span(),
             format!(
-                "[led] board = \"{board}\" is not known; use auto, {}",
-                known.join(", ")
+                "[led] board = \"{board}\" is not known; use auto, {}{}",
+                known.join(", "),
+                did_you_mean(board, known.iter().copied())
             ),
         );
     }

@@ -95,6 +95,12 @@ pub(super) fn sources(
                 format!("source \"{name}\" would let everybody in without a signature; give bearer_token, basic_username and basic_password, or addresses"),
             );
         }
+        if let Some(why) = source.credential.as_ref().and_then(weakness) {
+            reader.warn(
+                &span,
+                format!("the credential of source \"{name}\" {why}; whoever guesses it can post changes: make one with `openssl rand -hex 32`"),
+            );
+        }
         if let Some(path) = &table.path
             && paths.contains(path.get_ref())
         {
@@ -112,6 +118,41 @@ pub(super) fn sources(
     }
     sources
 }
+
+/// Fewer characters than these can be tried through.
+const LEAST_TOKEN: usize = 20;
+const LEAST_PASSWORD: usize = 12;
+
+/// Why a credential is easily guessed.
+fn weakness(credential: &Credential) -> Option<String> {
+    let (secret, least, names) = match credential {
+        Credential::Bearer(token) => (token, LEAST_TOKEN, None),
+        Credential::Basic { user, password } => (password, LEAST_PASSWORD, Some(user)),
+    };
+    let bytes = secret.expose();
+    if bytes.len() < least {
+        return Some(format!(
+            "is short ({} characters of at least {least})",
+            bytes.len()
+        ));
+    }
+    let kinds: BTreeSet<u8> = bytes.iter().map(u8::to_ascii_lowercase).collect();
+    if kinds.len() < LEAST_KINDS {
+        return Some(format!("is made of {} characters only", kinds.len()));
+    }
+    let runs = bytes.windows(2).filter(|pair| match pair {
+        [one, two] => one.abs_diff(*two) <= 1,
+        _ => false,
+    });
+    if runs.count() * 4 > bytes.len() * 3 {
+        return Some("is a row of neighbouring characters".into());
+    }
+    let is_user = names.is_some_and(|user| user.as_bytes().eq_ignore_ascii_case(bytes));
+    is_user.then(|| "is the user's name".into())
+}
+
+/// Different characters that a made-up secret of this length has at least.
+const LEAST_KINDS: usize = 6;
 
 /// Whether something was given that could not be read, which has been said already.
 fn shows_something(table: &table::Source) -> bool {

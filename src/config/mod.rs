@@ -3,8 +3,10 @@
 //! Everything that is wrong is reported at once, each finding with its line or key and what to do.
 //! The adapters do not know this module; the roof hands them their own settings.
 
+mod closest;
 mod credential;
 mod device;
+mod explain;
 mod face;
 mod file;
 mod instances;
@@ -23,19 +25,24 @@ pub use reader::{Finding, Severity};
 pub use sink::{Relay, SinkConfig, Target};
 
 use crate::board;
-use crate::model::{Limits, Secret, SinkName};
+use crate::model::{Limits, SinkName, access};
 use crate::server::source::Source;
 use crate::wire::signature::Verifier;
-use reader::{Reader, SecretKeys};
+use crate::wire::text;
+use closest::did_you_mean;
+use reader::{Reader, SecretKeys, Shape};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/qbo-relay/qbo-relay.toml";
 const DEFAULT_JOURNAL: &str = "/var/lib/qbo-relay/journal.db";
 const DEFAULT_BYTES_MAX: u64 = 256 << 20;
 const LEAST_BYTES_MAX: u64 = 8 << 20;
+/// Shorter verifier tokens are none of Intuit's.
+const LEAST_TOKEN_BYTES: usize = 16;
 const DEFAULT_KEEP: Duration = Duration::from_secs(30 * 86_400);
 
 /// A configuration that can be run.
@@ -112,18 +119,7 @@ impl Config {
         path: &Path,
         credentials: Option<&Path>,
     ) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
-        let one = |text: String| {
-            vec![Finding::new(
-                Severity::Error,
-                path.display().to_string(),
-                text,
-            )]
-        };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            one(format!(
-                "cannot be read: {error}; give the file with --config"
-            ))
-        })?;
+        let text = file_text(path).map_err(|finding| vec![finding])?;
         Self::parse(path, &text, credentials)
     }
 
@@ -133,20 +129,10 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or is no configuration.
     pub fn read_journal_path(path: &Path) -> Result<PathBuf, Finding> {
-        let failed = |text: String| Finding::new(Severity::Error, path.display().to_string(), text);
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            failed(format!(
-                "cannot be read: {error}; give the file with --config"
-            ))
-        })?;
-        let mut reader = Reader::new(path, &text, None);
-        match toml::from_str::<file::File>(&text) {
-            Ok(file) => Ok(journal_path(&file.journal, &reader)),
-            Err(error) => {
-                reader.error(&error.span().unwrap_or(0..0), error.message());
-                Err(reader.findings.remove(0))
-            }
-        }
+        let text = file_text(path)?;
+        let reader = Reader::new(path, &text, None);
+        let file = tables(&text, &reader)?;
+        Ok(journal_path(&file.journal, &reader))
     }
 
     /// The same for text that has been read already.
@@ -159,14 +145,7 @@ impl Config {
         credentials: Option<&Path>,
     ) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
         let mut reader = Reader::new(path, text, credentials);
-        let file: file::File = match toml::from_str(text) {
-            Ok(file) => file,
-            Err(error) => {
-                let span = error.span().unwrap_or(0..0);
-                reader.error(&span, error.message());
-                return Err(reader.findings);
-            }
-        };
+        let file = tables(text, &reader).map_err(|finding| vec![finding])?;
         let config = Self::assemble(path, &file, &mut reader);
         let findings = reader.findings;
         let wrong = findings
@@ -230,6 +209,27 @@ impl Config {
             limits,
         })
     }
+}
+
+/// The text of the file, however an editor saved it.
+fn file_text(path: &Path) -> Result<Zeroizing<String>, Finding> {
+    let place = path.display().to_string();
+    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        let why = access::not_opened(path, &error);
+        let text = format!("cannot be read: {why}; --config names another");
+        Finding::new(Severity::Error, &place, text)
+    })?;
+    text::decode(&bytes).map_err(|error| {
+        let place = format!("{place}:{}", error.line);
+        Finding::new(Severity::Error, place, format!("the file {error}"))
+    })
+}
+
+fn tables(text: &str, reader: &Reader<'_>) -> Result<file::File, Finding> {
+    toml::from_str(text).map_err(|error| {
+        let (span, what) = explain::explain(text, &error);
+        Finding::new(Severity::Error, reader.place(&span), what)
+    })
 }
 
 fn journal_path(journal: &file::Journal, reader: &Reader<'_>) -> PathBuf {
@@ -300,17 +300,21 @@ fn verifiers(tables: &[file::Verifier], reader: &mut Reader<'_>) -> Vec<Verifier
                 format!("verifier \"{name}\" has no token; give `token_file`, `token_credential` or `token`"),
             );
         }
-        let token = reader.secret(&SecretKeys {
+        let keys = SecretKeys {
             key: "token",
             inline: &table.token,
             file: &table.token_file,
             credential: &table.token_credential,
-        });
-        if let Some(token) = token {
-            verifiers.push(Verifier {
-                name: name.clone(),
-                token: Secret::new(token.expose().trim_ascii()),
-            });
+        };
+        if let Some(token) = reader.secret(&keys, Shape::Token) {
+            if token.expose().len() < LEAST_TOKEN_BYTES {
+                reader.warn(
+                    &table.name.span(),
+                    format!("the token of verifier \"{name}\" is shorter than Intuit's, which have 36 characters; was all of it copied?"),
+                );
+            }
+            let name = name.clone();
+            verifiers.push(Verifier { name, token });
         }
     }
     verifiers
@@ -350,10 +354,10 @@ fn log(log: &file::Log, reader: &mut Reader<'_>) -> tracing::Level {
         return tracing::Level::INFO;
     };
     level.get_ref().parse().unwrap_or_else(|_| {
-        reader.error(
-            &level.span(),
-            "[log] level is one of error, warn, info, debug, trace",
-        );
+        let known = ["error", "warn", "info", "debug", "trace"];
+        let meant = did_you_mean(level.get_ref(), known);
+        let text = format!("[log] level is one of {}{meant}", known.join(", "));
+        reader.error(&level.span(), text);
         tracing::Level::INFO
     })
 }

@@ -1,7 +1,8 @@
 //! The QuickBooks side of the configuration: `[[app]]`, `[reconcile]`, `[poll]` and `[tokens]`.
 
+use super::closest::did_you_mean;
 use super::file as table;
-use super::reader::{Reader, SecretKeys};
+use super::reader::{Reader, SecretKeys, Shape};
 use super::unit::Span;
 use crate::model::{AppName, Environment, Secret};
 use crate::qbo;
@@ -101,12 +102,13 @@ fn app(table: &table::App, reader: &mut Reader<'_>) -> Option<AppConfig> {
         reader.error(&table.name.span(), why);
     }
     let environment = environment(table, reader);
-    let secret = reader.secret(&SecretKeys {
+    let secret = SecretKeys {
         key: "client_secret",
         inline: &table.client_secret,
         file: &table.client_secret_file,
         credential: &table.client_secret_credential,
-    });
+    };
+    let secret = reader.secret(&secret, Shape::Token);
     let given = table.client_secret.is_some()
         || table.client_secret_file.is_some()
         || table.client_secret_credential.is_some();
@@ -158,7 +160,8 @@ fn environment(table: &table::App, reader: &mut Reader<'_>) -> Environment {
         return Environment::Production;
     };
     Environment::parse(word.get_ref()).unwrap_or_else(|| {
-        let why = "environment is \"production\" or \"sandbox\"";
+        let meant = did_you_mean(word.get_ref(), ["production", "sandbox"]);
+        let why = format!("environment is \"production\" or \"sandbox\"{meant}");
         reader.error(&word.span(), why);
         Environment::Production
     })
@@ -227,12 +230,13 @@ fn token_key(tokens: &table::Tokens, journal: &Path, reader: &mut Reader<'_>) ->
     if let (Some(file), None, None) = (&tokens.key_file, &tokens.key, &tokens.key_credential) {
         return TokenKey::File(reader.resolve(file.get_ref()));
     }
-    let given = reader.secret(&SecretKeys {
+    let keys = SecretKeys {
         key: "key",
         inline: &tokens.key,
         file: &tokens.key_file,
         credential: &tokens.key_credential,
-    });
+    };
+    let given = reader.secret(&keys, Shape::Token);
     given.map_or_else(
         || TokenKey::File(journal.with_file_name("tokens.key")),
         TokenKey::Given,

@@ -1,6 +1,7 @@
 //! Findings with their place, and the reading of secrets and paths that the file only names.
 
-use crate::model::Secret;
+use crate::model::{Secret, access};
+use crate::wire::text::{NoSecret, decode, line_of, secret_line, secret_lines, token};
 use std::fmt;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -62,11 +63,26 @@ pub(super) struct SecretKeys<'a> {
     pub(super) credential: &'a Option<Spanned<String>>,
 }
 
+/// What a secret has to look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shape {
+    /// One line of visible ASCII, as programs make them: a token.
+    Token,
+    /// One line: a password.
+    Line,
+    /// One or more lines, each a secret.
+    Lines,
+    /// Bytes of any kind; a text is taken without the line end that editors add.
+    Bytes,
+}
+
 /// Reads what the file names and collects what is to be said.
 pub(super) struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
     credentials: Option<&'a Path>,
+    /// Everybody on this machine can read the file.
+    exposed: bool,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -76,14 +92,14 @@ impl<'a> Reader<'a> {
             file,
             text,
             credentials,
+            exposed: std::fs::metadata(file).is_ok_and(|facts| facts.mode() & 0o007 != 0),
             findings: Vec::new(),
         }
     }
 
     /// `qbo-relay.toml:12` for a place in the text.
     pub(super) fn place(&self, span: &Range<usize>) -> String {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        let line = line_of(self.text.as_bytes(), span.start);
         format!("{}:{line}", self.file.display())
     }
 
@@ -111,9 +127,21 @@ impl<'a> Reader<'a> {
         self.file.parent().unwrap_or(Path::new(".")).join(path)
     }
 
+    /// Says that a secret stands in a file that everybody can read.
+    pub(super) fn inline(&mut self, span: &Range<usize>, key: &str) {
+        if self.exposed {
+            let (place, file) = (self.place(span), self.file.display());
+            let text = format!(
+                "{key} is a secret, and everybody on this machine can read {file}; `chmod o= {file}`, or put it into a file of its own"
+            );
+            self.findings
+                .push(Finding::new(Severity::Serious, place, text));
+        }
+    }
+
     /// The secret that was given in one of the three ways; `None` when none was given or it could
-    /// not be read, which has then been said.
-    pub(super) fn secret(&mut self, keys: &SecretKeys<'_>) -> Option<Secret> {
+    /// not be read or be meant, which has then been said.
+    pub(super) fn secret(&mut self, keys: &SecretKeys<'_>, shape: Shape) -> Option<Secret> {
         let SecretKeys {
             key,
             inline,
@@ -134,29 +162,53 @@ impl<'a> Reader<'a> {
             );
             return None;
         }
-        let bytes = if let Some(text) = inline {
-            text.get_ref().clone().into_bytes()
+        let (bytes, origin) = if let Some(text) = inline {
+            self.inline(&first, key);
+            (text.get_ref().clone().into_bytes(), format!("`{key}`"))
         } else if let Some(path) = file {
             let path = self.resolve(path.get_ref());
-            self.read_secret(&first, key, &path)?
+            (self.read_secret(&first, key, &path)?, named(key, &path))
         } else {
             let name = credential.as_ref()?.get_ref();
             let Some(folder) = self.credentials else {
                 self.error(&first, format!("{key}_credential = \"{name}\": there are no credentials here; start the relay by systemd with LoadCredential={name}:PATH, ask as root while it runs so, or use `{key}_file`"));
                 return None;
             };
-            self.read_secret(&first, key, &folder.join(name))?
+            let path = folder.join(name);
+            (self.read_secret(&first, key, &path)?, named(key, &path))
         };
-        // Editors and `echo` end a file with a line end that is not part of the secret.
-        let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte));
-        let Some(secret) = end.and_then(|end| bytes.get(..=end)) else {
-            self.error(
-                &first,
-                format!("`{key}` is empty; put the secret into it, or name another file"),
-            );
-            return None;
+        self.shaped(&first, &bytes, shape, &origin)
+    }
+
+    /// What the bytes mean, or what is wrong with them.
+    fn shaped(
+        &mut self,
+        span: &Range<usize>,
+        bytes: &[u8],
+        shape: Shape,
+        origin: &str,
+    ) -> Option<Secret> {
+        let text = match decode(bytes) {
+            Ok(text) => text,
+            Err(_) if shape == Shape::Bytes => return Some(Secret::new(bytes)),
+            Err(error) => {
+                let line = error.line;
+                self.error(span, format!("{origin} {error} (line {line} of it)"));
+                return None;
+            }
         };
-        Some(Secret::new(secret))
+        let secret = match shape {
+            Shape::Token => token(&text),
+            Shape::Line => secret_line(&text),
+            Shape::Lines => secret_lines(&text).map(|lines| Secret::new(lines.join("\n"))),
+            Shape::Bytes => match text.trim_end_matches(['\r', '\n']) {
+                "" => Err(NoSecret::Empty),
+                text => Ok(Secret::new(text)),
+            },
+        };
+        secret
+            .inspect_err(|why| self.error(span, format!("{origin} {why}")))
+            .ok()
     }
 
     fn read_secret(&mut self, span: &Range<usize>, key: &str, path: &Path) -> Option<Vec<u8>> {
@@ -175,12 +227,15 @@ impl<'a> Reader<'a> {
                 Some(bytes)
             }
             Err(error) => {
-                self.error(
-                    span,
-                    format!("{key} cannot be read from {}: {error}", path.display()),
-                );
+                let why = access::not_opened(path, &error);
+                self.error(span, format!("{key} cannot be read: {why}"));
                 None
             }
         }
     }
+}
+
+/// A secret by its key and where it lies.
+fn named(key: &str, path: &Path) -> String {
+    format!("`{key}` in {}", path.display())
 }

@@ -1,8 +1,9 @@
 //! One `[[sink]]` table: where changes go, in which form, signed with what, and tried how often.
 
+use super::closest::did_you_mean;
 use super::credential::{self, CredentialKeys};
 use super::file as table;
-use super::reader::{Reader, SecretKeys};
+use super::reader::{Reader, SecretKeys, Shape};
 use crate::model::{INSTANCE_SINK, Secret, SinkName};
 use crate::rules::retry::Schedule;
 use crate::sink::{Authorization, Format, Signing, file, http};
@@ -85,7 +86,10 @@ pub(super) fn assemble(table: &table::Sink, reader: &mut Reader<'_>) -> Option<S
         other => {
             reader.error(
                 &table.kind.span(),
-                format!("kind = \"{other}\" is not known; use \"http\" or \"file\""),
+                format!(
+                    "kind = \"{other}\" is not known; use \"http\" or \"file\"{}",
+                    did_you_mean(other, ["http", "file"])
+                ),
             );
             None
         }
@@ -121,8 +125,10 @@ fn relay(table: &table::Sink, reader: &mut Reader<'_>) -> Relay {
             Relay::AtOnce
         }
         (Some(other), Some(relay), _) if other != "at-once" => {
-            let why =
-                format!("relay = \"{other}\" is not known; use \"at-once\" or \"when-reconciled\"");
+            let meant = did_you_mean(other, ["at-once", "when-reconciled"]);
+            let why = format!(
+                "relay = \"{other}\" is not known; use \"at-once\" or \"when-reconciled\"{meant}"
+            );
             reader.error(&relay.span(), why);
             Relay::AtOnce
         }
@@ -141,7 +147,10 @@ fn format(table: &table::Sink, reader: &mut Reader<'_>) -> Format {
         other => {
             reader.error(
                 &format.span(),
-                format!("format = \"{other}\" is not known; use cloudevents, cloudevents-batch or open-connectors"),
+                format!(
+                    "format = \"{other}\" is not known; use cloudevents, cloudevents-batch or open-connectors{}",
+                    did_you_mean(other, ["cloudevents", "cloudevents-batch", "open-connectors"])
+                ),
             );
             Format::CloudEvents
         }
@@ -194,7 +203,7 @@ fn http(
     let credentials = http::Credentials {
         signing: signing(table, &format, reader),
         authorization: authorization(table, reader),
-        headers: headers(table),
+        headers: headers(table, reader),
         tls: tls(table, reader)?,
     };
     let mut settings = http::Settings::new(name, url.get_ref().clone(), format, credentials);
@@ -236,12 +245,17 @@ fn signing(table: &table::Sink, format: &Format, reader: &mut Reader<'_>) -> Sig
         );
         return Signing::Unsigned;
     };
-    let Some(secret) = reader.secret(&SecretKeys {
+    let keys = SecretKeys {
         key: "signing_secret",
         inline: &table.signing_secret,
         file: &table.signing_secret_file,
         credential: &table.signing_secret_credential,
-    }) else {
+    };
+    let shape = match format {
+        Format::OpenConnectors(_) => Shape::Bytes,
+        Format::CloudEvents | Format::CloudEventsBatch => Shape::Lines,
+    };
+    let Some(secret) = reader.secret(&keys, shape) else {
         return Signing::Unsigned;
     };
     if let Format::OpenConnectors(_) = format {
@@ -249,7 +263,7 @@ fn signing(table: &table::Sink, format: &Format, reader: &mut Reader<'_>) -> Sig
     }
     let text = String::from_utf8_lossy(secret.expose());
     let mut keys = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in text.lines() {
         match SigningKey::parse(line) {
             Ok(key) => keys.push(key),
             Err(error) => reader.error(
@@ -278,7 +292,25 @@ fn authorization(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Authori
     })
 }
 
-fn headers(table: &table::Sink) -> Vec<(String, Secret)> {
+fn headers(table: &table::Sink, reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
+    let is_secret = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        let words = [
+            "auth",
+            "key",
+            "token",
+            "secret",
+            "password",
+            "cookie",
+            "signature",
+        ];
+        words.iter().any(|word| name.contains(word))
+    };
+    if let Some(given) = &table.headers
+        && let Some(name) = given.get_ref().keys().find(|name| is_secret(name))
+    {
+        reader.inline(&given.span(), &format!("the header {name}"));
+    }
     let fields = table
         .headers
         .as_ref()

@@ -65,6 +65,38 @@ impl TryFrom<String> for Span {
     }
 }
 
+/// What was meant by a text that is no size, or no span: other spellings of the units, in any case.
+pub(super) fn nearest(text: &str, is_size: bool) -> Option<String> {
+    const SPANS: [(&str, &[&str]); 5] = [
+        (
+            "ms",
+            &["ms", "msec", "msecs", "millisecond", "milliseconds"],
+        ),
+        ("s", &["", "s", "sec", "secs", "second", "seconds"]),
+        ("min", &["m", "min", "mins", "minute", "minutes"]),
+        ("h", &["h", "hr", "hrs", "hour", "hours"]),
+        ("d", &["d", "day", "days"]),
+    ];
+    const SIZES: [(&str, &[&str]); 4] = [
+        ("B", &["b", "byte", "bytes"]),
+        ("KiB", &["k", "kb", "kib", "kilobyte", "kilobytes"]),
+        ("MiB", &["", "m", "mb", "mib", "megabyte", "megabytes"]),
+        ("GiB", &["g", "gb", "gib", "gigabyte", "gigabytes"]),
+    ];
+    let (count, unit) = split(text);
+    let units: &[(&str, &[&str])] = if is_size { &SIZES } else { &SPANS };
+    let count: u64 = count.parse().ok()?;
+    let given = unit.to_ascii_lowercase();
+    let weeks = ["w", "week", "weeks"].contains(&given.as_str()) && !is_size;
+    if weeks {
+        return count.checked_mul(7).map(|days| format!("{days} d"));
+    }
+    let known = units
+        .iter()
+        .find(|(_, spellings)| spellings.contains(&given.as_str()));
+    known.map(|(unit, _)| format!("{count} {unit}"))
+}
+
 /// Longer spans are slips of the pen, and would not fit into sums of instants.
 const YEARS_100_MS: u64 = 100 * 366 * 86_400_000;
 

@@ -20,6 +20,7 @@ use crate::tls::{self, Resolver};
 use crate::wire::servicestack::metadata::Metadata;
 use crate::worker::Endpoint;
 use arc_swap::ArcSwap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,36 +64,76 @@ pub(super) fn own(resolver: &Resolver, listening: [Option<SocketAddr>; 2]) -> Ow
     }
 }
 
-/// The public listener: made here, or passed by systemd.
+/// The public listener: the socket that systemd passes under its name, whatever the address says, since
+/// that socket holds the port already; else made here.
 pub(super) async fn public(
     address: HttpsAddress,
     inherited: &mut Inherited,
 ) -> Result<TcpListener, Failure> {
     match address {
-        HttpsAddress::At(address) => listen(address).await,
-        HttpsAddress::Inherited => tcp(inherited.tcp("https")?),
+        HttpsAddress::At(address) if !inherited.has("https") => listen(address).await,
+        _ => {
+            let listener = tcp(inherited.tcp("https")?)?;
+            if let HttpsAddress::At(address) = address {
+                warn_of_difference("[listen] https", &address, listener.local_addr().ok());
+            }
+            Ok(listener)
+        }
     }
 }
 
-/// The admin listener: made here, or passed by systemd.
+/// The admin listener, in the same way.
 pub(super) async fn admin(
     address: &AdminAddress,
     inherited: &mut Inherited,
 ) -> Result<Admin, Failure> {
     match address {
-        AdminAddress::Tcp(address) => Ok(Admin::Tcp(listen(*address).await?)),
-        AdminAddress::Unix(path) => Ok(Admin::Unix(socket(path)?)),
-        AdminAddress::Inherited => match inherited.any("admin")? {
-            Listener::Tcp(listener) => Ok(Admin::Tcp(tcp(listener)?)),
-            Listener::Unix(listener) => match UnixListener::from_std(listener) {
-                Ok(listener) => Ok(Admin::Unix(listener)),
-                Err(error) => Err(Failure::Listen {
-                    address: address.to_string(),
-                    error,
-                }),
-            },
-        },
+        AdminAddress::Tcp(address) if !inherited.has("admin") => {
+            return Ok(Admin::Tcp(listen(*address).await?));
+        }
+        AdminAddress::Unix(path) if !inherited.has("admin") => {
+            return Ok(Admin::Unix(socket(path)?));
+        }
+        _ => {}
     }
+    let passed = match inherited.any("admin")? {
+        Listener::Tcp(listener) => Admin::Tcp(tcp(listener)?),
+        Listener::Unix(listener) => match UnixListener::from_std(listener) {
+            Ok(listener) => Admin::Unix(listener),
+            Err(error) => {
+                let address = address.to_string();
+                return Err(Failure::Listen { address, error });
+            }
+        },
+    };
+    if *address != AdminAddress::Inherited {
+        warn_of_difference("[admin] listen", address, passed.address());
+    }
+    Ok(passed)
+}
+
+/// Says where the relay listens when that is not where the configuration has it.
+fn warn_of_difference(key: &str, wanted: &dyn Display, passed: Option<SocketAddr>) {
+    let wanted = wanted.to_string();
+    let is_same = match (wanted.parse::<SocketAddr>(), passed) {
+        (Ok(wanted), Some(passed)) => is_same_place(wanted, passed),
+        _ => false,
+    };
+    if !is_same {
+        let passed = passed.map_or_else(
+            || "a socket that systemd passed".to_owned(),
+            |passed| format!("{passed}, the socket that systemd passed"),
+        );
+        tracing::warn!(
+            "{key} = \"{wanted}\" is not used: the relay listens on {passed}; write \"systemd\" there, or change the socket unit"
+        );
+    }
+}
+
+/// Whether two listeners' addresses are reached in the same way: `0.0.0.0:443` and `[::]:443` are.
+fn is_same_place(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() && other.ip().is_unspecified();
+    one.port() == other.port() && (everywhere || one.ip() == other.ip())
 }
 
 /// TLS for the admin listener, where it speaks it: as it was asked for, else beyond this machine.

@@ -97,6 +97,11 @@ impl Inherited {
         self.listener(name, "a TCP or Unix stream socket that listens")
     }
 
+    /// Whether one of that name was passed and nobody has taken it.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|passed| passed == name)
+    }
+
     /// The names that nobody has asked for.
     pub fn unused(&self) -> impl Iterator<Item = &str> {
         self.names

@@ -6,7 +6,7 @@
 
 use super::facts::{self, Facts};
 use super::provider;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, access};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -67,7 +67,10 @@ pub enum Finding {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file could not be read.
-    #[error("{}: {source}; name a file that the relay's user may read", file.display())]
+    #[error(
+        "{}; name a file that the relay's user may read",
+        access::not_opened(file, source)
+    )]
     Unreadable {
         /// The file.
         file: PathBuf,

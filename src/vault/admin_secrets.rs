@@ -6,7 +6,7 @@
 //! whatever happens in between, and belongs to whom its folder belongs to.
 
 use crate::files::refuse_what_is_no_file;
-use crate::model::{Secret, Timestamp};
+use crate::model::{Secret, Timestamp, access};
 use crate::wire::admin_secrets::{BadFile, Pair, decode, digest, encode, hex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -264,7 +264,7 @@ fn folder_of(path: &Path) -> &Path {
 fn file(path: &Path, error: &io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
-        cause: error.to_string(),
+        cause: access::cause(error),
     }
 }
 

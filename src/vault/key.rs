@@ -2,7 +2,8 @@
 
 use super::{Error, random};
 use crate::files::refuse_what_is_no_file;
-use crate::model::Secret;
+use crate::model::{Secret, access};
+use crate::wire::text::{decode, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs::{self, File};
@@ -18,18 +19,20 @@ const BYTES: usize = 32;
 pub(super) fn read_or_make(path: &Path) -> Result<Secret, Error> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(path, &encode(&random()?)).map_err(|error| file(path, error.to_string()))?;
+            make(path, &encode(&random()?)).map_err(|error| file(path, access::cause(&error)))?;
             // Whichever was there first, should two have been made at once.
             read(path)
         }
         other => other,
     }
-    .map_err(|error| file(path, error.to_string()))
+    .map_err(|error| file(path, access::cause(&error)))
 }
 
 /// The bytes of a key.
-pub(super) fn decode(key: &Secret) -> Result<Secret, Error> {
-    let bytes = STANDARD.decode(key.expose().trim_ascii());
+pub(super) fn bytes(key: &Secret) -> Result<Secret, Error> {
+    let text = decode(key.expose()).ok().and_then(|text| token(&text).ok());
+    let line = text.ok_or(Error::Key)?;
+    let bytes = STANDARD.decode(line.expose());
     let bytes = Secret::new(bytes.map_err(|_| Error::Key)?);
     match bytes.expose().len() {
         BYTES => Ok(bytes),
@@ -92,7 +95,7 @@ mod tests {
         let made = read_or_make(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(read_or_make(&path).unwrap(), made);
-        assert_eq!(decode(&made).unwrap().expose().len(), BYTES);
+        assert_eq!(bytes(&made).unwrap().expose().len(), BYTES);
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 1);
         let other = read_or_make(&folder.path().join("other.key")).unwrap();

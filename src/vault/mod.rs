@@ -75,7 +75,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Key`] when it is none.
     pub fn from_key(key: &Secret) -> Result<Self, Error> {
-        let bytes = key::decode(key)?;
+        let bytes = key::bytes(key)?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, bytes.expose()).map_err(|_| Error::Key)?;
         Ok(Self {
             key: LessSafeKey::new(key),

@@ -20,6 +20,7 @@ pub mod outgoing;
 pub mod quickbooks;
 pub mod servicestack;
 pub mod signature;
+pub mod text;
 pub mod token_set;
 
 pub use incoming::{Decoded, decode};

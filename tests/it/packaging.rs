@@ -136,6 +136,29 @@ fn the_package_takes_files_that_exist_and_leaves_no_unit_out() {
     }
 }
 
+/// Secrets may stand in the configuration: only root and the relay read it.
+#[test]
+fn the_packaged_configuration_is_readable_by_root_and_the_relay_only() {
+    let manifest = table("Cargo.toml");
+    let assets = manifest["package"]["metadata"]["deb"]["assets"]
+        .as_array()
+        .unwrap();
+    let mode = assets
+        .iter()
+        .find(|asset| asset[0].as_str() == Some("systemd/qbo-relay.toml"))
+        .map(|asset| asset[2].as_str().unwrap());
+    assert_eq!(mode, Some("640"));
+    // Before the service is started by what takes the place of the marker.
+    let script = text("systemd/debian/postinst");
+    let (before, _) = script.split_once("#DEBHELPER#").unwrap();
+    let user = before.find("systemd-sysusers qbo-relay.conf");
+    assert!(
+        user.is_some() && user < before.find("chgrp qbo-relay"),
+        "{before}"
+    );
+    assert!(before.contains("chmod u=rw,g=r,o="), "{before}");
+}
+
 /// A connection that comes during an upgrade waits in a socket that nobody closes.
 #[test]
 fn an_upgrade_restarts_the_service_and_leaves_the_sockets() {

@@ -156,7 +156,7 @@ fn a_mistake_is_named_with_its_line_and_changes_nothing() {
         (
             CONFIG.into(),
             "other = \"d691\"\n".into(),
-            "qbo-relay.toml, line 7: token cannot be read from verifier-production",
+            "qbo-relay.toml, line 7: token cannot be read: there is no file verifier-production",
         ),
         (
             CONFIG.replace(
@@ -210,8 +210,8 @@ fn a_file_that_an_editor_spoilt_is_explained() {
     assert_eq!(card.import().status.code(), Some(2));
     assert!(card.result().contains("rename it to qbo-relay.toml"));
     fs::remove_file(card.boot().join("qbo-relay.toml.txt")).unwrap();
-    // UTF-16, as an old editor saves it.
-    fs::write(card.boot().join("qbo-relay.toml"), b"\xff\xfe[\0l\0").unwrap();
+    // As an old editor saves it.
+    fs::write(card.boot().join("qbo-relay.toml"), b"# \xe4\n").unwrap();
     assert_eq!(card.import().status.code(), Some(2));
     assert!(card.result().contains("encoding UTF-8"));
     // Whoever takes the file away ends the call for a person.

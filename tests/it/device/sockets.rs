@@ -219,6 +219,43 @@ fn a_socket_that_is_missing_or_of_the_wrong_kind_is_named_and_the_status_is_4() 
 }
 
 #[test]
+fn a_passed_socket_is_used_whatever_the_configuration_says_and_a_difference_is_told() {
+    let https = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, pages) = (https.local_addr().unwrap(), admin.local_addr().unwrap());
+    for (https_says, admin_says) in [
+        ("0.0.0.0:443".to_owned(), "127.0.0.1:8081".to_owned()),
+        (address.to_string(), pages.to_string()),
+        ("[::1]:8443".to_owned(), "./admin.sock".to_owned()),
+        (address.to_string(), "systemd".to_owned()),
+    ] {
+        let configuration = INHERITED
+            .replacen("\"systemd\"", &format!("\"{https_says}\""), 1)
+            .replacen(
+                "listen = \"systemd\"",
+                &format!("listen = \"{admin_says}\""),
+                1,
+            );
+        let gateway = inherited(&configuration);
+        let mut relay = start(&gateway, &[("admin", fd(&admin)), ("https", fd(&https))]);
+        let url = format!("https://{address}/qbowebhook");
+        let sent = simulate(gateway.folder.path(), &url, &["--count", "1"]);
+        assert!(sent.status.success(), "{https_says}");
+        terminate(&mut relay);
+        let said = String::from_utf8(relay.wait_with_output().unwrap().stderr).unwrap();
+        let is_told =
+            |key: &str| said.contains(&format!("{key} = ")) && said.contains("is not used");
+        assert_eq!(
+            is_told("[listen] https"),
+            https_says != address.to_string(),
+            "{said}"
+        );
+        let admin_is_as_said = admin_says == pages.to_string() || admin_says == "systemd";
+        assert_eq!(is_told("[admin] listen"), !admin_is_as_said, "{said}");
+    }
+}
+
+#[test]
 fn a_target_that_is_the_inherited_socket_itself_is_not_dialled() {
     let https = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = TcpListener::bind("127.0.0.1:0").unwrap();
