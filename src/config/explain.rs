@@ -47,8 +47,8 @@ impl<'a> Place<'a> {
         let line = rest.lines().next().unwrap_or_default();
         let above = text.get(..begin).unwrap_or_default();
         let is_header = |line: &&str| line.starts_with('[') && line.ends_with(']');
-        let headers = above.lines().chain([line]).map(uncommented);
-        let header = headers.filter(is_header).last().unwrap_or_default();
+        let mut headers = above.lines().chain([line]).map(uncommented);
+        let header = headers.rfind(is_header).unwrap_or_default();
         let (key, value) = match uncommented(line).split_once('=') {
             Some((key, value)) => (Some(key.trim()), value.trim()),
             None => (None, ""),
