@@ -227,7 +227,9 @@ fn value(place: &Place<'_>, message: &str) -> Option<String> {
         });
         return Some(format!("{message}{meant}"));
     }
-    if !message.starts_with("invalid ") && !message.contains("expected") {
+    // A quoted value that the parser stumbled over is not of the wrong kind.
+    let is_bare = !given.starts_with(['"', '\'']) && message.contains("expected");
+    if !message.starts_with("invalid type") && !message.starts_with("invalid value") && !is_bare {
         return None;
     }
     let kind = kind_of(place.header, key)?;

@@ -123,7 +123,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__admin__subcmd__secret)
+        qbo__relay__subcmd__admin__subcmd__secret)
             opts="-h --overlap --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -145,7 +145,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__boot__subcmd__import)
+        qbo__relay__subcmd__boot__subcmd__import)
             opts="-h --from --to --owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -171,7 +171,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__check)
+        qbo__relay__subcmd__check)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -189,7 +189,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__company)
+        qbo__relay__subcmd__company)
             opts="-h --help list disconnect"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -203,7 +203,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__company__subcmd__disconnect)
+        qbo__relay__subcmd__company__subcmd__disconnect)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -221,7 +221,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__company__subcmd__list)
+        qbo__relay__subcmd__company__subcmd__list)
             opts="-h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -239,7 +239,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__connect)
+        qbo__relay__subcmd__connect)
             opts="-h --app --paste --no-wait --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -265,7 +265,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__dead__subcmd__letter)
+        qbo__relay__subcmd__dead__subcmd__letter)
             opts="-h --help list show replay discard"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -279,7 +279,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__discard)
+        qbo__relay__subcmd__dead__subcmd__letter__subcmd__discard)
             opts="-h --config --event --sink --company --since --until --all --dry-run --yes --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -317,7 +317,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__list)
+        qbo__relay__subcmd__dead__subcmd__letter__subcmd__list)
             opts="-h --config --sink --company --since --until --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -351,7 +351,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__replay)
+        qbo__relay__subcmd__dead__subcmd__letter__subcmd__replay)
             opts="-h --config --sink --company --since --until --dry-run --yes --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -385,7 +385,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__dead__subcmd__letter__subcmd__show)
+        qbo__relay__subcmd__dead__subcmd__letter__subcmd__show)
             opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -403,7 +403,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__demo)
+        qbo__relay__subcmd__demo)
             opts="-h --stay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -417,7 +417,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal)
+        qbo__relay__subcmd__journal)
             opts="-h --help list show events verify discard export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -431,7 +431,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal__subcmd__discard)
+        qbo__relay__subcmd__journal__subcmd__discard)
             opts="-h --config --since --until --all --dry-run --yes --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -457,7 +457,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal__subcmd__events)
+        qbo__relay__subcmd__journal__subcmd__events)
             opts="-h --config --limit --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -479,7 +479,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal__subcmd__export)
+        qbo__relay__subcmd__journal__subcmd__export)
             opts="-h --config --company --entity --since --until --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -517,7 +517,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal__subcmd__list)
+        qbo__relay__subcmd__journal__subcmd__list)
             opts="-h --config --company --entity --since --until --state --limit --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -559,7 +559,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal__subcmd__show)
+        qbo__relay__subcmd__journal__subcmd__show)
             opts="-h --config --json --raw --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -577,7 +577,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__journal__subcmd__verify)
+        qbo__relay__subcmd__journal__subcmd__verify)
             opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -595,7 +595,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__led)
+        qbo__relay__subcmd__led)
             opts="-h --help test stopped"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -609,7 +609,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__led__subcmd__stopped)
+        qbo__relay__subcmd__led__subcmd__stopped)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -627,7 +627,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__led__subcmd__test)
+        qbo__relay__subcmd__led__subcmd__test)
             opts="-h --seconds --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -649,7 +649,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__replay)
+        qbo__relay__subcmd__replay)
             opts="-h --config --receipt --event --company --from --to --entity --since --until --dead-letters --sink --dry-run --yes --cancel --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -703,7 +703,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__run)
+        qbo__relay__subcmd__run)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -721,7 +721,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__simulate)
+        qbo__relay__subcmd__simulate)
             opts="-h --token-file --ca-file --insecure --count --rate --connections --events-per-post --realms --format --repeat --forge --malform --disorder --retries --hurry --ledger --seed --company --listen --certificate --notify --lose --delay --records --client-id --client-secret --redirect-uri --environment --rotation --consent --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -843,7 +843,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__sink)
+        qbo__relay__subcmd__sink)
             opts="-h --help enable"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -857,7 +857,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__sink__subcmd__enable)
+        qbo__relay__subcmd__sink__subcmd__enable)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -875,7 +875,7 @@ _qbo__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        qbo__subcmd__relay__subcmd__status)
+        qbo__relay__subcmd__status)
             opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
