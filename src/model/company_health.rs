@@ -25,6 +25,8 @@ pub struct CompanyHealth {
     pub warning: Option<TokenWarning>,
     /// Kinds that QuickBooks does not let be read in this company.
     pub unreadable_kinds: Vec<String>,
+    /// Records that were passed by because they cannot be read, and why; at most 100.
+    pub skipped_records: Vec<String>,
     /// Since when its polls for element instances rest because too many failed in a row, and why.
     pub polling_stopped: Option<(Timestamp, String)>,
     /// Notified changes that are not reconciled yet; counted up to 500.

@@ -112,7 +112,7 @@ impl Client {
             Ok(Answer {
                 status,
                 retry_after: retry_after(&head.headers),
-                body: self.collect(body, unavailable).await?,
+                body: self.collect(body, status, unavailable).await?,
             })
         };
         let in_time = timeout(self.deadline, exchange).await;
@@ -123,6 +123,7 @@ impl Client {
     async fn collect(
         &self,
         mut body: Incoming,
+        status: u16,
         unavailable: impl Fn(String) -> Failure,
     ) -> Result<Vec<u8>, Failure> {
         let mut read = Vec::new();
@@ -132,6 +133,12 @@ impl Client {
             })?;
             let data = frame.into_data().unwrap_or_default();
             if read.len() + data.len() > self.body_bytes_max {
+                if !(200..300).contains(&status) {
+                    // No fault is so long, so it is not QuickBooks that fails.
+                    return Err(unavailable(format!(
+                        "status {status} with an endless answer"
+                    )));
+                }
                 return Err(Failure::TooLarge {
                     bytes_max: self.body_bytes_max,
                 });

@@ -1,8 +1,11 @@
 //! What it means when a call brings nothing.
 //!
-//! The status alone does not tell: the throttle comes as 403, 429 or inside 200, a lapsed
-//! subscription as 400 or 403. So the fault's code decides where there is one (Intuit's pages on
-//! error codes and on common errors), the status where there is none.
+//! Three things are looked at, in this order. A status of 500 and above is never a refusal, whatever
+//! code comes with it: in its outages Intuit answered 500 with the codes of a withdrawn consent. An
+//! answer without one of Intuit's faults did not come from QuickBooks, but from a proxy, a firewall
+//! or a login page between; it says nothing about the company. Only then the fault's code decides,
+//! because the status does not tell: the throttle comes as 403, 429 or inside 200, a lapsed
+//! subscription as 400 or 403 (Intuit's pages on error codes and on common errors).
 
 use super::client::Answer;
 use crate::wire::quickbooks::{Fault, Refusal, Trouble, read_refusal};
@@ -101,44 +104,95 @@ impl From<http::Error> for Failure {
 impl Failure {
     /// What an answer of the API means that is not a success.
     pub(super) fn of_answer(answer: &Answer) -> Self {
-        match Fault::read(&answer.body) {
-            Some(fault) => Self::of_fault(answer.status, answer.retry_after, fault),
-            None => {
-                let why = format!("status {}", answer.status);
-                Self::of_status(answer.status, answer.retry_after, None, why)
+        let Answer { status, body, .. } = answer;
+        match (status, Fault::read(body)) {
+            (500.., Some(fault)) => Self::Unavailable {
+                why: format!("status {status}: {}", fault.why),
+            },
+            (200..=299 | 400..=499, Some(fault)) => {
+                Self::of_fault(*status, answer.retry_after, fault)
             }
+            (429, None) => Self::throttled(answer.retry_after, ""),
+            _ => Self::foreign(answer),
         }
     }
 
     /// What trouble with an answer, or with a part of it, means that is a success by its status.
     pub(super) fn of_trouble(answer: &Answer, trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Fault(fault) => Self::of_fault(answer.status, answer.retry_after, fault),
+            Trouble::Fault(fault) if fault.is_intuits() => {
+                Self::of_fault(answer.status, answer.retry_after, fault)
+            }
+            Trouble::Fault(_) => Self::foreign(answer),
+            Trouble::Foreign(why) => Self::Unavailable {
+                why: format!(
+                    "status {}, but no answer of QuickBooks: {why}",
+                    answer.status
+                ),
+            },
             Trouble::NotUnderstood(why) => Self::NotUnderstood { why },
         }
     }
 
-    /// What an answer of the authorization server means that is not a success.
+    /// What an answer of the authorization server means that does not grant what was asked for.
     pub(super) fn of_refusal(answer: &Answer) -> Self {
-        let status = answer.status;
-        let told = read_refusal(&answer.body);
-        let nothing = || Refusal {
-            error: String::new(),
-            why: format!("status {status}"),
-        };
-        let Refusal { error, why } = told.unwrap_or_else(nothing);
-        match (error.as_str(), status) {
-            ("invalid_grant", _) => Self::InvalidGrant { why },
-            ("invalid_client", _) | ("", 401) => Self::InvalidClient { why },
-            ("", _) | (_, 408 | 429 | 500..) => {
-                Self::of_status(status, answer.retry_after, None, why)
-            }
+        let Answer { status, body, .. } = answer;
+        let told = read_refusal(body).map(|Refusal { error, why }| (error, why));
+        match (*status, told) {
+            (429, _) => Self::throttled(answer.retry_after, ""),
+            (408 | 500.., Some((_, why))) => Self::Unavailable {
+                why: format!("status {status}: {why}"),
+            },
+            (200..=299 | 400..=499, Some((error, why))) => match error.as_str() {
+                "invalid_grant" => Self::InvalidGrant { why },
+                "invalid_client" => Self::InvalidClient { why },
+                "server_error" | "temporarily_unavailable" => Self::Unavailable { why },
+                _ => Self::Refused {
+                    status: *status,
+                    code: Some(error),
+                    why,
+                },
+            },
+            (200..=299 | 400..=499, None) => match Fault::read(body) {
+                Some(fault) => Self::of_gateway(answer, fault),
+                None => Self::foreign(answer),
+            },
+            _ => Self::foreign(answer),
+        }
+    }
+
+    /// A fault of Intuit's gateway before the authorization server; what it says of tokens is about
+    /// no company.
+    fn of_gateway(answer: &Answer, fault: Fault) -> Self {
+        match Self::of_fault(answer.status, answer.retry_after, fault.clone()) {
+            throttled @ (Self::Throttled { .. } | Self::CapReached) => throttled,
+            unavailable @ Self::Unavailable { .. } => unavailable,
             _ => Self::Refused {
-                status,
-                code: Some(error),
-                why,
+                status: answer.status,
+                code: fault.code,
+                why: fault.why,
             },
         }
+    }
+
+    /// An answer that did not come from Intuit, or only half of it did.
+    pub(super) fn foreign(answer: &Answer) -> Self {
+        let Answer { status, body, .. } = answer;
+        let what = match body.trim_ascii().first() {
+            _ if *status >= 500 => None,
+            _ if (300..400).contains(status) => {
+                Some("a redirect, which is never followed: a login page between here and Intuit?")
+            }
+            None => Some("no answer of QuickBooks: nothing"),
+            Some(b'<') => Some("no answer of QuickBooks: a page of a proxy or firewall?"),
+            Some(b'{') => Some("no answer of QuickBooks: other JSON, or half of it"),
+            Some(_) => Some("no answer of QuickBooks: some text"),
+        };
+        let why = match what {
+            Some(what) => format!("status {status}, {what}"),
+            None => format!("status {status}"),
+        };
+        Self::Unavailable { why }
     }
 
     fn of_fault(status: u16, retry_after: Option<Duration>, fault: Fault) -> Self {
@@ -158,26 +212,13 @@ impl Failure {
             (_, "authentication" | "authenticationfault") => Self::Unauthorized,
             (_, "authorization" | "authorizationfault") => Self::Forbidden { why },
             (_, "system" | "systemfault" | "service" | "servicefault") => Self::Unavailable { why },
-            _ => Self::of_status(status, retry_after, code, why),
-        }
-    }
-
-    fn of_status(
-        status: u16,
-        retry_after: Option<Duration>,
-        code: Option<String>,
-        why: String,
-    ) -> Self {
-        match status {
-            401 => Self::Unauthorized,
-            403 => Self::Forbidden { why },
-            429 => Self::throttled(retry_after, &why.to_ascii_lowercase()),
-            408 | 500.. => Self::Unavailable { why },
-            300..=399 => {
-                let why = "a redirect, which is never followed".into();
-                Self::Refused { status, code, why }
-            }
-            _ => Self::Refused { status, code, why },
+            _ => match status {
+                401 => Self::Unauthorized,
+                403 => Self::Forbidden { why },
+                429 => Self::throttled(retry_after, &said),
+                408 | 500.. => Self::Unavailable { why },
+                _ => Self::Refused { status, code, why },
+            },
         }
     }
 
@@ -192,199 +233,4 @@ impl Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    macro_rules! data {
-        ($name:literal) => {
-            include_str!(concat!("../../tests/data/quickbooks/", $name))
-        };
-    }
-
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            retry_after: None,
-            body: body.into(),
-        }
-    }
-
-    fn refused(status: u16, code: Option<&str>, why: &str) -> Failure {
-        Failure::Refused {
-            status,
-            code: code.map(str::to_owned),
-            why: why.into(),
-        }
-    }
-
-    /// The variant's name and what it says.
-    fn shown(failure: &Failure) -> String {
-        let name = format!("{failure:?}");
-        let end = name.find([' ', '{']).unwrap_or(name.len());
-        name[..end].to_owned()
-    }
-
-    #[test]
-    fn the_code_decides_before_the_status() {
-        let fault = |code, text| {
-            format!(
-                r#"{{"Fault":{{"Error":[{{"Message":"{text}","code":"{code}"}}],"type":"x"}}}}"#
-            )
-        };
-        let table = [
-            (
-                401,
-                data!("fault-gateway-401.json").to_owned(),
-                "Unauthorized",
-            ),
-            (403, data!("fault-gateway-403.json").to_owned(), "Forbidden"),
-            (429, data!("fault-throttled.xml").to_owned(), "Throttled"),
-            (403, data!("fault-throttled.xml").to_owned(), "Throttled"),
-            (200, data!("fault-throttled.xml").to_owned(), "Throttled"),
-            (400, data!("fault-too-old.json").to_owned(), "TooOld"),
-            (200, data!("fault-too-old.json").to_owned(), "TooOld"),
-            (400, data!("fault-lapsed.json").to_owned(), "Lapsed"),
-            (403, data!("fault-lapsed.json").to_owned(), "Lapsed"),
-            (400, data!("fault-validation.json").to_owned(), "Refused"),
-            (400, data!("fault-not-found.json").to_owned(), "Refused"),
-            (401, fault("120", "Authorization Failure"), "Forbidden"),
-            (400, fault("500", "Unsupported Operation"), "Unsupported"),
-            (500, fault("10000", "System Failure"), "Unavailable"),
-            (
-                429,
-                fault("", "The monthly limit was reached"),
-                "CapReached",
-            ),
-            (
-                429,
-                fault("3001", "ThrottleExceeded for this month"),
-                "CapReached",
-            ),
-            (429, fault("", ""), "Throttled"),
-            (418, fault("4001", "QueryParserError"), "Refused"),
-        ];
-        for (status, body, expected) in table {
-            let failure = Failure::of_answer(&answer(status, &body));
-            assert_eq!(shown(&failure), expected, "{status} {body}");
-        }
-        let inside = r#"{"Fault":{"Error":[{"code":"10000"}],"type":"SystemFault"}}"#;
-        let failure = Failure::of_answer(&answer(200, inside));
-        assert_eq!(shown(&failure), "Unavailable");
-        assert_eq!(
-            Failure::of_answer(&answer(400, data!("fault-validation.json"))),
-            refused(
-                400,
-                Some("2030"),
-                "Invalid ID (Id should be a valid number. Supplied value:1.5)"
-            )
-        );
-    }
-
-    #[test]
-    fn without_a_fault_the_status_decides() {
-        let table = [
-            (
-                302,
-                refused(302, None, "a redirect, which is never followed"),
-            ),
-            (400, refused(400, None, "status 400")),
-            (404, refused(404, None, "status 404")),
-            (401, Failure::Unauthorized),
-            (
-                403,
-                Failure::Forbidden {
-                    why: "status 403".into(),
-                },
-            ),
-            (429, Failure::Throttled { wait: THROTTLE }),
-            (
-                503,
-                Failure::Unavailable {
-                    why: "status 503".into(),
-                },
-            ),
-        ];
-        for (status, expected) in table {
-            for body in ["", "<html>nginx</html>", "{}", "\u{0}"] {
-                assert_eq!(Failure::of_answer(&answer(status, body)), expected);
-            }
-        }
-    }
-
-    #[test]
-    fn a_wait_that_is_asked_for_is_kept() {
-        let wait = Duration::from_secs(7);
-        let asked = Answer {
-            retry_after: Some(wait),
-            ..answer(429, data!("fault-throttled.xml"))
-        };
-        assert_eq!(Failure::of_answer(&asked), Failure::Throttled { wait });
-        assert_eq!(Failure::of_refusal(&asked), Failure::Throttled { wait });
-    }
-
-    #[test]
-    fn a_refusal_of_tokens_says_who_has_to_act() {
-        let grant = |error: &str| format!(r#"{{"error":"{error}","error_description":"Because"}}"#);
-        let because = || "Because".to_owned();
-        let table = [
-            (
-                400,
-                grant("invalid_grant"),
-                Failure::InvalidGrant { why: because() },
-            ),
-            (
-                401,
-                grant("invalid_client"),
-                Failure::InvalidClient { why: because() },
-            ),
-            (
-                401,
-                String::new(),
-                Failure::InvalidClient {
-                    why: "status 401".into(),
-                },
-            ),
-            (
-                400,
-                grant("invalid_request"),
-                refused(400, Some("invalid_request"), "Because"),
-            ),
-            (
-                503,
-                grant("temporarily_unavailable"),
-                Failure::Unavailable { why: because() },
-            ),
-            (400, String::new(), refused(400, None, "status 400")),
-            (
-                502,
-                "<html>".into(),
-                Failure::Unavailable {
-                    why: "status 502".into(),
-                },
-            ),
-        ];
-        for (status, body, expected) in table {
-            assert_eq!(
-                Failure::of_refusal(&answer(status, &body)),
-                expected,
-                "{status} {body}"
-            );
-        }
-    }
-
-    #[test]
-    fn no_failure_quotes_a_token() {
-        let token = "AB01601390262eyJlbmMiOiJBMTI4Q0JDLUhTMjU2IiwiYWxnIjoiZGlyIn0";
-        assert!(data!("fault-gateway-401.json").contains(token));
-        for code in ["3200", "3100", "610", "500", ""] {
-            let body = data!("fault-gateway-401.json").replace("3200", code);
-            for status in [200, 400, 401, 403, 500] {
-                let failure = Failure::of_answer(&answer(status, &body));
-                assert!(
-                    !format!("{failure:?} {failure}").contains("AB016"),
-                    "{failure:?}"
-                );
-            }
-        }
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ mod failure;
 mod oauth;
 mod proof;
 
-pub use crate::wire::quickbooks::Question;
+pub use crate::wire::quickbooks::{Question, Skipped};
 pub use endpoints::{BadEndpoint, Endpoints, Pinned};
 pub use failure::Failure;
 pub use oauth::Granted;
@@ -97,6 +97,8 @@ pub struct Captured {
     pub saturated: bool,
     /// Kinds of which nothing can be said, and why.
     pub failed_kinds: Vec<(String, Failure)>,
+    /// Records that could not be read, and so are not among the others.
+    pub skipped: Vec<Skipped>,
 }
 
 /// One page of a query's answer.
@@ -108,6 +110,10 @@ pub struct Page {
     pub at: Option<Timestamp>,
     /// Whether the page is full, so that there may be another.
     pub full: bool,
+    /// Records on the page, the skipped ones included.
+    pub count: u32,
+    /// Records that could not be read, and so are not among the others.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Settings {
@@ -199,6 +205,7 @@ impl App {
             at: read.at,
             saturated: read.saturated,
             failed_kinds: read.failed.into_iter().map(explain).collect(),
+            skipped: read.skipped,
         })
     }
 
@@ -217,11 +224,14 @@ impl App {
         let read = read_query(&answer.body, &question.kind);
         let read = read.map_err(|trouble| Failure::of_trouble(&answer, trouble))?;
         let page_max = question.max.clamp(1, Question::PAGE_MAX);
-        let full = u32::try_from(read.records.len()).is_ok_and(|count| count >= page_max);
+        let count = read.records.len().saturating_add(read.skipped.len());
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Page {
             records: read.records,
             at: read.at,
-            full,
+            full: count >= page_max,
+            count,
+            skipped: read.skipped,
         })
     }
 

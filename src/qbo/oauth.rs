@@ -3,8 +3,8 @@
 use super::{App, Failure};
 use crate::model::{Secret, Timestamp, TokenSet};
 use crate::wire::quickbooks::{
-    SCOPE, Tokens, authorize_query, code_form, read_discovery, read_tokens, refresh_form,
-    revoke_body,
+    SCOPE, Tokens, authorize_query, code_form, read_discovery, read_refusal, read_tokens,
+    refresh_form, revoke_body,
 };
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -87,7 +87,12 @@ impl App {
         let request = self.post(&endpoints.revoke, "application/json", revoke_body(token));
         let answer = self.0.client.send("revoke", request?).await?;
         match answer.status {
-            200..300 => Ok(()),
+            // A page of a network's login comes with 200 too.
+            200..300
+                if is_empty_or_object(&answer.body) && read_refusal(&answer.body).is_none() =>
+            {
+                Ok(())
+            }
             _ => Err(Failure::of_refusal(&answer)),
         }
     }
@@ -111,8 +116,8 @@ impl App {
         if !(200..300).contains(&answer.status) {
             return Err(Failure::of_answer(&answer));
         }
-        let not_understood = |why| Failure::NotUnderstood { why };
-        let found = read_discovery(&answer.body).map_err(not_understood)?;
+        let found = read_discovery(&answer.body);
+        let found = found.map_err(|why| foreign("discovery document", &why))?;
         let mut endpoints = settings.endpoints.clone();
         for (is_pinned, place, found) in [
             (pinned.authorize, &mut endpoints.authorize, found.authorize),
@@ -124,7 +129,9 @@ impl App {
             }
         }
         let checked = endpoints.check();
-        checked.map_err(|bad| not_understood(bad.to_string()))?;
+        checked.map_err(|bad| Failure::NotUnderstood {
+            why: bad.to_string(),
+        })?;
         self.0.endpoints.store(Arc::new(endpoints));
         Ok(())
     }
@@ -137,7 +144,9 @@ impl App {
         fields.insert(name, HeaderValue::from_static(value));
         let answer = self.0.client.send(what, request).await?;
         match answer.status {
-            200..300 => read_tokens(&answer.body).map_err(|why| Failure::NotUnderstood { why }),
+            200..300 if read_refusal(&answer.body).is_none() => {
+                read_tokens(&answer.body).map_err(|why| foreign("tokens", &why))
+            }
             _ => Err(Failure::of_refusal(&answer)),
         }
     }
@@ -157,6 +166,19 @@ impl App {
             )
             .body(Full::from(body))?)
     }
+}
+
+/// An answer that succeeds and does not bring what was asked for: Intuit's would.
+fn foreign(wanted: &str, why: &str) -> Failure {
+    Failure::Unavailable {
+        why: format!("an answer without {wanted} ({why}), so it did not come from Intuit"),
+    }
+}
+
+fn is_empty_or_object(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    body.is_empty() || (body.starts_with(b"{") && is_json())
 }
 
 /// The tokens, with the old refresh token where the answer brings no new one (RFC 6749, section 6).

@@ -109,6 +109,7 @@ mod tests {
             soonest_end: None,
             warning: None,
             unreadable_kinds: Vec::new(),
+            skipped_records: Vec::new(),
             polling_stopped: None,
             unreconciled: 0,
         }

@@ -4,6 +4,7 @@
 //! Nothing here recurses into a value, so depth costs no stack; nothing stores more than it was
 //! asked for, so a body of a million empty entries costs no memory.
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Error};
@@ -111,7 +112,7 @@ pub(super) fn is_empty_object(object: &str) -> bool {
 /// # Errors
 /// What it is that they could not read.
 pub(super) fn check_readable(text: &str) -> Result<(), String> {
-    serde_json::from_str::<serde_json::Value>(text)
+    serde_json::from_str::<Readable>(text)
         .map(drop)
         .map_err(|error| complaint(&error))
 }
@@ -122,6 +123,57 @@ pub(super) fn complaint(error: &Error) -> String {
     match text.rsplit_once(" at line ") {
         Some((what, _)) => what.to_owned(),
         None => text,
+    }
+}
+
+/// A value whose every part was read and none of it kept.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: serde::Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 
@@ -270,6 +322,24 @@ mod tests {
         assert!(entries(object, 2).unwrap().is_none());
         for bad in ["[]", "{", r#"{"\ud800":1}"#, "{} x"] {
             assert!(entries(bad, 3).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_an_ordinary_parser_reads_is_readable() {
+        let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let table = [
+            r#"{"a":[null,true,-1,18446744073709551615,1e308,"\ud83d\ude00",{}]}"#.to_owned(),
+            r#""\ud800""#.to_owned(),
+            r#"{"\udc00":1}"#.to_owned(),
+            r#"{"a":[1e400]}"#.to_owned(),
+            "{\"a\":tru}".to_owned(),
+            deep(127),
+            deep(128),
+        ];
+        for text in table {
+            let is_readable = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            assert_eq!(check_readable(&text).is_ok(), is_readable, "{text}");
         }
     }
 

@@ -215,3 +215,101 @@ async fn answers_that_break_off_or_lie_are_asked_for_again() {
     .await;
     assert!(firm.told(REALM).await[0].record.is_some());
 }
+
+#[tokio::test]
+async fn a_kind_that_fails_is_asked_for_alone_until_it_comes_and_holds_up_no_other() {
+    let firm = two().await;
+    firm.tricks
+        .lock()
+        .unwrap()
+        .push(Trick::BreakCapture("Bill"));
+    let notify = async |kinds: &[&str]| {
+        let made: Vec<_> = kinds
+            .iter()
+            .map(|kind| firm.books(REALM).create(kind).unwrap())
+            .collect();
+        firm.notify(&made).await;
+        firm.forward(SECOND * 2);
+    };
+    notify(&["Bill", "Invoice"]).await;
+    // It is found out after two failures.
+    for wait in [5, 10] {
+        firm.until_waiting(REALM, SECOND * wait).await;
+        firm.forward(SECOND * wait);
+    }
+    firm.until_reconciled(REALM).await;
+    let records = || async {
+        let told = firm.told(REALM).await;
+        let told = told.iter().rev().take(2);
+        let of = |kind: &str| {
+            let mut told = told.clone();
+            told.find(|one| one.notification.entity.kind == kind)
+                .unwrap()
+                .record
+                .is_some()
+        };
+        (of("Bill"), of("Invoice"))
+    };
+    assert_eq!(records().await, (false, true));
+    firm.until("it is named", || async {
+        firm.health(REALM).unwrap().unreadable_kinds == ["Bill"]
+    })
+    .await;
+    firm.until_well(REALM).await;
+    // From now on nobody waits, although it goes on failing.
+    for _ in 0..5 {
+        notify(&["Bill", "Invoice"]).await;
+        firm.until_reconciled(REALM).await;
+        assert_eq!(records().await, (false, true));
+        assert_eq!(firm.hindrance(REALM), None);
+    }
+    firm.tricks.lock().unwrap().clear();
+    firm.until("it comes", || async {
+        firm.forward(MINUTE);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        firm.health(REALM).unwrap().unreadable_kinds.is_empty()
+    })
+    .await;
+    notify(&["Bill", "Invoice"]).await;
+    firm.until_reconciled(REALM).await;
+    assert_eq!(records().await, (true, true));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_said_once_and_everything_else_is_read() {
+    let mut firm = Firm::new(polling(&["Invoice"])).await;
+    firm.connect(REALM).await;
+    firm.forward(MINUTE);
+    let spoilt = firm.books(REALM).create("Invoice").unwrap().id;
+    firm.books(REALM).create("Invoice").unwrap();
+    firm.tricks
+        .lock()
+        .unwrap()
+        .push(Trick::Spoil(spoilt.clone()));
+    firm.start();
+    let told = firm.until_told(REALM, 1).await;
+    assert_eq!(told.len(), 1);
+    let said = || {
+        let events = firm.events();
+        let said = events.iter().filter(|text| text.contains("cannot be read"));
+        said.cloned().collect::<Vec<_>>()
+    };
+    firm.until("it is said", || async { !said().is_empty() })
+        .await;
+    let name = format!("Invoice {spoilt}, changed ");
+    assert!(said()[0].contains(&name), "{:?}", said());
+    let polled = || async {
+        let view = firm.view(REALM).await;
+        view.watermarks["Invoice"].polled_at
+    };
+    for _ in 0..2 {
+        let before = polled().await;
+        firm.forward(MINUTE * 15);
+        firm.until("it is polled", || async { polled().await > before })
+            .await;
+    }
+    assert_eq!(said().len(), 1);
+    let skipped = firm.health(REALM).unwrap().skipped_records;
+    assert!(skipped[0].contains(&spoilt), "{skipped:?}");
+    assert!(firm.health(REALM).unwrap().unreadable_kinds.is_empty());
+}

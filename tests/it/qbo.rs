@@ -161,7 +161,7 @@ async fn what_is_no_answer_is_not_taken_for_one() {
     for body in [&b""[..], b"<html>", b"{}", br#"{"CDCResponse":[{"Query"#] {
         let failure = failure_of(Reply::ok(body)).await;
         assert!(
-            matches!(failure, Failure::NotUnderstood { .. }),
+            matches!(failure, Failure::Unavailable { .. }),
             "{failure:?}"
         );
     }

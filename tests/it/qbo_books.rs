@@ -75,7 +75,7 @@ impl Stage {
         loop {
             let page = self.app.query(&self.realm, &self.access, &question).await;
             let page = page.unwrap();
-            question = question.after(&page.records);
+            question = question.after(&page.records, page.count);
             records.extend(page.records);
             if !page.full {
                 return records;
@@ -204,7 +204,7 @@ async fn pages_bring_every_record_though_some_change_in_between() {
             let first = &page.records[0].entity.id;
             books.update("TimeActivity", first).unwrap();
         }
-        question = question.after(&page.records);
+        question = question.after(&page.records, page.count);
     }
     assert_eq!(seen.len(), 240);
 }

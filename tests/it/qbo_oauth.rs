@@ -96,10 +96,41 @@ async fn a_refusal_says_whether_the_company_or_the_app_is_meant() {
         api.app().refresh(&old).await,
         Err(Failure::Unavailable { why })
     );
-    let api = PlainApi::start(Reply::ok(b"<html>")).await;
+}
+
+#[tokio::test]
+async fn what_did_not_come_from_intuit_neither_grants_nor_refuses_nor_revokes() {
+    let old = Secret::new("RT1-old");
+    let bodies: [&[u8]; 5] = [
+        b"<html>log in</html>",
+        b"blocked",
+        br#"{"message":"Forbidden"}"#,
+        br#"{"access_tok"#,
+        br#"{"error":"invalid_gra"#,
+    ];
+    for status in [200, 302, 400, 401, 403, 404, 500, 503] {
+        for body in bodies {
+            let api = PlainApi::start(Reply::status(status, body)).await;
+            let app = api.app();
+            let failures = [
+                app.refresh(&old).await.unwrap_err(),
+                app.exchange(&old).await.unwrap_err(),
+                app.discover().await.unwrap_err(),
+            ];
+            for failure in failures {
+                let is_unavailable = matches!(failure, Failure::Unavailable { .. });
+                assert!(is_unavailable, "{status} {body:?}: {failure:?}");
+            }
+            let is_object = status == 200 && body.ends_with(b"}");
+            let revoked = app.revoke(&old).await;
+            assert_eq!(revoked.is_ok(), is_object, "{status} {body:?}: {revoked:?}");
+        }
+    }
+    let dead = br#"{"error":"invalid_grant"}"#;
+    let api = PlainApi::start(Reply::status(503, dead)).await;
     let failure = api.app().refresh(&old).await.unwrap_err();
     assert!(
-        matches!(failure, Failure::NotUnderstood { .. }),
+        matches!(failure, Failure::Unavailable { .. }),
         "{failure:?}"
     );
 }

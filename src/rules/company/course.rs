@@ -57,6 +57,15 @@ pub struct Course {
     compared: BTreeMap<String, Pause>,
 }
 
+/// How a kind could not be read.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Refusal {
+    /// QuickBooks refuses it.
+    Lasting,
+    /// QuickBooks fails over it; chance from -1 to 1 moves the wait.
+    Passing(f64),
+}
+
 /// What came of the notified changes that were asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
@@ -146,10 +155,14 @@ impl Course {
         }
     }
 
-    /// A kind could not be read; polls leave it out for a while, longer each time.
-    pub fn kind_refused(&mut self, now: Timestamp, kind: &str) {
+    /// A kind could not be read by itself: until it is, it is asked for alone, after a while that is
+    /// longer each time.
+    pub fn kind_refused(&mut self, now: Timestamp, kind: &str, refusal: Refusal) {
         let times = self.refused_kinds.get(kind).map_or(0, |(times, _)| *times);
-        let span = STILL.saturating_mul(1 << times.min(8)).min(REFUSED_MAX);
+        let span = match refusal {
+            Refusal::Lasting => STILL.saturating_mul(1 << times.min(8)).min(REFUSED_MAX),
+            Refusal::Passing(chance) => backoff(times.saturating_add(1), chance),
+        };
         let refusal = (times.saturating_add(1), Pause::new(now, span));
         self.refused_kinds.insert(kind.to_owned(), refusal);
     }
@@ -160,7 +173,7 @@ impl Course {
     }
 
     /// Kinds that could not be read when it was tried last.
-    pub fn refused_kinds(&self) -> Vec<String> {
+    pub fn refused_kinds(&self) -> BTreeSet<String> {
         self.refused_kinds.keys().cloned().collect()
     }
 
@@ -218,6 +231,11 @@ impl Course {
 
     pub(super) fn refusal(&self, kind: &str) -> Option<Pause> {
         self.refused_kinds.get(kind).map(|(_, pause)| *pause)
+    }
+
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&String, Pause)> {
+        let refused = self.refused_kinds.iter();
+        refused.map(|(kind, (_, pause))| (kind, *pause))
     }
 
     /// Which of what is due goes first: what has waited for too long, then the most urgent but for
@@ -295,7 +313,7 @@ mod tests {
         let mut course = Course::default();
         let mut spans = Vec::new();
         for _ in 0..7 {
-            course.kind_refused(NOW, "CompanyCurrency");
+            course.kind_refused(NOW, "CompanyCurrency", Refusal::Lasting);
             let until = course
                 .refusal("CompanyCurrency")
                 .and_then(|pause| pause.left(NOW));

@@ -10,7 +10,7 @@ mod course;
 mod misses;
 mod plan;
 
-pub use course::{Course, Outcome};
+pub use course::{Course, Outcome, Refusal};
 pub use misses::{MISSES_MAX, Misses};
 pub use plan::{InstancePolls, Plan};
 
@@ -127,12 +127,12 @@ fn next(now: Timestamp, class: Class, view: &CompanyView, plan: &Plan, course: &
             None => return Next::Never,
         },
         Class::Poll => {
-            let waits = plan.polls.iter().map(|(kind, interval)| {
-                let refused = course.refusal(kind).and_then(|pause| pause.left(now));
-                poll_wait(now, view, kind, *interval).max(refused)
-            });
+            let polls = plan.polls.iter();
+            let well = polls.filter(|(kind, _)| course.refusal(kind).is_none());
+            let waits = well.map(|(kind, interval)| poll_wait(now, view, kind, *interval));
+            let tries = course.refusals().map(|(_, pause)| pause.left(now));
             // `None` is now, and comes first.
-            match waits.min() {
+            match waits.chain(tries).min() {
                 Some(wait) => wait,
                 None => return Next::Never,
             }
@@ -195,17 +195,21 @@ pub fn open<'a>(now: Timestamp, view: &'a CompanyView, course: &Course) -> Vec<&
 }
 
 /// The kinds that are polled now: those that are due, and with them those that would be soon, so that
-/// they share a call.
+/// they share a call; and those that failed before, polled or not, when they are to be tried again.
 pub fn polled(now: Timestamp, view: &CompanyView, plan: &Plan, course: &Course) -> Vec<String> {
     let soon = |interval: Duration| interval / 4;
     let is_due = |kind: &str, interval: Duration| {
         poll_wait(now, view, kind, interval).is_none_or(|at| at.since(now) <= soon(interval))
     };
-    let kinds = plan.polls.iter().filter(|(kind, interval)| {
-        let refused = course.refusal(kind).and_then(|pause| pause.left(now));
-        is_due(kind, **interval) && refused.is_none()
-    });
-    kinds.map(|(kind, _)| kind.clone()).collect()
+    let well = plan
+        .polls
+        .iter()
+        .filter(|(kind, interval)| course.refusal(kind).is_none() && is_due(kind, **interval));
+    let tries = course
+        .refusals()
+        .filter(|(_, pause)| pause.left(now).is_none());
+    let well = well.map(|(kind, _)| kind);
+    well.chain(tries.map(|(kind, _)| kind)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -342,7 +342,7 @@ fn polls_that_are_nearly_due_share_the_call() {
         polled(NOW, &view, &plan, &course),
         ["Bill", "Invoice", "Term"]
     );
-    course.kind_refused(NOW, "Bill");
+    course.kind_refused(NOW, "Bill", Refusal::Lasting);
     assert_eq!(polled(NOW, &view, &plan, &course), ["Invoice", "Term"]);
     course.kind_read("Bill");
     assert_eq!(

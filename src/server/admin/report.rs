@@ -119,6 +119,7 @@ fn company(company: &CompanyHealth) -> Value {
         "budget_percent": company.budget_percent,
         "authorization_ends": time(company.soonest_end.map(|(_, at)| at)),
         "kinds_refused": company.unreadable_kinds,
+        "records_skipped": company.skipped_records,
         "polling_stopped": company.polling_stopped.as_ref().map(|(since, why)| json!({
             "since": since.to_string(),
             "why": why,

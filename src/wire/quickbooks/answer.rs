@@ -3,14 +3,16 @@
 //! Capture's answer has one block for each kind that was asked for, `{}` where nothing changed; a
 //! block is known by its one key that is not reserved. A fault can stand in place of everything, of
 //! the blocks, or of one block beside good ones. Not a record is lost for a neighbour that cannot be
-//! read: its kind is reported as failed, so that nobody takes it for read.
+//! read: that one is skipped and named, so that it can be said.
 
 use super::fault::Fault;
 use super::plain::plain;
 use super::record;
 use crate::model::{Record, Timestamp};
+use crate::wire::incoming::field;
 use crate::wire::json::{self, Key};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Objects that one answer of Capture holds at most, of all kinds together.
@@ -33,6 +35,8 @@ pub struct CaptureAnswer {
     pub saturated: bool,
     /// Kinds of which nothing, or not all, can be said.
     pub failed: Vec<(String, Trouble)>,
+    /// Records that cannot be read.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What a query answered.
@@ -42,13 +46,31 @@ pub struct QueryAnswer {
     pub records: Vec<Record>,
     /// When, by QuickBooks's clock.
     pub at: Option<Timestamp>,
+    /// Records that cannot be read.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A record that cannot be read: it has no id, or no ordinary parser would take its text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Skipped {
+    /// The kind as the API spells it.
+    pub kind: String,
+    /// `Id`, as far as that can be read.
+    pub id: Option<String>,
+    /// `MetaData.LastUpdatedTime`, as far as that can be read.
+    pub updated: Option<String>,
+    /// What is wrong with it, without its content.
+    pub why: String,
 }
 
 /// Why an answer, or a part of one, says nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Trouble {
-    /// It is a fault.
+    /// It is a fault, or says so.
     Fault(Fault),
+    /// QuickBooks never gives such an answer, so something else did, or only a part has come; in
+    /// words.
+    Foreign(String),
     /// It has another form than the documented ones; in words, without its content.
     NotUnderstood(String),
 }
@@ -58,9 +80,13 @@ pub enum Trouble {
 /// # Errors
 /// When nothing can be said of any kind.
 pub fn read_capture(body: &[u8], kinds: &[&str]) -> Result<CaptureAnswer, Trouble> {
-    let [fault, answers, time] = envelope(body, ["fault", "cdcresponse", "time"])?;
+    let text = text(body);
+    let [fault, answers, time] = envelope(&text, ["fault", "cdcresponse", "time"])?;
     if let Some(fault) = Fault::of_value(fault) {
         return Err(Trouble::Fault(fault));
+    }
+    if answers.is_none() {
+        return Err(Trouble::Foreign("CDCResponse is missing".into()));
     }
     let mut reading = Reading::new(kinds);
     for answer in array(answers, "CDCResponse")? {
@@ -69,7 +95,7 @@ pub fn read_capture(body: &[u8], kinds: &[&str]) -> Result<CaptureAnswer, Troubl
         reading.overall = reading.overall.or(Fault::of_value(fault));
         if blocks.is_some_and(|blocks| blocks.get() != "null") {
             for block in array(blocks, "QueryResponse")? {
-                reading.add_block(block)?;
+                reading.add_block(block);
             }
         }
     }
@@ -82,10 +108,11 @@ pub fn read_capture(body: &[u8], kinds: &[&str]) -> Result<CaptureAnswer, Troubl
 /// Reads the answer to a query for records of this kind.
 ///
 /// # Errors
-/// When the answer is a fault, or any of it cannot be read.
+/// When the answer is a fault, or is no answer to such a question.
 pub fn read_query(body: &[u8], kind: &str) -> Result<QueryAnswer, Trouble> {
-    let [fault, block, time] = envelope(body, ["fault", "queryresponse", "time"])?;
-    let block = block.map_or("null", RawValue::get);
+    let text = text(body);
+    let [fault, answer, time] = envelope(&text, ["fault", "queryresponse", "time"])?;
+    let block = answer.map_or("null", RawValue::get);
     let fault = match block {
         "null" => Fault::of_value(fault),
         block => Fault::of_value(fault).or_else(|| {
@@ -96,19 +123,27 @@ pub fn read_query(body: &[u8], kind: &str) -> Result<QueryAnswer, Trouble> {
     if let Some(fault) = fault {
         return Err(Trouble::Fault(fault));
     }
-    let mut records = Vec::new();
+    if answer.is_none() {
+        return Err(Trouble::Foreign("QueryResponse is missing".into()));
+    }
+    let (mut records, mut skipped) = (Vec::new(), Vec::new());
     for (name, objects) in kinds_of(block)? {
         if !name.eq_ignore_ascii_case(kind) {
             let why = format!("QueryResponse holds something else than {kind}");
             return Err(Trouble::NotUnderstood(why));
         }
-        for (at, object) in objects.iter().enumerate() {
-            let record = record::read(kind, object.get());
-            records.push(record.map_err(|why| unreadable(kind, at, &why))?);
+        for object in objects {
+            match record::read(kind, object.get()) {
+                Ok(record) => records.push(record),
+                Err(why) => skipped.push(Skipped::new(kind, object.get(), why)),
+            }
         }
     }
-    let at = record::read_time(time);
-    Ok(QueryAnswer { records, at })
+    Ok(QueryAnswer {
+        records,
+        at: record::read_time(time),
+        skipped,
+    })
 }
 
 /// Reads the answer to the question for a company's own information: what the company calls itself,
@@ -117,11 +152,12 @@ pub fn read_query(body: &[u8], kind: &str) -> Result<QueryAnswer, Trouble> {
 /// # Errors
 /// When the answer is a fault, or not the information of a company.
 pub fn read_company_info(body: &[u8]) -> Result<String, Trouble> {
-    let [fault, info] = envelope(body, ["fault", "companyinfo"])?;
+    let text = text(body);
+    let [fault, info] = envelope(&text, ["fault", "companyinfo"])?;
     if let Some(fault) = Fault::of_value(fault) {
         return Err(Trouble::Fault(fault));
     }
-    let missing = || Trouble::NotUnderstood("CompanyInfo: expected an object".into());
+    let missing = || Trouble::Foreign("CompanyInfo is missing".into());
     let info = info.map(RawValue::get).ok_or_else(missing)?;
     let [name] = json::fields(info, [Key::AnyCase("companyname")]).map_err(|_| missing())?;
     let name = name.and_then(|name| serde_json::from_str::<String>(name.get()).ok());
@@ -137,13 +173,29 @@ struct Reading<'k> {
     objects: usize,
     overall: Option<Fault>,
     failed: Vec<(String, Trouble)>,
+    skipped: Vec<Skipped>,
 }
 
 enum Block {
     /// Its kind's place among those asked for; `None` for one that nobody asked for.
     Of(Option<usize>),
     Empty,
-    Faulty(Fault),
+    Faulty(Trouble),
+}
+
+impl Skipped {
+    fn new(kind: &str, text: &str, why: String) -> Self {
+        let keys = ["Id", "MetaData"].map(Key::Exact);
+        let [id, meta] = json::fields(text, keys).unwrap_or_default();
+        let keys = [Key::Exact("LastUpdatedTime")];
+        let [updated] = json::fields(meta.map_or("", RawValue::get), keys).unwrap_or_default();
+        Self {
+            kind: kind.to_owned(),
+            id: field::id(id, "Id").ok(),
+            updated: field::id(updated, "LastUpdatedTime").ok(),
+            why,
+        }
+    }
 }
 
 impl<'k> Reading<'k> {
@@ -155,21 +207,29 @@ impl<'k> Reading<'k> {
             objects: 0,
             overall: None,
             failed: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 
-    fn add_block(&mut self, block: &RawValue) -> Result<(), Trouble> {
-        let [fault] =
-            json::fields(block.get(), [Key::AnyCase("fault")]).map_err(Trouble::NotUnderstood)?;
-        let fault = Fault::of_value(fault);
+    fn add_block(&mut self, block: &RawValue) {
+        let parts = json::fields(block.get(), [Key::AnyCase("fault")]);
+        let parts = parts.map_err(Trouble::NotUnderstood);
+        let parts = parts.and_then(|[fault]| Ok((Fault::of_value(fault), kinds_of(block.get())?)));
+        let (fault, kinds) = match parts {
+            Ok(parts) => parts,
+            Err(trouble) => {
+                self.blocks.push(Block::Faulty(trouble));
+                return;
+            }
+        };
+        let fault = fault.map(Trouble::Fault);
         let mut named = Vec::new();
-        for (name, objects) in kinds_of(block.get())? {
+        for (name, objects) in kinds {
             let wanted = self.place(&name);
             let kind = wanted.and_then(|place| self.kinds.get(place)).copied();
             self.add_records(kind.unwrap_or(&name), &objects);
             if let (Some(fault), Some(kind)) = (&fault, kind) {
-                self.failed
-                    .push((kind.to_owned(), Trouble::Fault(fault.clone())));
+                self.failed.push((kind.to_owned(), fault.clone()));
             }
             named.push(Block::Of(wanted));
         }
@@ -178,22 +238,16 @@ impl<'k> Reading<'k> {
             Some(fault) => self.blocks.push(Block::Faulty(fault)),
             None => self.blocks.push(Block::Empty),
         }
-        Ok(())
     }
 
     fn add_records(&mut self, kind: &str, objects: &[&RawValue]) {
         self.objects += objects.len();
-        let mut trouble = None;
-        for (at, object) in objects.iter().enumerate() {
+        for object in objects {
             match record::read(kind, object.get()) {
                 Ok(record) => self.records.push(record),
-                Err(why) => {
-                    trouble.get_or_insert_with(|| unreadable(kind, at, &why));
-                }
+                Err(why) => self.skipped.push(Skipped::new(kind, object.get(), why)),
             }
         }
-        self.failed
-            .extend(trouble.map(|trouble| (kind.to_owned(), trouble)));
     }
 
     fn place(&self, name: &str) -> Option<usize> {
@@ -213,6 +267,7 @@ impl<'k> Reading<'k> {
             at,
             saturated: self.objects >= OBJECTS_MAX,
             failed: self.failed,
+            skipped: self.skipped,
         }
     }
 
@@ -223,18 +278,18 @@ impl<'k> Reading<'k> {
         if self.is_named(place) {
             return None;
         }
+        let overall = self.overall.clone().map(Trouble::Fault);
         let first_fault = self.blocks.iter().find_map(Block::fault);
-        let fault = match (self.blocks.get(place), &self.overall) {
+        let fault = match (self.blocks.get(place), &overall) {
             (_, Some(overall)) => Some(overall),
             (Some(Block::Faulty(fault)), _) if self.is_in_order() => Some(fault),
             (Some(Block::Empty), _) if self.is_in_order() => return None,
             _ if first_fault.is_none() && self.has_a_block_for_each() => return None,
             _ => first_fault,
         };
-        Some(match fault {
-            Some(fault) => Trouble::Fault(fault.clone()),
-            None => Trouble::NotUnderstood(format!("CDCResponse has no block for {kind}")),
-        })
+        Some(fault.cloned().unwrap_or_else(|| {
+            Trouble::NotUnderstood(format!("CDCResponse has no block for {kind}"))
+        }))
     }
 
     fn is_named(&self, place: usize) -> bool {
@@ -258,7 +313,7 @@ impl<'k> Reading<'k> {
 }
 
 impl Block {
-    fn fault(&self) -> Option<&Fault> {
+    fn fault(&self) -> Option<&Trouble> {
         match self {
             Self::Faulty(fault) => Some(fault),
             Self::Of(_) | Self::Empty => None,
@@ -266,19 +321,37 @@ impl Block {
     }
 }
 
+/// The text of an answer. Bytes that are no text become half a surrogate pair, so that they spoil the
+/// record in which they stand and no other.
+fn text(body: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return text.into();
+    }
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push_str("\\ud800");
+        }
+    }
+    text.into()
+}
+
 /// The values of an answer's outermost keys, in upper or lower case.
 fn envelope<'a, const N: usize>(
-    body: &'a [u8],
+    text: &'a str,
     keys: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], Trouble> {
-    let not_understood = |why: &str| Trouble::NotUnderstood(why.to_owned());
-    let text = std::str::from_utf8(body).map_err(|_| not_understood("not UTF-8"))?;
     let text = text.trim_ascii();
-    if text.starts_with('<') {
-        let fault = Fault::read(body).map(Trouble::Fault);
-        return Err(fault.unwrap_or_else(|| not_understood("XML or HTML instead of JSON")));
+    match text.as_bytes().first() {
+        Some(b'<') => {
+            let fault = Fault::read(text.as_bytes()).map(Trouble::Fault);
+            let page = || Trouble::Foreign("a page, as of a proxy or firewall".into());
+            Err(fault.unwrap_or_else(page))
+        }
+        None => Err(Trouble::Foreign("nothing".into())),
+        Some(_) => json::fields(text, keys.map(Key::AnyCase)).map_err(Trouble::Foreign),
     }
-    json::fields(text, keys.map(Key::AnyCase)).map_err(Trouble::NotUnderstood)
 }
 
 /// What stands in a block under keys that are not reserved: kinds and their objects.
@@ -311,8 +384,4 @@ fn array<'a>(value: Option<&'a RawValue>, name: &str) -> Result<Vec<&'a RawValue
         return Err(Trouble::NotUnderstood(why));
     }
     Ok(elements.kept)
-}
-
-fn unreadable(kind: &str, at: usize, why: &str) -> Trouble {
-    Trouble::NotUnderstood(format!("{kind}[{at}]: {why}"))
 }

@@ -2,7 +2,8 @@
 //!
 //! The service writes `Fault`, the gateway before it `fault` with other spellings inside, and the
 //! throttle XML even where JSON was asked for; and any of them can come with status 200 (Intuit's
-//! page on error codes; recorded answers).
+//! page on error codes; recorded answers). Each has a list of errors, and a type or a code; whatever
+//! else calls itself a fault is the work of something between the relay and Intuit.
 
 use super::plain::plain;
 use crate::wire::json::{self, Key};
@@ -48,10 +49,10 @@ struct XmlError {
 }
 
 impl Fault {
-    /// The fault that a body is; `None` when it is something else.
+    /// The fault of Intuit's that a body is; `None` when it is something else.
     pub fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?.trim_ascii();
-        match text.as_bytes().first()? {
+        let fault = match text.as_bytes().first()? {
             b'{' => {
                 let [fault] = json::fields(text, [Key::AnyCase("fault")]).ok()?;
                 Self::of_value(fault)
@@ -61,7 +62,13 @@ impl Fault {
                 answer.fault.as_ref().map(Self::of_xml)
             }
             _ => None,
-        }
+        };
+        fault.filter(Self::is_intuits)
+    }
+
+    /// Whether it has what each of Intuit's faults has.
+    pub fn is_intuits(&self) -> bool {
+        self.code.is_some() || !self.class.is_empty()
     }
 
     /// The fault that stands under the key `Fault`; `None` when there is `null` or nothing.
@@ -76,6 +83,8 @@ impl Fault {
         let errors = json::elements(errors.map_or("[]", RawValue::get), 1);
         let keys = ["code", "message", "detail"].map(Key::AnyCase);
         let first = errors.kept.first().map(|error| error.get());
+        let first = first.filter(|error| error.starts_with('{'));
+        let class = class.filter(|_| first.is_some());
         let [code, message, detail] = json::fields(first.unwrap_or("{}"), keys).unwrap_or_default();
         Some(Self::new(
             &word(class),
@@ -90,7 +99,8 @@ impl Fault {
         let [code, message, detail] = error.map_or([""; 3], |error| {
             [&error.code, &error.message, &error.detail].map(String::as_str)
         });
-        Self::new(&fault.class, code, message, detail)
+        let class = error.map_or("", |_| fault.class.as_str());
+        Self::new(class, code, message, detail)
     }
 
     fn new(class: &str, code: &str, message: &str, detail: &str) -> Self {

@@ -19,7 +19,7 @@ mod tests;
 mod tokens;
 
 pub use answer::{
-    CaptureAnswer, QueryAnswer, Trouble, read_capture, read_company_info, read_query,
+    CaptureAnswer, QueryAnswer, Skipped, Trouble, read_capture, read_company_info, read_query,
 };
 pub use discovery::{Discovered, read_discovery};
 pub use fault::Fault;

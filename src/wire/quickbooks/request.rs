@@ -79,9 +79,10 @@ impl Question {
     ///
     /// In order of change, the next page begins with the second in which this one ends, not at a
     /// place: a record that changes in between leaves its place to the one behind it, which would
-    /// then be passed over. A few records come twice instead.
+    /// then be passed over. A few records come twice instead. `count` is how many were on the page,
+    /// those included that could not be read.
     #[must_use]
-    pub fn after(&self, page: &[Record]) -> Self {
+    pub fn after(&self, page: &[Record], count: u32) -> Self {
         let end = page.last().and_then(|record| record.updated.at);
         match (self.since, end) {
             (Some(since), Some(end)) if end.as_seconds() > since.as_seconds() => Self {
@@ -89,13 +90,10 @@ impl Question {
                 start: 1,
                 ..self.clone()
             },
-            _ => {
-                let read = u32::try_from(page.len()).unwrap_or(u32::MAX);
-                Self {
-                    start: self.start.max(1).saturating_add(read),
-                    ..self.clone()
-                }
-            }
+            _ => Self {
+                start: self.start.max(1).saturating_add(count),
+                ..self.clone()
+            },
         }
     }
 }
@@ -332,18 +330,18 @@ mod tests {
             since: Some(Timestamp::from_ms(10_400)),
             ..question("TimeActivity")
         };
-        let next = first.after(&[record(10), record(12)]);
+        let next = first.after(&[record(10), record(12)], 2);
         assert_eq!(
             (next.since, next.start),
             (Some(Timestamp::from_ms(12_000)), 1)
         );
         // A page of one second cannot be left by its time.
-        let next = next.after(&[record(12), record(12)]);
+        let next = next.after(&[record(12), record(12)], 2);
         assert_eq!(
             (next.since, next.start),
             (Some(Timestamp::from_ms(12_000)), 3)
         );
-        let next = question("TimeActivity").after(&[record(10), record(12)]);
+        let next = question("TimeActivity").after(&[record(10), record(12)], 2);
         assert_eq!((next.since, next.start), (None, 3));
     }
 

@@ -16,6 +16,20 @@ const REFRESH: Duration = Duration::from_secs(100 * 86_400);
 /// Bytes that a token may have; Intuit's have up to 1000 and it promises 4096.
 const TOKEN_BYTES_MAX: usize = 8 << 10;
 
+/// Why an authorization server refuses (RFC 6749, sections 4.1.2.1 and 5.2; RFC 7009, section 2.2.1).
+const REASONS: [&str; 10] = [
+    "access_denied",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_token_type",
+];
+
 /// Tokens that were granted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tokens {
@@ -64,12 +78,16 @@ pub fn read_tokens(body: &[u8]) -> Result<Tokens, String> {
     })
 }
 
-/// Reads an answer that refuses; `None` when it gives no reason in the standard's form.
+/// Reads an answer that refuses; `None` when it gives none of the standard's reasons: then it is not
+/// the authorization server that answers.
 pub fn read_refusal(body: &[u8]) -> Option<Refusal> {
     let text = std::str::from_utf8(body).ok()?.trim_ascii();
     let keys = ["error", "error_description"].map(Key::Exact);
     let [error, description] = json::fields(text, keys).ok()?;
-    let error = plain(&json::text(error?).ok()??);
+    let error = json::text(error?).ok()??;
+    if !REASONS.contains(&error.as_str()) {
+        return None;
+    }
     let description = description.and_then(|value| json::text(value).ok().flatten());
     let why = description
         .map(|text| plain(&text))
@@ -196,7 +214,15 @@ mod tests {
             let refusal = read_refusal(body.as_bytes()).unwrap();
             assert_eq!((refusal.error.as_str(), refusal.why.as_str()), (error, why));
         }
-        for body in ["", "{}", "<html>", r#"{"error":7.5"#, r#"{"error":{}}"#] {
+        for body in [
+            "",
+            "{}",
+            "<html>",
+            r#"{"error":7.5"#,
+            r#"{"error":{}}"#,
+            r#"{"error":403,"message":"Forbidden"}"#,
+            r#"{"error":"Blocked by policy"}"#,
+        ] {
             assert_eq!(read_refusal(body.as_bytes()), None, "{body}");
         }
     }

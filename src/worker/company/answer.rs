@@ -2,16 +2,49 @@
 //!
 //! The other half of `errand`: it takes a part out, and puts in its place what is still to be asked.
 
-use super::errand::{Errand, Step};
+use super::errand::{Errand, Refused, Step};
 use super::job::{Apart, Compare, Job, List, Listed, Pages};
-use crate::model::Timestamp;
+use crate::model::{EntityRef, Timestamp};
 use crate::qbo::{Captured, Failure, Page};
 use crate::rules::company::Class;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Failures of one call, with successes of others in between, after which it is the call's fault.
-const STUMBLES_MAX: u32 = 3;
+const STUMBLES_MAX: u32 = 2;
+
+/// Whom a failure is laid to.
+enum Blame {
+    /// QuickBooks as a whole: the company waits.
+    QuickBooks,
+    /// Nobody yet: something else is asked first.
+    Open,
+    /// This part of the reading.
+    Part(Job),
+}
+
+impl Refused {
+    fn new(kind: String, failure: &Failure) -> Self {
+        Self {
+            kind,
+            why: failure.to_string(),
+            passes: passes(failure),
+        }
+    }
+}
+
+/// Whether it is no refusal, so that another try may bring it.
+const fn passes(failure: &Failure) -> bool {
+    !matches!(
+        failure,
+        Failure::TooOld
+            | Failure::TooLarge { .. }
+            | Failure::Unsupported { .. }
+            | Failure::Refused { .. }
+            | Failure::Forbidden { .. }
+            | Failure::Lapsed
+    )
+}
 
 impl Errand {
     /// Takes in what Capture told.
@@ -20,27 +53,37 @@ impl Errand {
             return self.step(captured.records, now);
         };
         let began = *capture.began.get_or_insert(captured.at);
-        let refused: BTreeMap<String, String> = captured
-            .failed_kinds
-            .into_iter()
-            .map(|(kind, failure)| (kind, failure.to_string()))
-            .collect();
-        capture.kinds.retain(|kind| !refused.contains_key(kind));
-        if captured.saturated {
+        self.pass_by(&captured.skipped);
+        let failed: BTreeMap<String, Failure> = captured.failed_kinds.into_iter().collect();
+        let was_alone = capture.kinds.len() == 1;
+        let mut refused = Vec::new();
+        for (kind, failure) in failed {
+            // What failed beside others may come by itself.
+            let is_asked = capture.kinds.remove(&kind);
+            if is_asked && !was_alone && passes(&failure) {
+                self.suspect(capture.of(&kind));
+            } else {
+                refused.push(Refused::new(kind, &failure));
+            }
+        }
+        if captured.saturated && !capture.kinds.is_empty() {
             let times = captured.records.iter().filter_map(|one| one.updated.at);
-            let _ = self.replace(capture.saturated(times.max()));
+            let _ = self.replace(capture.saturated(times.max()), false);
         } else {
             for kind in &capture.kinds {
                 self.reach(kind, capture.from, began);
             }
         }
-        let step = self.step(captured.records, now);
+        let mut step = self.step(captured.records, now);
+        step.skipped = captured.skipped;
         self.refuse(refused, step)
     }
 
     /// Takes in a page.
     pub(super) fn page(&mut self, page: Page, now: Timestamp) -> Step {
-        match self.jobs.pop_front().map(|queued| queued.job) {
+        self.pass_by(&page.skipped);
+        let skipped = page.skipped.clone();
+        let mut step = match self.jobs.pop_front().map(|queued| queued.job) {
             Some(Job::Pages(pages)) => self.page_of(pages, page, now),
             Some(Job::Whole { kind }) => {
                 self.reach(&kind, self.floor(&kind), page.at);
@@ -48,8 +91,10 @@ impl Errand {
             }
             Some(Job::Compare(compare)) => self.list_of(compare, page, now),
             Some(Job::Ids { .. }) => self.step(page.records, now),
-            Some(Job::Probe | Job::Capture(_)) | None => self.step(Vec::new(), now),
-        }
+            Some(Job::Probe | Job::Capture(_)) | None => return self.step(Vec::new(), now),
+        };
+        step.skipped = skipped;
+        step
     }
 
     fn page_of(&mut self, mut pages: Pages, page: Page, now: Timestamp) -> Step {
@@ -59,8 +104,8 @@ impl Errand {
         if page.full {
             let times = page.records.iter().filter_map(|one| one.updated.at);
             until = times.max().into_iter().chain(began).min();
-            pages.question = pages.question.after(&page.records);
-            self.first(vec![Job::Pages(pages)]);
+            pages.question = pages.question.after(&page.records, page.count);
+            self.first(vec![Job::Pages(pages)], false);
         }
         if moves {
             self.reach(&kind, from, until);
@@ -72,7 +117,7 @@ impl Errand {
         let kind = compare.kind().to_owned();
         match compare.take(page) {
             Listed::More(more) => {
-                self.first(vec![Job::Compare(more)]);
+                self.first(vec![Job::Compare(more)], false);
                 self.step(Vec::new(), now)
             }
             Listed::Complete(List { records, calls }) => {
@@ -82,9 +127,15 @@ impl Errand {
                 step
             }
             Listed::Unsteady => {
-                let why = "its complete list changes too fast, or is too long, to be compared";
+                let why = "its complete list cannot be compared: it changes too fast, is too long, \
+                           or has entries that cannot be read";
                 let step = self.step(Vec::new(), now);
-                self.refuse([(kind, why.to_owned())], step)
+                let refused = Refused {
+                    kind,
+                    why: why.to_owned(),
+                    passes: false,
+                };
+                self.refuse([refused], step)
             }
         }
     }
@@ -105,10 +156,19 @@ impl Errand {
             }
             Failure::TooLarge { .. } => self.jobs.pop_front()?.job.smaller(),
             Failure::TooOld | Failure::Refused { .. } | Failure::Unsupported { .. } => {
-                self.jobs.pop_front()?.job.apart()
+                let job = self.jobs.pop_front()?.job;
+                self.let_go(&job);
+                job.apart()
             }
             Failure::Unavailable { .. } | Failure::NotUnderstood { .. } => {
-                self.stumble(answers)?.apart()
+                match self.stumble(answers) {
+                    Blame::QuickBooks => return None,
+                    Blame::Open => return Some(self.step(Vec::new(), now)),
+                    Blame::Part(job) => {
+                        self.let_go(&job);
+                        job.apart()
+                    }
+                }
             }
             Failure::Unauthorized
             | Failure::Forbidden { .. }
@@ -118,18 +178,29 @@ impl Errand {
             | Failure::CapReached
             | Failure::Lapsed => return None,
         };
-        let refused = self.replace(apart);
-        let refused = refused.map(|kind| (kind, failure.to_string()));
+        let refused = self.replace(apart, passes(failure));
+        let refused = refused.map(|kind| Refused::new(kind, failure));
         let step = self.step(Vec::new(), now);
         Some(self.refuse(refused, step))
     }
 
     /// The first part failed, and QuickBooks may be down. Only when it answered others meanwhile, or
     /// now answers a question that cannot fail, the part itself is to blame, and given back.
-    fn stumble(&mut self, answers: u64) -> Option<Job> {
-        let mut queued = self.jobs.pop_front()?;
+    fn stumble(&mut self, answers: u64) -> Blame {
+        let Some(mut queued) = self.jobs.pop_front() else {
+            return Blame::QuickBooks;
+        };
         if queued.job == Job::Probe {
-            return None;
+            return Blame::QuickBooks;
+        }
+        if queued.is_suspect {
+            // Two that fail one after the other may both be innocent.
+            if self.blamed_at.replace(answers) != Some(answers) {
+                return Blame::Part(queued.job);
+            }
+            self.jobs.push_front(queued);
+            self.first(vec![Job::Probe], false);
+            return Blame::Open;
         }
         if queued.stumbles == 0 {
             queued.answers_then = answers;
@@ -137,23 +208,34 @@ impl Errand {
         queued.stumbles = queued.stumbles.saturating_add(1);
         if queued.stumbles < STUMBLES_MAX {
             self.jobs.push_back(queued);
-            return None;
+            return Blame::QuickBooks;
         }
         if queued.answers_then == answers {
             self.jobs.push_front(queued);
-            self.first(vec![Job::Probe]);
-            return None;
+            self.first(vec![Job::Probe], false);
+            return Blame::QuickBooks;
         }
-        Some(queued.job)
+        Blame::Part(queued.job)
+    }
+
+    /// A single record that cannot be asked for is not waited for.
+    fn let_go(&mut self, job: &Job) {
+        let Job::Ids { kind, ids } = job else {
+            return;
+        };
+        if let [id] = ids.as_slice() {
+            let (kind, id) = (kind.clone(), id.clone());
+            self.show(&EntityRef { kind, id }, i64::MAX);
+        }
     }
 
     /// Puts something in the place of a part; the kind that is given up instead.
-    fn replace(&mut self, apart: Apart) -> Option<String> {
+    fn replace(&mut self, apart: Apart, is_suspect: bool) -> Option<String> {
         match apart {
-            Apart::Jobs(jobs) => self.first(jobs),
+            Apart::Jobs(jobs) => self.first(jobs, is_suspect),
             Apart::Lossy(jobs) => {
                 self.missing += 1;
-                self.first(jobs);
+                self.first(jobs, is_suspect);
             }
             Apart::Refused(kind) => return Some(kind),
         }
@@ -161,13 +243,9 @@ impl Errand {
     }
 
     /// Notes kinds that are given up; what a gap's reading does not read is out of its reach.
-    fn refuse(
-        &mut self,
-        refused: impl IntoIterator<Item = (String, String)>,
-        mut step: Step,
-    ) -> Step {
+    fn refuse(&mut self, refused: impl IntoIterator<Item = Refused>, mut step: Step) -> Step {
         step.refused = refused.into_iter().collect();
-        let kinds = step.refused.iter().map(|(kind, _)| kind.clone());
+        let kinds = step.refused.iter().map(|one| one.kind.clone());
         self.refused.extend(kinds);
         if self.class == Class::Gap {
             let more = u64::try_from(step.refused.len()).unwrap_or(u64::MAX);

@@ -17,6 +17,10 @@ use tokio::time::{Instant, sleep};
 /// A call that takes longer makes its company a slow one.
 const SLOW: Duration = Duration::from_secs(10);
 
+/// How long a call may take that is about a kind which failed before: what is notified meanwhile
+/// waits for it. Longer ones are left to the sweep.
+const SHORT: Duration = Duration::from_secs(15);
+
 /// What a call brought.
 pub(super) enum Answer {
     Captured(Captured),
@@ -48,6 +52,7 @@ impl Caller {
         realm: &RealmId,
         access: &Secret,
         ask: &Ask,
+        is_short: bool,
     ) -> Result<Option<Result<Answer, Failure>>, Error> {
         while let Err(wait) = self.throttle.take(self.began.elapsed()) {
             sleep(wait).await;
@@ -62,6 +67,9 @@ impl Caller {
         let began = Instant::now();
         let answer = tokio::select! {
             answer = put(&contract.quickbooks, realm, access, ask) => answer,
+            () = sleep(SHORT), if is_short => Err(Failure::Unavailable {
+                why: format!("no answer within {} s, and it failed before", SHORT.as_secs()),
+            }),
             () = stopped(&mut stop) => return Ok(None),
         };
         drop(permit);

@@ -5,14 +5,15 @@
 //! "Data queries"). From that follow the ways round, and all of them are here: kind by kind, then
 //! page by page, then as far back as it goes. Synchronous and without a clock; it does not call and
 //! does not store. Called by a company's task. Promises: a watermark moves only over what was read;
-//! a reading ends whatever the answers are; what is known to be out of reach is counted.
+//! a reading ends whatever the answers are; what is known to be out of reach is counted; a kind that
+//! failed by itself spoils no call for others.
 
 use super::job::{Capture, Compare, Job, Pages};
 use crate::model::{
     CompanyView, EntityRef, Gap, Notified, Operation, Purpose, Reading, RealmId, Record,
     RecordState, Timestamp,
 };
-use crate::qbo::Question;
+use crate::qbo::{Question, Skipped};
 use crate::rules::company::{Class, Outcome};
 use crate::wire::quickbooks::{Means, facts, kinds};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -44,10 +45,20 @@ pub(super) enum Ask {
 pub(super) struct Step {
     /// What was read, for the journal.
     pub(super) reading: Reading,
-    /// Kinds of which nothing could be read, and why.
-    pub(super) refused: Vec<(String, String)>,
+    /// Kinds of which nothing could be read.
+    pub(super) refused: Vec<Refused>,
+    /// Records that could not be read; the watermarks pass them by.
+    pub(super) skipped: Vec<Skipped>,
     /// Kinds whose complete list was read, and the calls that it took.
     pub(super) compared: Option<(String, u32)>,
+}
+
+/// A kind of which nothing could be read.
+pub(super) struct Refused {
+    pub(super) kind: String,
+    pub(super) why: String,
+    /// Whether another try may well bring it: QuickBooks did not refuse, it failed.
+    pub(super) passes: bool,
 }
 
 /// A reading under way.
@@ -71,6 +82,8 @@ pub(super) struct Errand {
     through: u64,
     pub(super) missing: u64,
     pub(super) refused: BTreeSet<String>,
+    /// The calls of the company that had been answered when a suspect was blamed last.
+    pub(super) blamed_at: Option<u64>,
 }
 
 /// A part of it that is to come.
@@ -80,6 +93,9 @@ pub(super) struct Queued {
     pub(super) stumbles: u32,
     /// The calls of the company that had been answered when it failed first.
     pub(super) answers_then: u64,
+    /// It, or what it was a part of, failed while QuickBooks answered others: when it fails again,
+    /// it is to blame.
+    pub(super) is_suspect: bool,
 }
 
 impl From<Job> for Queued {
@@ -88,6 +104,7 @@ impl From<Job> for Queued {
             job,
             stumbles: 0,
             answers_then: 0,
+            is_suspect: false,
         }
     }
 }
@@ -119,7 +136,39 @@ impl Errand {
             held,
             missing: 0,
             refused: BTreeSet::new(),
+            blamed_at: None,
         }
+    }
+
+    /// Keeps kinds that failed by themselves out of the calls for others: each is asked for alone,
+    /// after all others. For notified changes they are not asked for at all, because what was
+    /// notified after them would wait for the answer.
+    pub(super) fn keep_apart(&mut self, failed: &BTreeSet<String>) {
+        let mut last = Vec::new();
+        for Queued { job, .. } in std::mem::take(&mut self.jobs) {
+            let (others, apart) = job.without(failed);
+            self.jobs.extend(others.map(Queued::from));
+            last.extend(apart);
+        }
+        if self.class == Class::Notified {
+            let kinds = last.iter().filter_map(Job::kind).map(str::to_owned);
+            self.refused.extend(kinds);
+            return;
+        }
+        last.into_iter().for_each(|job| self.suspect(job));
+    }
+
+    /// Asks for something after all others that failed once already.
+    pub(super) fn suspect(&mut self, job: Job) {
+        self.jobs.push_back(Queued {
+            is_suspect: true,
+            ..job.into()
+        });
+    }
+
+    /// Whether the next call is about something that failed before.
+    pub(super) fn is_suspicious(&self) -> bool {
+        self.jobs.front().is_some_and(|queued| queued.is_suspect)
     }
 
     /// Reads the records of these notified changes: by one capture since the oldest watermark of
@@ -262,13 +311,13 @@ impl Errand {
         };
         if self.class == Class::Notified {
             let by_id = self.by_id(|one| capture.kinds.contains(&one.entity.kind));
-            self.first(by_id);
+            self.first(by_id, false);
             return;
         }
         if !capture.is_paged {
             self.missing += u64::try_from(capture.kinds.len()).unwrap_or(u64::MAX);
         }
-        self.first(capture.reaching(now.minus(reach)));
+        self.first(capture.reaching(now.minus(reach)), false);
     }
 
     /// The reading that ends it, when there is nothing to call for.
@@ -285,12 +334,14 @@ impl Errand {
         read.map(String::as_str)
     }
 
-    /// What came of the notified changes that it asked for.
+    /// What came of the notified changes that it asked for. Those of kinds that cannot be read are let
+    /// go as they are.
     pub(super) fn outcome(&self) -> Outcome {
         let shown = |one: &Notified| {
             let second = self.shown.get(&one.entity).copied();
             let wanted = one.happened.at.map_or(i64::MIN, Timestamp::as_seconds);
             !needs_record(one)
+                || self.refused.contains(&one.entity.kind)
                 || second.is_some_and(|second| second.saturating_add(SLACK_SECONDS) >= wanted)
         };
         let asked = self.notified.iter().map(|one| (one.sequence, shown(one)));
@@ -307,11 +358,7 @@ impl Errand {
                 (RecordState::Deleted, _) => i64::MAX,
                 (_, at) => at.map_or(i64::MIN, Timestamp::as_seconds),
             };
-            let is_wanted = self.notified.iter().any(|one| one.entity == record.entity);
-            if is_wanted {
-                let shown = self.shown.entry(record.entity.clone()).or_insert(i64::MIN);
-                *shown = second.max(*shown);
-            }
+            self.show(&record.entity, second);
         }
         Step {
             reading: Reading {
@@ -336,14 +383,36 @@ impl Errand {
                 },
             },
             refused: Vec::new(),
+            skipped: Vec::new(),
             compared: None,
         }
     }
 
+    /// Takes in which records could not be read: there is no use in asking for them again.
+    pub(super) fn pass_by(&mut self, skipped: &[Skipped]) {
+        for one in skipped {
+            if let Some(id) = one.id.clone() {
+                let kind = one.kind.clone();
+                self.show(&EntityRef { kind, id }, i64::MAX);
+            }
+        }
+    }
+
+    /// A notified record was shown as it was in that second.
+    pub(super) fn show(&mut self, entity: &EntityRef, second: i64) {
+        if self.notified.iter().any(|one| one.entity == *entity) {
+            let shown = self.shown.entry(entity.clone()).or_insert(i64::MIN);
+            *shown = second.max(*shown);
+        }
+    }
+
     /// These go before all others, in their order.
-    pub(super) fn first(&mut self, jobs: Vec<Job>) {
+    pub(super) fn first(&mut self, jobs: Vec<Job>, is_suspect: bool) {
         for job in jobs.into_iter().rev() {
-            self.jobs.push_front(job.into());
+            self.jobs.push_front(Queued {
+                is_suspect,
+                ..job.into()
+            });
         }
     }
 

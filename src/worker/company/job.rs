@@ -76,7 +76,7 @@ pub(super) struct List {
 pub(super) enum Listed {
     Complete(List),
     More(Compare),
-    /// It changes too fast, or is too long.
+    /// It changes too fast, is too long, or has something in it that cannot be read.
     Unsteady,
 }
 
@@ -109,6 +109,36 @@ impl Job {
                 ..question(kind)
             },
         })
+    }
+
+    /// The kind that it is about, where it is about one.
+    pub(super) fn kind(&self) -> Option<&str> {
+        match self {
+            Self::Capture(capture) => {
+                let mut kinds = capture.kinds.iter();
+                let first = kinds.next().map(String::as_str);
+                first.filter(|_| kinds.next().is_none())
+            }
+            Self::Pages(pages) => Some(&pages.question.kind),
+            Self::Ids { kind, .. } | Self::Whole { kind } => Some(kind),
+            Self::Compare(compare) => Some(compare.kind()),
+            Self::Probe => None,
+        }
+    }
+
+    /// What of it is about other kinds than these, and each of these by itself.
+    pub(super) fn without(self, kinds: &BTreeSet<String>) -> (Option<Self>, Vec<Self>) {
+        match self {
+            Self::Capture(mut capture) => {
+                let apart: BTreeSet<String> = capture.kinds.intersection(kinds).cloned().collect();
+                capture.kinds.retain(|kind| !apart.contains(kind));
+                let singles = apart.iter().map(|kind| capture.of(kind)).collect();
+                let is_empty = capture.kinds.is_empty();
+                (Some(Self::Capture(capture)).filter(|_| !is_empty), singles)
+            }
+            job if job.kind().is_some_and(|kind| kinds.contains(kind)) => (None, vec![job]),
+            job => (Some(job), Vec::new()),
+        }
     }
 
     /// How far back it looks, where it is a capture.
@@ -175,13 +205,15 @@ impl Capture {
 
     /// Each kind by itself.
     fn singles(self) -> Vec<Job> {
-        let single = |kind: &String| {
-            Job::Capture(Self {
-                kinds: [kind.clone()].into(),
-                ..self.clone()
-            })
-        };
-        self.kinds.iter().map(single).collect()
+        self.kinds.iter().map(|kind| self.of(kind)).collect()
+    }
+
+    /// The same for one kind.
+    pub(super) fn of(&self, kind: &str) -> Job {
+        Job::Capture(Self {
+            kinds: [kind.to_owned()].into(),
+            ..self.clone()
+        })
     }
 
     /// What is live of its kinds, by pages.
@@ -266,6 +298,10 @@ impl Compare {
     /// between the pages, and the list is read anew.
     pub(super) fn take(mut self, page: Page) -> Listed {
         self.list.calls = self.list.calls.saturating_add(1);
+        if !page.skipped.is_empty() {
+            // What is missing from the list would be taken for deleted.
+            return Listed::Unsteady;
+        }
         let mut records = page.records.into_iter();
         let end = self.list.records.last().map(|record| &record.entity.id);
         if end.is_some() && end != records.next().as_ref().map(|record| &record.entity.id) {

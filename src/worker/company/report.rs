@@ -5,12 +5,14 @@ use super::super::lane::pointless;
 use super::roster::Roster;
 use crate::journal::{Error, Event, Journal};
 use crate::model::{
-    CompanyHealth, CompanyView, HindranceKind, Purpose, Reading, RealmId, Timestamp, TokenEnd,
-    TokenWarning,
+    CompanyHealth, CompanyView, HindranceKind, Purpose, Reading, RealmId, Record, Timestamp,
+    TokenEnd, TokenWarning,
 };
+use crate::qbo::Skipped;
 use crate::rules::budget::Spent;
 use crate::rules::company::Course;
 use crate::rules::token;
+use std::collections::BTreeMap;
 
 /// What was told of one company.
 pub(super) struct Report {
@@ -19,7 +21,14 @@ pub(super) struct Report {
     answered_at: Option<Timestamp>,
     warned_of: Option<(TokenEnd, u32)>,
     hindrance: Option<HindranceKind>,
+    /// Records that could not be read when they were read last, by kind and id, and how that was
+    /// said.
+    skipped: BTreeMap<(String, Option<String>), String>,
 }
+
+/// Records that are remembered, and so said once only; the names in one event.
+const SKIPPED_MAX: usize = 100;
+const NAMED_MAX: usize = 10;
 
 impl Report {
     pub(super) fn new(roster: Roster, realm: RealmId) -> Self {
@@ -29,6 +38,7 @@ impl Report {
             realm,
             warned_of: None,
             hindrance: None,
+            skipped: BTreeMap::new(),
         }
     }
 
@@ -75,7 +85,8 @@ impl Report {
             budget_percent: spent.percent(),
             soonest_end: token::soonest_end(company),
             warning,
-            unreadable_kinds: course.refused_kinds(),
+            unreadable_kinds: course.refused_kinds().into_iter().collect(),
+            skipped_records: self.skipped.values().cloned().collect(),
             polling_stopped: polling_stopped.clone(),
             unreconciled: u64::try_from(view.notified.len()).unwrap_or(u64::MAX),
         });
@@ -87,6 +98,62 @@ impl Report {
         let why = format!("the new tokens cannot be stored, so they are not used: {why}");
         tracing::error!(%realm, "company {realm}: {why}");
         self.roster.stuck(realm, &why, now);
+    }
+
+    /// Records that could not be read: they are passed by, and that is said before the watermark
+    /// moves, once for each state of a record.
+    pub(super) async fn skipped(
+        &mut self,
+        journal: &Journal,
+        reading: &Reading,
+        skipped: Vec<Skipped>,
+    ) -> Result<(), Error> {
+        if !self.skipped.is_empty() {
+            for Record { entity, .. } in &reading.records {
+                let read = (entity.kind.clone(), Some(entity.id.clone()));
+                self.skipped.remove(&read);
+            }
+        }
+        let mut news = Vec::new();
+        for Skipped {
+            kind,
+            id,
+            updated,
+            why,
+        } in skipped
+        {
+            let name = id.as_deref().unwrap_or("without a readable id");
+            let changed = updated.map_or(String::new(), |at| format!(", changed {at}"));
+            let said = format!("{kind} {name}{changed}: {why}");
+            let known = self.skipped.get(&(kind.clone(), id.clone()));
+            if known != Some(&said) {
+                news.push(said.clone());
+            }
+            if self.skipped.len() < SKIPPED_MAX || known.is_some() {
+                self.skipped.insert((kind, id), said);
+            }
+        }
+        if news.is_empty() {
+            return Ok(());
+        }
+        let (realm, count) = (&self.realm, news.len());
+        let named: Vec<&str> = news.iter().take(NAMED_MAX).map(String::as_str).collect();
+        let more = match count.saturating_sub(named.len()) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let text = format!(
+            "company {realm}: {count} records cannot be read as QuickBooks gives them, and are passed \
+             by until they change: {}{more}",
+            named.join("; ")
+        );
+        tracing::warn!(%realm, "{text}");
+        let event = Event {
+            at: reading.at,
+            kind: "skipped".into(),
+            text,
+        };
+        journal.note(event).await.or_else(pointless)
     }
 
     /// What is known to be out of reach. A gap's reading says that itself.

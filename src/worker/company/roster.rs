@@ -51,6 +51,7 @@ impl Roster {
             soonest_end: soonest_end(company),
             warning: None,
             unreadable_kinds: Vec::new(),
+            skipped_records: Vec::new(),
             polling_stopped: None,
             unreconciled: 0,
         };

@@ -6,7 +6,7 @@
 use super::super::lane::{PAUSE, pointless, rest, stopped};
 use super::caller::{Answer, Caller};
 use super::contract::Contract;
-use super::errand::{Errand, Step as Taken};
+use super::errand::{Errand, Refused, Step as Taken};
 use super::renewal::{Kept, Renewal, Unrenewed};
 use super::report::Report;
 use super::{Common, QuickBooks};
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::qbo::Failure;
 use crate::rules::company::{
-    Class, Course, InstancePolls, MISSES_MAX, Misses, Plan, Step, open, polled, step,
+    Class, Course, InstancePolls, MISSES_MAX, Misses, Plan, Refusal, Step, open, polled, step,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -284,7 +284,8 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             }
         };
         let (common, caller) = (&self.common, &mut self.caller);
-        let answer = caller.call(common, contract, &self.realm, &access, &ask);
+        let is_short = class == Class::Poll && errand.is_suspicious();
+        let answer = caller.call(common, contract, &self.realm, &access, &ask, is_short);
         let Some(answer) = answer.await? else {
             return Ok(Turn::Done);
         };
@@ -321,7 +322,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
 
     fn begin(&self, now: Timestamp, class: Class, view: &CompanyView) -> Option<Errand> {
         let plan = &self.plan;
-        let errand = match class {
+        let mut errand = match class {
             Class::Notified => {
                 let open = open(now, view, &self.course);
                 Errand::of_notified(now, view, &open, plan.overlap, plan.capture)
@@ -334,6 +335,7 @@ impl<Q: QuickBooks + Clone> Task<Q> {
             }
             Class::Sweep => Errand::of_sweep(view, plan.overlap),
         };
+        errand.keep_apart(&self.course.refused_kinds());
         Some(errand)
     }
 
@@ -365,12 +367,20 @@ impl<Q: QuickBooks + Clone> Task<Q> {
         let Taken {
             mut reading,
             refused,
+            skipped,
             compared,
         } = taken;
-        for (kind, why) in refused {
+        for Refused { kind, why, passes } in refused {
             tracing::warn!(%realm, "company {realm}: {kind} cannot be read: {why}");
-            self.course.kind_refused(reading.at, &kind);
+            let refusal = match passes {
+                true => Refusal::Passing((self.common.jitter)()),
+                false => Refusal::Lasting,
+            };
+            self.course.kind_refused(reading.at, &kind, refusal);
         }
+        self.report
+            .skipped(&self.common.journal, &reading, skipped)
+            .await?;
         if let Some((kind, calls)) = compared {
             let interval = self.plan.polls.get(&kind).copied();
             let interval = interval.unwrap_or(COMPARED_EVERY);

@@ -7,10 +7,12 @@ use qbo_relay::clock::{Clock, Manual};
 use qbo_relay::journal::{Ask, Inspection, Journal};
 use qbo_relay::model::{
     AppName, Authenticity, Change, Company, CompanyHealth, CompanyView, Device, Encoding,
-    Environment, Hindrance, Lane, Limits, Origin, RealmId, Receipt, Secret, SinkName, Standing,
-    Tally, Timestamp, TokenSet,
+    Environment, Hindrance, Lane, Limits, Origin, RealmId, Receipt, Record, Secret, SinkName,
+    Standing, Tally, Timestamp, TokenSet,
 };
-use qbo_relay::qbo::{App, Captured, Endpoints, Failure, Granted, Page, Question, Settings};
+use qbo_relay::qbo::{
+    App, Captured, Endpoints, Failure, Granted, Page, Question, Settings, Skipped,
+};
 use qbo_relay::rules::company::{InstancePolls, Plan};
 use qbo_relay::simulate::books::{Books, Happening};
 use qbo_relay::simulate::company::PayloadForm;
@@ -46,6 +48,10 @@ pub(crate) enum Trick {
     PanicOnCapture(String),
     /// A query for this kind fails as a server does, as long as it is set.
     BreakQuery(&'static str),
+    /// So does a capture of it, alone or with others.
+    BreakCapture(&'static str),
+    /// A record of this id cannot be read, as long as it is set.
+    Spoil(String),
 }
 
 /// Intuit's client, with tricks.
@@ -88,7 +94,25 @@ impl QuickBooks for Tricky {
         }
         let panics = self.plays(|trick| matches!(trick, Trick::PanicOnCapture(name) if is(name)));
         assert!(!panics, "a trick");
-        self.app.capture(realm, access, kinds, since).await
+        let tricks = self.tricks.lock().unwrap().clone();
+        let breaks =
+            |trick: &Trick| matches!(trick, Trick::BreakCapture(kind) if kinds.contains(kind));
+        if tricks.iter().any(breaks) {
+            return Err(Failure::Unavailable {
+                why: "status 500: System Failure".into(),
+            });
+        }
+        let mut captured = self.app.capture(realm, access, kinds, since).await?;
+        let is_spoilt = |record: &Record| tricks.contains(&Trick::Spoil(record.entity.id.clone()));
+        for record in captured.records.extract_if(.., |record| is_spoilt(record)) {
+            captured.skipped.push(Skipped {
+                kind: record.entity.kind,
+                id: Some(record.entity.id),
+                updated: Some(record.updated.text),
+                why: "number out of range".into(),
+            });
+        }
+        Ok(captured)
     }
 
     async fn query(

@@ -139,6 +139,7 @@ impl Books {
             records,
             at: Some(NOW),
             failed_kinds: Vec::new(),
+            skipped: Vec::new(),
         })
     }
 
@@ -164,16 +165,30 @@ impl Books {
         let records: Vec<Record> = records.into_iter().skip(start).take(self.page).collect();
         Page {
             full: records.len() >= self.page,
+            count: u32::try_from(records.len()).unwrap(),
             records,
             at: Some(NOW),
+            skipped: Vec::new(),
         }
     }
 
     /// Makes all the calls of a reading; what it brought, and what it ended with.
     pub(super) fn serve(&mut self, errand: &mut Errand) -> (Vec<Record>, Reading) {
+        self.serve_all(errand, |_, _| None)
+    }
+
+    /// The same, but for calls that fail.
+    pub(super) fn serve_all(
+        &mut self,
+        errand: &mut Errand,
+        mut fails: impl FnMut(&Self, &Ask) -> Option<Failure>,
+    ) -> (Vec<Record>, Reading) {
         let mut brought = Vec::new();
         for _ in 0..20_000 {
-            let step = match errand.ask(NOW) {
+            let ask = errand.ask(NOW);
+            let failure = ask.as_ref().and_then(|ask| fails(self, ask));
+            let step = match ask {
+                _ if failure.is_some() => errand.failed(&failure.unwrap(), 0, NOW).unwrap(),
                 None => errand.close(NOW),
                 Some(Ask::Query(question)) => errand.page(self.query(&question), NOW),
                 Some(Ask::Capture { kinds, since }) => match self.capture(&kinds, since) {
