@@ -384,7 +384,7 @@ async fn who_signs_may_speak_like_the_original_too() {
         ),
         (r#""name":"25","operation":1"#, "25/9 qbo.25.created.v1 -"),
         (
-            r#""NAME":"bill","operation":"VOID","lastUpdated":"05/10/2015 14:42:19""#,
+            r#""NAME":"bill","operation":"VOID","lastUpdated":"10/05/2015 14:42:19""#,
             "Bill/9 qbo.bill.void.v1 2015-10-05T14:42:19.000Z",
         ),
         // Not told what happened: nothing is taken for granted of what Intuit may have written.
