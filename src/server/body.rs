@@ -4,7 +4,7 @@
 //! share, so that a crowd of half-sent bodies cannot use up the memory while small deliveries (the
 //! ordinary ones) are always taken. What counts is the memory taken, not the bytes that arrived.
 //! Called by `webhook` and `admin`. Promises: nothing is taken in advance on a sender's word; what is
-//! held is given back when [`Held`] is dropped.
+//! held is given back when [`Held`] is dropped; decoders of large bodies work one after the other.
 
 use super::registry::Visit;
 use bytes::Bytes;
@@ -23,7 +23,44 @@ pub(super) struct Budget(Arc<Semaphore>);
 pub(super) struct Held {
     /// The body, byte for byte.
     pub(super) bytes: Bytes,
-    _share: Share,
+    share: Share,
+}
+
+/// The memory that decoders may have in hand, all together.
+#[derive(Debug)]
+pub(super) struct Decoding(Arc<Semaphore>);
+
+/// Bytes of it, and how much of it a byte of a body may take: of the worst body that is still read.
+const DECODING_BYTES: usize = 32 << 20;
+const DECODING_FACTOR: usize = 64;
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(DECODING_BYTES)))
+    }
+}
+
+impl Decoding {
+    /// Waits until there is memory for decoding a body of so many bytes. Small bodies never wait in
+    /// practice, because decoding one is over before another is begun.
+    pub(super) async fn begin(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let cost = bytes.saturating_mul(DECODING_FACTOR).min(DECODING_BYTES);
+        let count = u32::try_from(cost).ok()?;
+        // Nobody closes it.
+        Arc::clone(&self.0).acquire_many_owned(count).await.ok()
+    }
+}
+
+impl Held {
+    /// Takes memory for what is made of the body.
+    pub(super) fn grow(
+        &mut self,
+        bytes: usize,
+        budget: &Budget,
+        visit: &Visit,
+    ) -> Result<(), Unread> {
+        self.share.grow(bytes, budget, visit)
+    }
 }
 
 /// Why a body was not had.
@@ -101,8 +138,7 @@ impl Budget {
             bytes.extend_from_slice(&data);
         }
         let bytes = Bytes::from(bytes);
-        let _share = share;
-        Ok(Held { bytes, _share })
+        Ok(Held { bytes, share })
     }
 }
 

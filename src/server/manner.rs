@@ -7,11 +7,14 @@
 //! (JSONP), which the clients of the original have to run to see the error: it comes with 200.
 
 use super::answer::{Answer, FORBID_STORING, JSON, NO_STORE, answer, put, text};
+use super::coding;
 use crate::wire::servicestack::answer::{self as write, Body, Fault};
 use crate::wire::servicestack::format::Answering;
 use crate::wire::servicestack::{Arity, Malformed};
 use crate::wire::signature::BadSignature;
-use http::header::{ALLOW, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, StatusCode};
 use hyper::ext::ReasonPhrase;
 
@@ -45,6 +48,8 @@ pub(super) enum Wrong {
     TooLate,
     /// Its body broke off.
     BrokenOff,
+    /// Its body is coded in a way that is not known.
+    Coding,
     /// Its body cannot be read; as what it came.
     Malformed(String, Malformed),
     /// It cannot be kept now; after how many seconds to come again, and why.
@@ -92,6 +97,8 @@ impl Manner {
                 answer.headers_mut().insert(RETRY_AFTER, (*seconds).into());
             }
             Wrong::Credential(challenge) => put(&mut answer, WWW_AUTHENTICATE, challenge),
+            // RFC 7694, section 3.
+            Wrong::Coding => put(&mut answer, ACCEPT_ENCODING, coding::TAKEN),
             _ => {}
         }
         answer
@@ -129,6 +136,11 @@ impl Wrong {
             Self::TooLarge => Fault::new(413, "RequestEntityTooLarge", "the body is too large"),
             Self::TooLate => Fault::new(408, "RequestTimeout", "the body took too long"),
             Self::BrokenOff => Fault::new(400, "BadRequest", "the body broke off"),
+            Self::Coding => Fault::new(
+                415,
+                "UnsupportedMediaType",
+                "the content coding is not known; gzip, deflate and br are",
+            ),
             Self::Malformed(content_type, malformed) => Fault::of_body(content_type, malformed),
             Self::Later(_, why) => Fault::new(503, "ServiceUnavailable", *why),
         }

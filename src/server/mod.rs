@@ -17,6 +17,7 @@
 mod amended;
 mod answer;
 mod body;
+mod coding;
 mod connection;
 mod html;
 mod listener;

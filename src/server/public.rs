@@ -1,7 +1,7 @@
 //! The public listener as the roof starts it: TLS, deliveries, and the way back from Intuit.
 
 use super::answer::Answer;
-use super::body::Budget;
+use super::body::{Budget, Decoding};
 use super::connection::{Service, Site};
 use super::consent::{self, Consent};
 use super::listener;
@@ -33,6 +33,7 @@ pub async fn serve<K: Keep, C: Consent>(
         door,
         limits: limits.clone(),
         budget: Budget::new(limits.bodies_bytes_max),
+        decoding: Decoding::default(),
     };
     let service = Front { webhook, consent };
     let site = Site {

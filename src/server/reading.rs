@@ -26,6 +26,38 @@ pub(super) struct Read {
     pub(super) panicked: bool,
 }
 
+impl Read {
+    /// An authentic body whose coding cannot be undone.
+    pub(super) fn coded(body: Bytes, why: String) -> Self {
+        Self {
+            items: vec![unreadable(&body, "body".into(), why)],
+            body,
+            encoding: Encoding::Json,
+            form: None,
+            requests: 1,
+            panicked: false,
+        }
+    }
+
+    /// Bytes of memory that its entries take.
+    pub(super) fn weight(&self) -> usize {
+        let texts = self.items.iter().map(|item| match item {
+            Item::Notification(found) => {
+                let optional = [&found.deleted_id, &found.sender_id, &found.data];
+                let optional = optional.into_iter().flatten().map(String::len);
+                found.realm.as_str().len()
+                    + found.entity.kind.len()
+                    + found.entity.id.len()
+                    + found.event_type.len()
+                    + found.happened.text.len()
+                    + optional.sum::<usize>()
+            }
+            Item::Unreadable(found) => found.at.len() + found.why.len(),
+        });
+        texts.sum::<usize>() + self.items.len() * size_of::<Item>()
+    }
+}
+
 /// What reading needs to know.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {

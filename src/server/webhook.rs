@@ -6,7 +6,8 @@
 //! its decoder panics; no body, signature, credential or token is ever logged.
 
 use super::answer::Answer;
-use super::body::{Bounds, Budget, Unread, announced};
+use super::body::{Bounds, Budget, Decoding, Held, Unread, announced};
+use super::coding::{self, Coding, Undecoded, Unsupported};
 use super::connection::Service;
 use super::face::{Entry, Face, content_type};
 use super::manner::{Manner, Wrong};
@@ -17,10 +18,11 @@ use crate::clock::Clock;
 use crate::journal::{Error, Journal};
 use crate::model::{Authenticity, Item, Kept, Limits, Origin, Receipt, Tally, Timestamp};
 use crate::wire::Decoded;
+use crate::wire::servicestack::Malformed;
 use crate::wire::signature::{BadSignature, Verifier, verify};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request};
 use hyper::body::{Body, Incoming};
@@ -99,6 +101,7 @@ pub(super) struct Webhook<K> {
     pub(super) door: Arc<Door<K>>,
     pub(super) limits: Limits,
     pub(super) budget: Budget,
+    pub(super) decoding: Decoding,
 }
 
 /// Whose delivery it is, before its body is read.
@@ -136,11 +139,16 @@ impl<K: Keep> Service for Webhook<K> {
             Ok(bearer) => bearer,
             Err(wrong) => return refuse(manner.failure(&wrong), &body, visit),
         };
+        let codings = coding::of(&head.headers);
+        if codings.is_err() && matches!(bearer, Bearer::Client(..)) {
+            self.note(&Wrong::Coding, visit);
+            return refuse(manner.failure(&Wrong::Coding), &body, visit);
+        }
         let bounds = Bounds {
             bytes_max: self.limits.body_bytes_max,
             span: self.limits.body,
         };
-        let held = match self.budget.read(body, visit, bounds).await {
+        let mut held = match self.budget.read(body, visit, bounds).await {
             Ok(held) => held,
             Err(unread) => {
                 visit.unread.store(true, Ordering::Relaxed);
@@ -153,11 +161,8 @@ impl<K: Keep> Service for Webhook<K> {
             body: held.bytes.clone(),
             entry: &entry,
         };
-        let receipt = match bearer {
-            Bearer::Signer(header) => self.signed(&header, &arrived),
-            Bearer::Client(source, by) => self.unsigned(source, by, &arrived),
-        };
-        let (receipt, requests) = match receipt {
+        let receipt = self.understand(bearer, codings, arrived, &mut held, visit);
+        let (receipt, requests) = match receipt.await {
             Ok(receipt) => receipt,
             Err(wrong) => {
                 self.note(&wrong, visit);
@@ -201,28 +206,77 @@ impl<K: Keep> Webhook<K> {
         Err(wrong)
     }
 
-    fn signed(&self, signature: &[u8], arrived: &Arrived<'_>) -> Result<(Receipt, usize), Wrong> {
-        let verifiers = self.door.verifiers.load();
-        let verifier = verify(&verifiers, &arrived.body, Some(signature));
-        let verifier = verifier.map_err(Wrong::Signature)?.to_owned();
-        let read = self.reading(arrived).signed(arrived.body.clone());
-        Ok(self.receipt(verifier, Authenticity::Signed, arrived, read))
+    /// What was delivered, when it is known whose it is. A signature is over the bytes as they came,
+    /// whatever their coding.
+    async fn understand(
+        &self,
+        bearer: Bearer,
+        codings: Result<Vec<Coding>, Unsupported>,
+        mut arrived: Arrived<'_>,
+        held: &mut Held,
+        visit: &Visit,
+    ) -> Result<(Receipt, usize), Wrong> {
+        let (source, by) = match bearer {
+            Bearer::Client(source, by) => (source, by),
+            Bearer::Signer(header) => {
+                let verifiers = self.door.verifiers.load();
+                let verifier = verify(&verifiers, &arrived.body, Some(&header));
+                let verifier = verifier.map_err(Wrong::Signature)?;
+                (verifier.to_owned(), Authenticity::Signed)
+            }
+        };
+        let no_room = |_| self.unread(Unread::NoRoom, visit);
+        let codings = codings.unwrap_or_default();
+        let length = match codings.is_empty() {
+            true => arrived.body.len(),
+            false => self.limits.body_bytes_max,
+        };
+        let _in_hand = self.decoding.begin(length).await;
+        let read = match self.decoded(&codings, &arrived.body, held, visit) {
+            Ok(plain) => {
+                arrived.body = plain.map_or(arrived.body, Bytes::from);
+                self.read(by, &arrived)?
+            }
+            Err(Undecoded::NoRoom) => return Err(no_room(Unread::NoRoom)),
+            // It is authentic, so it is kept.
+            Err(undecoded) if by == Authenticity::Signed => {
+                let why = match undecoded {
+                    Undecoded::Damaged(why) => why,
+                    Undecoded::TooLarge | Undecoded::NoRoom => "it is too large when decoded",
+                };
+                Read::coded(arrived.body.clone(), format!("its content coding: {why}"))
+            }
+            Err(Undecoded::TooLarge) => return Err(self.unread(Unread::TooLarge, visit)),
+            Err(Undecoded::Damaged(why)) => return Err(malformed(&arrived, "body", why)),
+        };
+        held.grow(read.weight(), &self.budget, visit)
+            .map_err(no_room)?;
+        Ok(self.receipt(source, by, &arrived, read))
     }
 
-    fn unsigned(
+    /// The body without its codings; `None` where it has none.
+    fn decoded(
         &self,
-        source: String,
-        by: Authenticity,
-        arrived: &Arrived<'_>,
-    ) -> Result<(Receipt, usize), Wrong> {
-        let Arrived { head, body, .. } = arrived;
-        let query = head.uri.query().unwrap_or_default();
-        let read = self.reading(arrived).unsigned(body.clone(), query);
-        let read = read.map_err(|malformed| {
-            let named = content_type(&head.headers).unwrap_or("application/json");
-            Wrong::Malformed(named.to_owned(), malformed)
-        })?;
-        Ok(self.receipt(source, by, arrived, read))
+        codings: &[Coding],
+        body: &Bytes,
+        held: &mut Held,
+        visit: &Visit,
+    ) -> Result<Option<Vec<u8>>, Undecoded> {
+        if codings.is_empty() {
+            return Ok(None);
+        }
+        let mut room = |bytes| held.grow(bytes, &self.budget, visit).is_ok();
+        coding::decode(codings, body, self.limits.body_bytes_max, &mut room).map(Some)
+    }
+
+    fn read(&self, by: Authenticity, arrived: &Arrived<'_>) -> Result<Read, Wrong> {
+        let (reading, body) = (self.reading(arrived), arrived.body.clone());
+        if by == Authenticity::Signed {
+            return Ok(reading.signed(body));
+        }
+        let query = arrived.head.uri.query().unwrap_or_default();
+        let read = reading.unsigned(body, query);
+        read.map_err(|Malformed { at, why }| malformed(arrived, &at, &why))
     }
 
     fn reading<'a>(&'a self, arrived: &Arrived<'a>) -> Reading<'a> {
@@ -317,6 +371,10 @@ impl<K: Keep> Webhook<K> {
                 (&tally.deliveries_malformed, why)
             }
             Wrong::Signature(bad) => (&tally.deliveries_forged, bad.to_string()),
+            Wrong::Coding => (
+                &tally.deliveries_malformed,
+                "content coding not known".into(),
+            ),
             Wrong::TooLarge | Wrong::TooLate | Wrong::BrokenOff | Wrong::Later(..) => return,
         };
         counter.add_one();
@@ -352,6 +410,13 @@ fn refuse(refusal: Answer, body: &Incoming, visit: &Visit) -> Answer {
     refusal
 }
 
+/// A body that cannot be read, as what it came.
+fn malformed(arrived: &Arrived<'_>, at: &str, why: &str) -> Wrong {
+    let named = content_type(&arrived.head.headers).unwrap_or("application/json");
+    let (at, why) = (at.to_owned(), why.to_owned());
+    Wrong::Malformed(named.to_owned(), Malformed { at, why })
+}
+
 fn announced_too_large(body: &Incoming, limits: &Limits) -> bool {
     let announced = announced(body);
     announced != usize::MAX && announced > limits.body_bytes_max
@@ -371,7 +436,7 @@ fn signature(headers: &HeaderMap) -> Result<&[u8], BadSignature> {
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let is_kept = |name: &HeaderName| {
         let is_intuit = name.as_str().starts_with("intuit-") && name != SIGNATURE;
-        is_intuit || name == CONTENT_TYPE || name == USER_AGENT
+        is_intuit || [CONTENT_TYPE, CONTENT_ENCODING, USER_AGENT].contains(name)
     };
     let kept = headers.iter().filter(|(name, _)| is_kept(name));
     kept.map(|(name, value)| {

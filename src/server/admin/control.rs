@@ -1,12 +1,14 @@
 //! The control socket: orders of the command line, and how the relay is.
 
-use super::super::answer::{Answer, JSON, Refusal, answer};
+use super::super::answer::{Answer, JSON, Refusal, answer, put};
 use super::super::body::{Bounds, Budget};
+use super::super::coding;
 use super::super::connection::Service;
 use super::super::registry::Visit;
 use super::order::{self, NoOrder, Order, Refused};
 use super::{Observe, Pages, check, guarded, is_reading};
 use crate::model::{Limits, Tally};
+use http::header::ACCEPT_ENCODING;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -64,6 +66,13 @@ impl<C: Control> Commands<C> {
     async fn obey(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
+        if coding::of(&head.headers) != Ok(Vec::new()) {
+            visit.unread.store(true, Ordering::Relaxed);
+            let why = "the body has a content coding; send it as it is";
+            let mut refusal = refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
+            put(&mut refusal, ACCEPT_ENCODING, "identity");
+            return refusal;
+        }
         let body = match self.budget.read(body, visit, self.bounds).await {
             Ok(body) => body,
             Err(unread) => {

@@ -18,6 +18,7 @@ pub use guard::Caller;
 
 use super::answer::{Answer, JSON, answer};
 use super::body::{Bounds, Budget, Held, Unread, announced};
+use super::coding;
 use super::connection::grace;
 use super::registry::Visit;
 use super::router;
@@ -228,6 +229,10 @@ impl<E: Elements> Interface<E> {
         } else {
             None
         };
+        if coding::of(&head.headers) != Ok(Vec::new()) {
+            leave(&body, visit);
+            return Ok(writing::coded(id));
+        }
         let held = self.read(body, visit).await?;
         let call = call::parse(&Asked {
             body: &held.bytes,

@@ -4,7 +4,7 @@ use super::super::answer::{Answer, JSON, answer, put};
 use super::Reply;
 use super::guard::Refused;
 use crate::wire::elements::{Request as Asked, Wrong, call, show};
-use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 const NEXT_PAGE: HeaderName = HeaderName::from_static("elements-next-page-token");
@@ -37,6 +37,14 @@ pub(super) fn options(asked: &Asked<'_>) -> Result<Answer, Refused> {
         Err(wrong) => Err(wrong.into()),
         Ok(_) => Err(Wrong::not_found("nothing is there").into()),
     }
+}
+
+/// The refusal of a body that is coded; no coding is taken here (RFC 7694, section 3).
+pub(super) fn coded(id: &str) -> Answer {
+    let why = "the body has a content coding; send it as it is";
+    let mut answer = refusal(&Wrong::new(415, why).into(), id);
+    put(&mut answer, ACCEPT_ENCODING, "identity");
+    answer
 }
 
 /// Why a request is refused; `id` is the request's.

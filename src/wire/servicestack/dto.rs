@@ -39,26 +39,35 @@ pub struct Entity {
 }
 
 impl Request {
-    /// One request.
+    /// One request of at most `entities_max` entities.
     ///
     /// # Errors
-    /// Something of another shape than expected, by its path.
-    pub fn one(value: &Value<'_>) -> Result<Self, Malformed> {
-        Self::read(value, "")
+    /// Something of another shape than expected, by its path, or too many entities.
+    pub fn one(value: &Value<'_>, entities_max: usize) -> Result<Self, Malformed> {
+        Reader {
+            entities_max,
+            left: entities_max,
+        }
+        .request(value, "")
     }
 
-    /// Several requests in a list; a single one counts as a list of one.
+    /// Several requests in a list, together of at most `entities_max` entities; a single one counts as
+    /// a list of one.
     ///
     /// # Errors
     /// As for [`Self::one`].
-    pub fn batch(value: &Value<'_>) -> Result<Vec<Self>, Malformed> {
+    pub fn batch(value: &Value<'_>, entities_max: usize) -> Result<Vec<Self>, Malformed> {
         match value {
             Value::List(values) => {
+                let mut reader = Reader {
+                    entities_max,
+                    left: entities_max,
+                };
                 let each = values.iter().enumerate();
-                each.map(|(at, value)| Self::read(value, &format!("[{at}]")))
+                each.map(|(at, value)| reader.request(value, &format!("[{at}]")))
                     .collect()
             }
-            value => Ok(vec![Self::one(value)?]),
+            value => Ok(vec![Self::one(value, entities_max)?]),
         }
     }
 
@@ -68,38 +77,60 @@ impl Request {
         let is_without = |entity: &Entity| entity.operation.is_none();
         notifications.any(|notification| notification.entities.iter().any(is_without))
     }
+}
 
-    fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
+/// Reads requests, and counts their entities before they are made.
+struct Reader {
+    entities_max: usize,
+    left: usize,
+}
+
+impl Reader {
+    fn request(&mut self, value: &Value<'_>, place: &str) -> Result<Request, Malformed> {
         object(value, if place.is_empty() { "body" } else { place })?;
         let place = join(place, "eventNotifications");
         let event_notifications = list(value.field("eventNotifications"), &place)?
             .iter()
             .enumerate()
-            .map(|(at, value)| EventNotification::read(value, &format!("{place}[{at}]")))
+            .map(|(at, value)| self.notification(value, &format!("{place}[{at}]")))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
+        Ok(Request {
             event_notifications,
         })
     }
-}
 
-impl EventNotification {
-    fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
+    fn notification(
+        &mut self,
+        value: &Value<'_>,
+        place: &str,
+    ) -> Result<EventNotification, Malformed> {
         object(value, place)?;
         let event = value.field("dataChangeEvent").unwrap_or(&Value::Null);
         let at_event = join(place, "dataChangeEvent");
         object(event, &at_event)?;
         let at_entities = join(&at_event, "entities");
-        let entities = list(event.field("entities"), &at_entities)?
+        let values = list(event.field("entities"), &at_entities)?;
+        // One without entities is told, too.
+        let taken = self.left.checked_sub(values.len().max(1));
+        self.left = taken.ok_or_else(|| Malformed {
+            at: format!("{at_entities}[{}]", self.left),
+            why: too_many(self.entities_max),
+        })?;
+        let entities = values
             .iter()
             .enumerate()
             .map(|(at, value)| Entity::read(value, &format!("{at_entities}[{at}]")))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
+        Ok(EventNotification {
             realm_id: text(value, place, "realmId")?,
             entities,
         })
     }
+}
+
+/// What is said of a request of more entities than that.
+pub(super) fn too_many(entities_max: usize) -> String {
+    format!("more than {entities_max} entities in one request")
 }
 
 impl Entity {

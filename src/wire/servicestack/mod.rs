@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod csv;
+mod date;
 pub mod dto;
 pub mod form;
 pub mod format;
@@ -111,7 +112,7 @@ pub fn decode(
         why: "not UTF-8".into(),
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let bounds = Bounds::of_items(items_max);
+    let bounds = Bounds::of_items(items_max).within(text.len());
     let value = if text.trim_ascii().is_empty() {
         Value::Null
     } else {
@@ -124,10 +125,12 @@ pub fn decode(
         }
     };
     let requests = match arity {
-        Arity::One => vec![Request::one(&value)?],
-        Arity::Batch => Request::batch(&value)?,
+        Arity::One => vec![Request::one(&value, items_max)?],
+        Arity::Batch => Request::batch(&value, items_max)?,
     };
-    let items = notices::items(&requests, numbers, items_max)?;
+    // The requests have what counts of it.
+    drop(value);
+    let items = notices::items(&requests, numbers)?;
     Ok(Understood {
         requests: requests.len(),
         is_assumed: requests.iter().any(Request::lacks_an_operation),

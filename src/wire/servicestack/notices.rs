@@ -14,15 +14,11 @@ use serde_json::json;
 /// Bytes that a field may have at most, as in the other forms.
 const BYTES_MAX: usize = 1024;
 
-/// The entries of some requests, at most `items_max` of them.
+/// The entries of some requests.
 ///
 /// # Errors
-/// A value that does not fit its type, by its path; or too many entities.
-pub(super) fn items(
-    requests: &[Request],
-    numbers: &EntityNumbers,
-    items_max: usize,
-) -> Result<Vec<Item>, Malformed> {
+/// A value that does not fit its type, by its path.
+pub(super) fn items(requests: &[Request], numbers: &EntityNumbers) -> Result<Vec<Item>, Malformed> {
     let mut items = Vec::new();
     for (at, request) in requests.iter().enumerate() {
         let place = if requests.len() == 1 {
@@ -37,12 +33,6 @@ pub(super) fn items(
             for (at, entity) in notification.entities.iter().enumerate() {
                 let place = format!("{within}[{at}]");
                 items.push(item(realm, entity, &place, numbers)?);
-                if items.len() > items_max {
-                    return Err(Malformed {
-                        at: place,
-                        why: format!("more than {items_max} entities in one request"),
-                    });
-                }
             }
             if notification.entities.is_empty() {
                 let nothing = Fault::new("", "empty: nothing was notified");

@@ -1,7 +1,7 @@
 //! What every encoding comes down to: text, lists and maps, bounded in depth and number.
 //!
 //! Made by the readers of the encodings, taken apart by [`dto`](super::dto). Promises: a reader
-//! stops at the bounds, so a small body cannot become a large tree.
+//! stops at the bounds, so a body cannot become a tree of many times its size.
 
 use super::Malformed;
 use std::borrow::Cow;
@@ -32,6 +32,8 @@ pub struct Bounds {
     pub depth_max: usize,
     /// Values in all.
     pub nodes_max: usize,
+    /// Entities in all.
+    pub entities_max: usize,
 }
 
 /// What is left of the bounds while a body is read.
@@ -52,6 +54,16 @@ impl Bounds {
         Self {
             depth_max: 64,
             nodes_max: items_max.saturating_mul(16).saturating_add(256),
+            entities_max: items_max,
+        }
+    }
+
+    /// The same for a body of so many bytes: a value takes some fifty bytes of memory, and of a request
+    /// that says something at least six of its body.
+    pub(super) fn within(self, bytes: usize) -> Self {
+        Self {
+            nodes_max: self.nodes_max.min(bytes / 2 + 256),
+            ..self
         }
     }
 
