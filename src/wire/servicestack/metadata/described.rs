@@ -2,6 +2,7 @@
 
 use super::super::OPERATION;
 use super::super::format::Format;
+use super::types::Wanted;
 use super::{FORMATS, JSON, Metadata, NAME, Page, types};
 use serde_json::{Map, Value, json};
 
@@ -18,9 +19,23 @@ impl Metadata {
         }))
     }
 
-    /// The types and operations.
-    pub(super) fn description(&self) -> Page {
-        page(&self.described())
+    /// The types and operations that are asked for.
+    pub(super) fn description(&self, wanted: &Wanted) -> Page {
+        let mut described = self.described();
+        let keep = |list: &mut Value, name: fn(&Value) -> &Value| {
+            if let Some(list) = list.as_array_mut() {
+                list.retain(|one| name(one).as_str().is_some_and(|name| wanted.has(name)));
+            }
+        };
+        if let Some(parts) = described.as_object_mut() {
+            for (part, list) in parts {
+                match part.as_str() {
+                    "types" => keep(list, |one| &one["name"]),
+                    _ => keep(list, |one| &one["request"]["name"]),
+                }
+            }
+        }
+        page(&described)
     }
 
     /// What the service is: its name, its formats, its types and operations.

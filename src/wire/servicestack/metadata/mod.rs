@@ -13,6 +13,7 @@ use super::OPERATION;
 use super::answer::escape;
 use super::format::Format;
 use super::value::EntityNumbers;
+use types::Wanted;
 
 /// What the pages tell.
 #[derive(Clone, Debug)]
@@ -125,13 +126,21 @@ impl Metadata {
                 .map(|(_, value)| value)
         };
         match (first, second) {
-            ("metadata", None) if asked("xsd").is_some() => Some(self.types(Language::Xsd)),
+            ("metadata", None) if asked("xsd").is_some() => {
+                Some(self.types(Language::Xsd, &Wanted::of(None, None)))
+            }
             ("metadata", None) => Some(self.overview()),
             ("metadata", Some("app")) => Some(self.app()),
             ("operations", Some("metadata")) => Some(self.index()),
             ("types", None) => Some(languages()),
-            ("types", Some("metadata")) => Some(self.description()),
-            ("types", Some(language)) => Some(self.types(Language::parse(language)?)),
+            ("types", Some(language)) => {
+                let (included, excluded) = (asked("IncludeTypes"), asked("ExcludeTypes"));
+                let wanted = Wanted::of(included.as_deref(), excluded.as_deref());
+                Some(match language {
+                    "metadata" => self.description(&wanted),
+                    language => self.types(Language::parse(language)?, &wanted),
+                })
+            }
             (format, Some("metadata")) => {
                 let format = Format::parse(format).filter(|format| FORMATS.contains(format))?;
                 match asked("op") {
@@ -147,12 +156,12 @@ impl Metadata {
         }
     }
 
-    fn types(&self, language: Language) -> Page {
+    fn types(&self, language: Language, wanted: &Wanted) -> Page {
         let text = match language {
-            Language::CSharp => types::csharp(self),
-            Language::TypeScript => types::typescript(self),
-            Language::JavaScript => types::javascript(self),
-            Language::Python => types::python(self),
+            Language::CSharp => types::csharp(self, wanted),
+            Language::TypeScript => types::typescript(self, wanted),
+            Language::JavaScript => types::javascript(self, wanted),
+            Language::Python => types::python(self, wanted),
             Language::Xsd => types::xsd(self),
         };
         let content_type = if language == Language::Xsd { XML } else { TEXT };

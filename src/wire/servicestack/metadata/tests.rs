@@ -35,6 +35,67 @@ fn the_types_are_those_of_the_original() {
 }
 
 #[test]
+fn only_the_types_that_are_asked_for_are_shown() {
+    let names = [
+        "QBOEntityName",
+        "QBOOperation",
+        "QBOEntity",
+        "QBODataChangeEvent",
+        "QBOEventNotification",
+        "QboWebhooksRequest",
+    ];
+    let declared = |text: &str, name: &str| {
+        let forms = ["class", "enum", "var"].map(|word| format!("{word} {name}"));
+        let is_end = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+        let json = format!("{{\"name\":\"{name}\",\"");
+        forms.iter().any(|form| {
+            let mut found = text.match_indices(&**form);
+            found.any(|(at, form)| is_end(text[at + form.len()..].chars().next()))
+        }) || text.contains(&json)
+    };
+    let table: [(&str, &[usize]); 9] = [
+        ("", &[0, 1, 2, 3, 4, 5]),
+        ("?IncludeTypes=", &[0, 1, 2, 3, 4, 5]),
+        ("?IncludeTypes=QboWebhooksRequest.*", &[0, 1, 2, 3, 4, 5]),
+        ("?includetypes=QBOEntity", &[2]),
+        ("?IncludeTypes=qboentity.*", &[0, 1, 2]),
+        ("?IncludeTypes=QBOOperation,QboWebhooksRequest", &[1, 5]),
+        (
+            "?IncludeTypes=ESI.Service.QBOWebhooksListener/*",
+            &[0, 1, 2, 3, 4, 5],
+        ),
+        ("?ExcludeTypes=QBOEntity.*", &[3, 4, 5]),
+        ("?IncludeTypes=Nonsense", &[]),
+    ];
+    for language in [
+        "python",
+        "mjs",
+        "typescript",
+        "typescript.d",
+        "csharp",
+        "metadata",
+    ] {
+        for (query, expected) in table {
+            let text = text(&format!("/types/{language}{query}"));
+            for (at, name) in names.into_iter().enumerate() {
+                let is_asked_for = expected.contains(&at);
+                assert_eq!(
+                    declared(&text, name),
+                    is_asked_for,
+                    "{language}{query} {name}: {text}"
+                );
+            }
+        }
+        let whole = text(&format!("/types/{language}"));
+        let all = text(&format!(
+            "/types/{language}?IncludeTypes=QboWebhooksRequest.*"
+        ));
+        assert_eq!(whole, all);
+    }
+    assert_eq!(page("/types/fsharp?IncludeTypes=QBOEntity"), None);
+}
+
+#[test]
 fn the_samples_are_those_of_the_original() {
     let metadata = Metadata::default();
     let body = |format| sample::body(&metadata, format);

@@ -12,6 +12,64 @@ pub(super) const NAMESPACE: &str = "ESI.Service.QBOWebhooksListener";
 /// The operations in the order of their numbers.
 pub(super) const OPERATIONS: [&str; 6] = ["Update", "Create", "Merge", "Delete", "Emailed", "Void"];
 
+/// The types, each with those that it is made of.
+const TYPES: [(&str, &[&str]); 6] = [
+    ("QboWebhooksRequest", &["QBOEventNotification"]),
+    ("QBOEventNotification", &["QBODataChangeEvent"]),
+    ("QBODataChangeEvent", &["QBOEntity"]),
+    ("QBOEntity", &["QBOEntityName", "QBOOperation"]),
+    ("QBOEntityName", &[]),
+    ("QBOOperation", &[]),
+];
+
+/// The types that are asked for.
+pub(super) struct Wanted(Vec<&'static str>);
+
+impl Wanted {
+    /// By `IncludeTypes` and `ExcludeTypes`: names with commas between them, `Name.*` for a type and all
+    /// that it is made of, `Namespace/*` for a namespace. Source: ServiceStack, "Add ServiceStack
+    /// Reference", "Include Types".
+    pub(super) fn of(included: Option<&str>, excluded: Option<&str>) -> Self {
+        let all = TYPES.map(|(name, _)| name);
+        let listed = |list: &str| {
+            let mut found = Vec::new();
+            for name in list.split(',').map(str::trim_ascii) {
+                match (name.strip_suffix("/*"), name.strip_suffix(".*")) {
+                    (Some(NAMESPACE), _) => found.extend(all),
+                    (_, Some(name)) => add(name, true, &mut found),
+                    _ => add(name, false, &mut found),
+                }
+            }
+            found
+        };
+        let is_set = |list: &&str| !list.trim_ascii().is_empty();
+        let mut wanted = included.filter(is_set).map_or(all.to_vec(), listed);
+        let excluded = excluded.map_or(Vec::new(), listed);
+        wanted.retain(|name| !excluded.contains(name));
+        Self(wanted)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// A type's text, where it is asked for.
+    fn keep(&self, name: &str, text: String) -> String {
+        if self.has(name) { text } else { String::new() }
+    }
+}
+
+fn add(name: &str, with_parts: bool, found: &mut Vec<&'static str>) {
+    let mut types = TYPES.into_iter();
+    let Some((name, parts)) = types.find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
+        return;
+    };
+    found.push(name);
+    if with_parts {
+        parts.iter().for_each(|part| add(part, true, found));
+    }
+}
+
 /// One line for each entity name.
 fn each(metadata: &Metadata, line: impl Fn(&str, i32) -> String) -> String {
     let lines = metadata.numbers.entries();
@@ -31,16 +89,21 @@ fn routes(metadata: &Metadata, line: impl Fn(&str) -> String) -> String {
     paths.map(|path| line(path) + "\n").collect()
 }
 
-pub(super) fn python(metadata: &Metadata) -> String {
+pub(super) fn python(metadata: &Metadata, wanted: &Wanted) -> String {
     let names = each(metadata, |name, number| {
         format!("    {} = {number}", constant(name))
     });
     let operations = operations(|name| format!("    {} = '{name}'", constant(name)));
     let class = |name: &str, fields: &str| {
-        format!(
+        let text = format!(
             "\n\n@dataclass_json(letter_case=LetterCase.CAMEL, undefined=Undefined.EXCLUDE)\n@dataclass\nclass {name}:\n{fields}"
-        )
+        );
+        wanted.keep(name, text)
     };
+    let names = format!("\n\nclass QBOEntityName(IntEnum):\n{names}");
+    let operations = format!("\n\nclass QBOOperation(str, Enum):\n{operations}");
+    let names = wanted.keep("QBOEntityName", names);
+    let operations = wanted.keep("QBOOperation", operations);
     let entity = class(
         "QBOEntity",
         "    name: Optional[QBOEntityName] = None
@@ -71,13 +134,7 @@ from typing import *
 from dataclasses import dataclass, field
 from dataclasses_json import dataclass_json, LetterCase, Undefined, config
 from enum import Enum, IntEnum
-
-
-class QBOEntityName(IntEnum):
-{names}
-
-class QBOOperation(str, Enum):
-{operations}{entity}{event}{notification}{request}"
+{names}{operations}{entity}{event}{notification}{request}"
     )
 }
 
@@ -100,7 +157,7 @@ fn constant(name: &str) -> String {
     constant
 }
 
-pub(super) fn javascript(metadata: &Metadata) -> String {
+pub(super) fn javascript(metadata: &Metadata, wanted: &Wanted) -> String {
     let names = each(metadata, |name, number| {
         format!("    QBOEntityName[QBOEntityName[\"{name}\"] = {number}] = \"{name}\"")
     });
@@ -115,10 +172,11 @@ pub(super) fn javascript(metadata: &Metadata) -> String {
             .iter()
             .map(|(field, kind)| format!("    /** @type {{{kind}}} */\n    {field};\n"))
             .collect();
-        format!(
+        let text = format!(
             "export class {name} {{\n    /** @param {{{{{}}}}} [init] */\n    constructor(init) {{ Object.assign(this, init) }}\n{fields}}}\n",
             init.join(",")
-        )
+        );
+        wanted.keep(name, text)
     };
     let classes = [
         class(
@@ -145,21 +203,26 @@ pub(super) fn javascript(metadata: &Metadata) -> String {
         ),
     ]
     .concat();
-    format!(
-        "\"use strict\";
-/** @typedef {{number}} */
+    let names = format!(
+        "/** @typedef {{number}} */
 export var QBOEntityName;
 (function (QBOEntityName) {{
 {names}}})(QBOEntityName || (QBOEntityName = {{}}));
-/** @typedef {{{union}}} */
+"
+    );
+    let operations = format!(
+        "/** @typedef {{{union}}} */
 export var QBOOperation;
 (function (QBOOperation) {{
 {operations}}})(QBOOperation || (QBOOperation = {{}}));
-{classes}"
-    )
+"
+    );
+    let names = wanted.keep("QBOEntityName", names);
+    let operations = wanted.keep("QBOOperation", operations);
+    format!("\"use strict\";\n{names}{operations}{classes}")
 }
 
-pub(super) fn typescript(metadata: &Metadata) -> String {
+pub(super) fn typescript(metadata: &Metadata, wanted: &Wanted) -> String {
     let names = each(metadata, |name, number| format!("    {name} = {number},"));
     let operations = operations(|name| format!("    {name} = '{name}',"));
     let class = |name: &str, fields: &[(&str, &str)]| {
@@ -167,9 +230,10 @@ pub(super) fn typescript(metadata: &Metadata) -> String {
             .iter()
             .map(|(field, kind)| format!("    public {field}: {kind};\n"))
             .collect();
-        format!(
+        let text = format!(
             "export class {name}\n{{\n{fields}\n    public constructor(init?: Partial<{name}>) {{ (Object as any).assign(this, init); }}\n}}\n"
-        )
+        );
+        wanted.keep(name, text + "\n")
     };
     let entity = class(
         "QBOEntity",
@@ -194,18 +258,22 @@ pub(super) fn typescript(metadata: &Metadata) -> String {
         &[("eventNotifications", "QBOEventNotification[]")],
     );
     let routes = routes(metadata, |path| format!("// @Route(\"{path}\", \"POST\")"));
-    format!(
-        "export enum QBOEntityName\n{{\n{names}}}\n
-export enum QBOOperation\n{{\n{operations}}}\n
-{entity}
-{event}
-{notification}
-{routes}// @DataContract
-{request}"
-    )
+    let request = request.trim_end_matches('\n');
+    let request = format!("{routes}// @DataContract\n{request}\n");
+    let names = format!("export enum QBOEntityName\n{{\n{names}}}\n\n");
+    let operations = format!("export enum QBOOperation\n{{\n{operations}}}\n\n");
+    [
+        wanted.keep("QBOEntityName", names),
+        wanted.keep("QBOOperation", operations),
+        entity,
+        event,
+        notification,
+        wanted.keep("QboWebhooksRequest", request),
+    ]
+    .concat()
 }
 
-pub(super) fn csharp(metadata: &Metadata) -> String {
+pub(super) fn csharp(metadata: &Metadata, wanted: &Wanted) -> String {
     let names = each(metadata, |name, number| {
         format!("        {name} = {number},")
     });
@@ -220,7 +288,8 @@ pub(super) fn csharp(metadata: &Metadata) -> String {
             })
             .collect();
         let members = members.join("\n");
-        format!("    public partial class {name}\n    {{\n{members}    }}\n")
+        let text = format!("    public partial class {name}\n    {{\n{members}    }}\n\n");
+        wanted.keep(name, text)
     };
     let entity = class(
         "QBOEntity",
@@ -254,6 +323,19 @@ pub(super) fn csharp(metadata: &Metadata) -> String {
     let routes = routes(metadata, |path| {
         format!("    [Route(\"{path}\", \"POST\")]")
     });
+    let request = request.trim_end_matches('\n');
+    let request = format!("{routes}    [DataContract]\n{request}\n");
+    let names = format!("    public enum QBOEntityName\n    {{\n{names}    }}\n\n");
+    let operations = format!("    public enum QBOOperation\n    {{\n{operations}    }}\n\n");
+    let types = [
+        event,
+        entity,
+        wanted.keep("QBOEntityName", names),
+        notification,
+        wanted.keep("QBOOperation", operations),
+        wanted.keep("QboWebhooksRequest", request),
+    ]
+    .concat();
     format!(
         "using System;
 using System.Collections.Generic;
@@ -262,19 +344,7 @@ using ServiceStack;
 
 namespace {NAMESPACE}
 {{
-{event}
-{entity}
-    public enum QBOEntityName
-    {{
-{names}    }}
-
-{notification}
-    public enum QBOOperation
-    {{
-{operations}    }}
-
-{routes}    [DataContract]
-{request}}}
+{types}}}
 "
     )
 }
