@@ -1,15 +1,22 @@
 //! The sending half of Intuit: signs a body and posts it over TLS, as its notification server does.
+//!
+//! The header fields are those of a recorded CloudEvents delivery (n8n-io/n8n, issue 28750) and, for a
+//! legacy one, of Intuit's page on webhooks and of what was seen in the field.
 
+use super::books::pacific;
+use super::company::Chance;
+use crate::clock::{Clock as _, System};
 use crate::model::Secret;
 use crate::wire::signature;
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{Request, StatusCode, Uri, request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long Intuit waits for the answer.
@@ -26,6 +33,9 @@ pub const RETRY_PAUSES: [Duration; 8] = [
     Duration::from_secs(14_400),
     Duration::from_secs(21_600),
 ];
+
+/// Posts so far, so that no two have the same trace.
+static POSTS: AtomicU64 = AtomicU64::new(0);
 
 /// Posts signed bodies to one address.
 #[derive(Clone, Debug)]
@@ -67,15 +77,7 @@ impl Sender {
     /// Posts `body` with this signature, right or wrong.
     pub async fn post_signed(&self, body: &[u8], signature: &str) -> Answer {
         let began = Instant::now();
-        let request = Request::post(self.url.clone())
-            .header(
-                "content-type",
-                "application/cloudevents-batch+json; charset=utf-8",
-            )
-            .header("accept", "application/json")
-            .header("user-agent", "intuit_notification_server/1.0")
-            .header("intuit-notification-schema-version", "2.0")
-            .header("intuit-signature-algorithm", "HMAC-SHA256")
+        let request = headed(Request::post(self.url.clone()), body)
             .header("intuit-signature", signature)
             .body(Full::new(Bytes::copy_from_slice(body)));
         let request = match request {
@@ -107,6 +109,33 @@ impl Sender {
     }
 }
 
+/// The fields of Intuit's head beside the signature, by the form of the body.
+fn headed(request: request::Builder, body: &[u8]) -> request::Builder {
+    let now = System.now();
+    let mut chance =
+        Chance::new(POSTS.fetch_add(1, Ordering::Relaxed) ^ now.as_ms().unsigned_abs());
+    let request = request
+        .header("accept", "application/json")
+        .header("user-agent", "intuit_notification_server/1.0")
+        .header("intuit-t-id", chance.uuid());
+    if body.trim_ascii_start().starts_with(b"{") {
+        return request
+            .header("content-type", "application/json; charset=utf-8")
+            .header("intuit-notification-schema-version", "1.0")
+            .header("intuit-created-time", pacific::without_colon(now));
+    }
+    request
+        .header(
+            "content-type",
+            "application/cloudevents-batch+json; charset=utf-8",
+        )
+        .header("accept-encoding", "gzip,deflate")
+        .header("intuit-notification-schema-version", "2.0")
+        .header("intuit-created-time", now.to_string())
+        .header("intuit-signature-algorithm", "HMAC-SHA256")
+        .header("intuit-signature-id", chance.uuid())
+}
+
 impl Answer {
     fn fault(fault: String, began: Instant) -> Self {
         Self {
@@ -129,4 +158,57 @@ fn describe(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(body: &[u8]) -> Vec<(String, String)> {
+        let request = headed(Request::post("http://x/"), body);
+        let fields = request.headers_ref().unwrap().iter();
+        let mut fields: Vec<_> = fields
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        fields.sort();
+        fields
+    }
+
+    #[test]
+    fn each_form_has_the_head_that_was_recorded_for_it() {
+        let all = |fields: &[(String, String)]| {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            names.join(" ")
+        };
+        let value = |fields: &[(String, String)], name: &str| {
+            let found = fields.iter().find(|(found, _)| found == name);
+            found.unwrap().1.clone()
+        };
+        let events = names(b"[{}]");
+        assert_eq!(
+            all(&events),
+            "accept accept-encoding content-type intuit-created-time \
+             intuit-notification-schema-version intuit-signature-algorithm intuit-signature-id \
+             intuit-t-id user-agent"
+        );
+        assert_eq!(value(&events, "intuit-notification-schema-version"), "2.0");
+        assert!(value(&events, "intuit-created-time").ends_with('Z'));
+        assert_eq!(value(&events, "intuit-t-id").len(), 36);
+        let legacy = names(b"{\"eventNotifications\":[]}");
+        assert_eq!(
+            all(&legacy),
+            "accept content-type intuit-created-time intuit-notification-schema-version \
+             intuit-t-id user-agent"
+        );
+        assert_eq!(
+            value(&legacy, "content-type"),
+            "application/json; charset=utf-8"
+        );
+        let created = value(&legacy, "intuit-created-time");
+        assert!(
+            created.ends_with("-0800") || created.ends_with("-0700"),
+            "{created}"
+        );
+        assert_ne!(value(&legacy, "intuit-t-id"), value(&events, "intuit-t-id"));
+    }
 }

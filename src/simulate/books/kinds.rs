@@ -5,7 +5,7 @@
 //! Change Data Capture (what is left out there); lists of captured kinds in public clients.
 
 use super::Deed;
-use Family::{Fixed, Hours, Named, Party, Single, Transaction};
+use Family::{File, Fixed, Hours, Named, Party, Single, Transaction};
 
 /// How records of a kind behave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +20,8 @@ pub enum Family {
     Transaction,
     /// Hours worked; can be deleted for good.
     Hours,
+    /// A note or a file that hangs on other records; can be deleted for good.
+    File,
     /// One record a company.
     Single,
 }
@@ -87,6 +89,13 @@ const fn silent(kind: &'static str, family: Family, operations: &'static str) ->
     }
 }
 
+const fn captured_only(kind: &'static str, family: Family, operations: &'static str) -> KindFacts {
+    KindFacts {
+        notified: false,
+        ..captured(kind, family, operations)
+    }
+}
+
 const fn told_only(kind: &'static str, family: Family, operations: &'static str) -> KindFacts {
     KindFacts {
         readable: false,
@@ -94,8 +103,9 @@ const fn told_only(kind: &'static str, family: Family, operations: &'static str)
     }
 }
 
-const KINDS: [KindFacts; 34] = [
+const KINDS: [KindFacts; 35] = [
     captured("Account", Named, "cudm"),
+    captured_only("Attachable", File, "cud"),
     captured("Bill", Transaction, "cud"),
     captured("BillPayment", Transaction, "cudv"),
     captured("Budget", Named, "cu"),
@@ -141,7 +151,7 @@ pub fn find(kind: &str) -> Option<&'static KindFacts> {
     KINDS.iter().find(|facts| facts.kind == kind)
 }
 
-/// The kind of this name in any case, as Capture, Query and paths take it.
+/// The kind of this name in any case, as Capture and paths take it.
 pub fn find_loosely(kind: &str) -> Option<&'static KindFacts> {
     KINDS
         .iter()
@@ -171,7 +181,9 @@ mod tests {
         ] {
             assert_eq!(find(kind).map(|facts| facts.captured), Some(false));
         }
-        assert_eq!(KINDS.iter().filter(|facts| facts.captured).count(), 24);
+        assert_eq!(KINDS.iter().filter(|facts| facts.captured).count(), 25);
+        let attachable = find("Attachable").unwrap();
+        assert!(attachable.captured && !attachable.notified);
     }
 
     #[test]

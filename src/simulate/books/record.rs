@@ -89,6 +89,10 @@ impl Row {
             }
             Family::Transaction => self.transaction(facts, id),
             Family::Hours => self.hours(id),
+            Family::File => BTreeMap::from([
+                ("FileName".to_owned(), format!(r#""receipt-{id}.pdf""#)),
+                ("Note".into(), format!(r#""Attachable {id}""#)),
+            ]),
             Family::Single => single(facts),
         };
         for (name, value) in self.fields.iter().flat_map(|fields| fields.iter()) {

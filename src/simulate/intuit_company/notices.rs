@@ -191,16 +191,25 @@ impl Post {
 /// The body of a notification about these, compact JSON as on the wire. A mixed form is the newer
 /// one.
 pub fn payload(form: PayloadForm, happenings: &[Happening]) -> Vec<u8> {
-    let body = match form {
+    match form {
         PayloadForm::Legacy => legacy(happenings),
         PayloadForm::Cloudevents | PayloadForm::Mixed => {
-            happenings.iter().map(cloud_event).collect::<Value>()
+            let events: Vec<String> = happenings.iter().map(cloud_event).collect();
+            format!("[{}]", events.join(","))
         }
-    };
-    body.to_string().into_bytes()
+    }
+    .into_bytes()
 }
 
-fn cloud_event(happening: &Happening) -> Value {
+/// An object whose keys are in this order, as Intuit writes them.
+fn object(fields: &[(&str, Value)]) -> String {
+    let fields = fields
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
+fn cloud_event(happening: &Happening) -> String {
     let (segment, verb) = (
         happening.kind.to_ascii_lowercase(),
         happening.deed.words().1,
@@ -209,17 +218,18 @@ fn cloud_event(happening: &Happening) -> Value {
         Some(deleted) => json!({"deletedid": deleted}),
         None => json!({}),
     };
-    json!({
-        "specversion": "1.0",
-        "id": happening.event_id,
-        "source": "intuit.dsnBgbseACLLRZNxo2dfc4evmEJdxde58xeeYcZliOU=",
-        "type": format!("qbo.{segment}.{verb}.v1"),
-        "datacontenttype": "application/json",
-        "time": event_time(happening),
-        "intuitentityid": happening.id,
-        "intuitaccountid": happening.realm,
-        "data": data,
-    })
+    let source = "intuit.dsnBgbseACLLRZNxo2dfc4evmEJdxde58xeeYcZliOU=";
+    object(&[
+        ("specversion", "1.0".into()),
+        ("id", happening.event_id.as_str().into()),
+        ("source", source.into()),
+        ("type", format!("qbo.{segment}.{verb}.v1").into()),
+        ("datacontenttype", "application/json".into()),
+        ("time", event_time(happening).into()),
+        ("intuitentityid", happening.id.as_str().into()),
+        ("intuitaccountid", happening.realm.as_str().into()),
+        ("data", data),
+    ])
 }
 
 /// With 0, 2, 3 or 9 digits of the second, as seen; always the same for an event.
@@ -237,27 +247,35 @@ fn event_time(happening: &Happening) -> String {
     }
 }
 
-fn legacy(happenings: &[Happening]) -> Value {
-    let mut companies: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+fn legacy(happenings: &[Happening]) -> String {
+    let mut companies: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for happening in happenings {
-        let mut entity = json!({
-            "name": happening.kind,
-            "id": happening.id,
-            "operation": happening.deed.words().0,
-            "lastUpdated": match happening.event_id.bytes().next().unwrap_or_default() % 2 {
-                0 => happening.at.to_string(),
-                _ => pacific::without_colon(happening.at),
-            },
-        });
-        if let (Some(deleted), Some(entity)) = (&happening.deleted_id, entity.as_object_mut()) {
-            entity.insert("deletedId".into(), json!(deleted));
+        let updated = match happening.event_id.bytes().next().unwrap_or_default() % 2 {
+            0 => happening.at.to_string(),
+            _ => pacific::without_colon(happening.at),
+        };
+        let mut entity = vec![
+            ("name", happening.kind.into()),
+            ("id", happening.id.as_str().into()),
+            ("operation", happening.deed.words().0.into()),
+            ("lastUpdated", updated.into()),
+        ];
+        if let Some(deleted) = &happening.deleted_id {
+            entity.push(("deletedId", deleted.as_str().into()));
         }
-        companies.entry(&happening.realm).or_default().push(entity);
+        companies
+            .entry(&happening.realm)
+            .or_default()
+            .push(object(&entity));
     }
-    let notifications = companies.into_iter().map(
-        |(realm, entities)| json!({"realmId": realm, "dataChangeEvent": {"entities": entities}}),
-    );
-    json!({"eventNotifications": notifications.collect::<Value>()})
+    let notifications: Vec<String> = companies
+        .into_iter()
+        .map(|(realm, entities)| {
+            let entities = entities.join(",");
+            format!(r#"{{"realmId":"{realm}","dataChangeEvent":{{"entities":[{entities}]}}}}"#)
+        })
+        .collect();
+    format!(r#"{{"eventNotifications":[{}]}}"#, notifications.join(","))
 }
 
 #[cfg(test)]
@@ -315,6 +333,45 @@ mod tests {
                 assert_eq!(notification.operation, expected);
             }
         }
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_intuits_samples() {
+        let happening = &happenings()[..1];
+        let text = |form| String::from_utf8(payload(form, happening)).unwrap();
+        let places = |text: &str, keys: &[&str]| {
+            let places = keys
+                .iter()
+                .map(|key| text.find(&format!("\"{key}\":")).unwrap());
+            places.collect::<Vec<_>>()
+        };
+        let events = text(PayloadForm::Cloudevents);
+        let event_keys = [
+            "specversion",
+            "id",
+            "source",
+            "type",
+            "datacontenttype",
+            "time",
+            "intuitentityid",
+            "intuitaccountid",
+            "data",
+            "deletedid",
+        ];
+        assert!(places(&events, &event_keys).is_sorted(), "{events}");
+        let legacy = text(PayloadForm::Legacy);
+        let legacy_keys = [
+            "eventNotifications",
+            "realmId",
+            "dataChangeEvent",
+            "entities",
+            "name",
+            "id",
+            "operation",
+            "lastUpdated",
+            "deletedId",
+        ];
+        assert!(places(&legacy, &legacy_keys).is_sorted(), "{legacy}");
     }
 
     #[test]

@@ -16,6 +16,10 @@ use std::fmt::Write as _;
 pub(super) const AUTHORIZE: &str = "/connect/oauth2";
 pub(super) const TOKEN: &str = "/oauth2/v1/tokens/bearer";
 pub(super) const REVOKE: &str = "/v2/oauth2/tokens/revoke";
+
+/// Behind `/accounts` or `/sandbox-accounts`.
+pub(super) const USERINFO: &str = "/v1/openid_connect/userinfo";
+pub(super) const KEYS: &str = "/op/v1/jwks";
 pub(super) const DISCOVERY: &str = "/.well-known/openid_configuration";
 pub(super) const DISCOVERY_SANDBOX: &str = "/.well-known/openid_sandbox_configuration";
 
@@ -206,9 +210,9 @@ impl Desk {
                 "issuer": "https://oauth.platform.intuit.com/op/v1",
                 "authorization_endpoint": format!("{base}{AUTHORIZE}"),
                 "token_endpoint": format!("{base}{TOKEN}"),
-                "userinfo_endpoint": format!("{base}/{host}/v1/openid_connect/userinfo"),
+                "userinfo_endpoint": format!("{base}/{host}{USERINFO}"),
                 "revocation_endpoint": format!("{base}{REVOKE}"),
-                "jwks_uri": format!("{base}/op/v1/jwks"),
+                "jwks_uri": format!("{base}{KEYS}"),
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
@@ -217,6 +221,25 @@ impl Desk {
                 "claims_supported": ["aud", "exp", "iat", "iss", "realmid", "sub"],
             }),
         )
+    }
+
+    /// Who consented, for whoever shows a token; Intuit wants the scope `openid` for it.
+    pub(super) fn user_info(&self, question: &Question) -> Answer {
+        let token = question.bearer().unwrap_or_default();
+        let grants = self.grants();
+        let Some((_, realm)) = grants.bearer(token, self.clock.even()) else {
+            return Answer::refusal(401, "invalid_token", None);
+        };
+        let sub = format!("simulated-user-of-{realm}");
+        Answer::json(
+            200,
+            &json!({ "sub": sub, "email": "owner@example.com", "emailVerified": true }),
+        )
+    }
+
+    /// The keys of id tokens, of which none is ever issued here.
+    pub(super) fn keys(&self) -> Answer {
+        Answer::json(200, &json!({ "keys": [] }))
     }
 
     /// The app whose id and secret the request carries (HTTP Basic).

@@ -2,13 +2,13 @@
 
 use super::answer::Complaint;
 use super::query::{Condition, Query, Test, Wanted, invalid};
-use crate::simulate::books::{Family, KindFacts, Ledger, Row, State, find_loosely, pacific};
+use crate::simulate::books::{Family, KindFacts, Ledger, Row, State, find, pacific};
 use std::cmp::Ordering;
 
 /// What a query finds, as the inside of `QueryResponse`. `until_s`: later changes do not show yet.
 pub(super) fn select(ledger: &Ledger, query: &Query, until_s: i64) -> Result<String, Complaint> {
-    // The page on data queries says that case counts; node-quickbooks asks for `vendor` all the same.
-    let facts = find_loosely(&query.kind)
+    // Case counts (Intuit, "Data queries").
+    let facts = find(&query.kind)
         .filter(|facts| facts.readable)
         .ok_or_else(|| invalid(&format!("Metadata not found for Entity : {}", query.kind)))?;
     check_fields(facts, query)?;
@@ -93,6 +93,7 @@ fn check_fields(facts: &KindFacts, query: &Query) -> Result<(), Complaint> {
         Family::Fixed => &["Name"],
         Family::Transaction => &["DocNumber", "TxnDate", "TotalAmt", "Balance", "PrivateNote"],
         Family::Hours => &["TxnDate"],
+        Family::File => &["FileName", "Note"],
         Family::Single => &["CompanyName"],
     };
     let wanted = match &query.wanted {
@@ -147,6 +148,11 @@ fn passes(
     let order = |text: &str| match instant {
         Some(instant) if condition.field == "MetaData.CreateTime" => row.created_s.cmp(&instant),
         Some(instant) => row.updated_s.cmp(&instant),
+        // `True` and `true` are the same there.
+        None if condition.field == "Active" => {
+            let is_active = value(facts, id, row, "Active");
+            is_active.cmp(&text.to_ascii_lowercase())
+        }
         None => compare_text(&value(facts, id, row, &condition.field), text),
     };
     match &condition.test {
@@ -269,6 +275,8 @@ mod tests {
                 "1 2 3 4 5",
             ),
             ("Customer", "where Active = false".into(), "2"),
+            ("Customer", "where Active = False".into(), "2"),
+            ("Customer", "where Active IN (False)".into(), "2"),
             ("Customer", "where DisplayName like '%er 4'".into(), "4"),
             ("Customer", "where Id in ('5', '1', '9')".into(), "1 5"),
             ("Customer", "where Id > '3' orderby Id desc".into(), "5 4"),

@@ -70,6 +70,8 @@ enum Route {
     Authorize,
     Token,
     Revoke,
+    UserInfo,
+    Keys,
     Api(Environment, String, Vec<String>),
     Control,
 }
@@ -85,6 +87,12 @@ impl Route {
             ("GET", oauth::AUTHORIZE) => return Some(Self::Authorize),
             ("POST", oauth::TOKEN) => return Some(Self::Token),
             ("POST", oauth::REVOKE) => return Some(Self::Revoke),
+            ("GET", oauth::KEYS) => return Some(Self::Keys),
+            ("GET", path) if path.ends_with(oauth::USERINFO) => {
+                let host = path.strip_suffix(oauth::USERINFO);
+                let is_known = matches!(host, Some("/accounts" | "/sandbox-accounts"));
+                return is_known.then_some(Self::UserInfo);
+            }
             _ => {}
         }
         if path.starts_with("/simulate/") {
@@ -112,7 +120,7 @@ impl Route {
         };
         Some(match self {
             Self::Control => return None,
-            Self::Discovery(_) => (Call::Discovery, None),
+            Self::Discovery(_) | Self::UserInfo | Self::Keys => (Call::Discovery, None),
             Self::Authorize => (Call::Authorize, None),
             Self::Revoke => (Call::Revoke, owner("token")),
             Self::Token => match owner("refresh_token") {
@@ -184,6 +192,8 @@ fn answer_to(route: &Route, desk: &Desk, question: &Question, inside: Option<&st
         Route::Authorize => desk.authorization(question),
         Route::Token => desk.tokens(question),
         Route::Revoke => desk.revocation(question),
+        Route::UserInfo => desk.user_info(question),
+        Route::Keys => desk.keys(),
         Route::Api(environment, realm, rest) => {
             let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
             desk.api(*environment, realm, &rest, question, inside)
