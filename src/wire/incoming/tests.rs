@@ -266,3 +266,102 @@ fn repeats_have_the_same_identity_and_other_content_is_noticed() {
     assert_eq!(at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
     assert_ne!(at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:01Z"));
 }
+
+/// What Intuit's subscription page lists: 31 kinds, 108 types (transcribed in the Ballerina QuickBooks
+/// trigger, ballerina-platform/asyncapi-triggers, pull request 193).
+const PORTAL: [(&str, &str); 31] = [
+    ("Account", "created updated deleted merged"),
+    ("Bill", "created updated deleted"),
+    ("BillPayment", "created updated deleted void"),
+    ("Budget", "created updated"),
+    ("ChangeOrder", "created updated deleted"),
+    ("Class", "created updated deleted merged"),
+    ("CompanyCurrency", "created updated deleted"),
+    ("CreditMemo", "created updated deleted void emailed"),
+    ("Currency", "created updated deleted"),
+    ("Customer", "created updated deleted merged"),
+    ("Department", "created updated merged"),
+    ("Deposit", "created updated deleted"),
+    ("Employee", "created updated deleted merged"),
+    ("Estimate", "created updated deleted emailed"),
+    ("Invoice", "created updated deleted void emailed"),
+    ("Item", "created updated deleted merged"),
+    ("JournalCode", "created updated"),
+    ("JournalEntry", "created updated deleted"),
+    ("Payment", "created updated deleted void emailed"),
+    ("PaymentMethod", "created updated merged"),
+    ("Preferences", "updated"),
+    ("Purchase", "created updated deleted void"),
+    ("PurchaseOrder", "created updated deleted emailed"),
+    ("RefundReceipt", "created updated deleted void emailed"),
+    ("SalesReceipt", "created updated deleted void emailed"),
+    ("TaxAgency", "created updated"),
+    ("Term", "created updated"),
+    ("TimeActivity", "created updated deleted"),
+    ("Transfer", "created updated deleted void"),
+    ("Vendor", "created updated deleted merged"),
+    ("VendorCredit", "created updated deleted"),
+];
+
+fn one_event(event_type: &str) -> Notification {
+    let event = format!(
+        r#"[{{"id":"a","type":"{event_type}","intuitentityid":"1","intuitaccountid":"7"}}]"#
+    );
+    match decode(event.as_bytes(), 9).items.remove(0) {
+        Item::Notification(found) => found,
+        Item::Unreadable(fault) => panic!("{event_type}: {fault:?}"),
+    }
+}
+
+#[test]
+fn every_type_of_the_portal_is_understood_in_both_forms_and_keeps_its_spelling() {
+    let mut count = 0;
+    for (kind, verbs) in PORTAL {
+        for verb in verbs.split(' ') {
+            count += 1;
+            let event_type = format!("qbo.{}.{verb}.v1", kind.to_ascii_lowercase());
+            let found = one_event(&event_type);
+            assert_eq!(
+                (&*found.entity.kind, &*found.event_type),
+                (kind, &*event_type)
+            );
+            assert!(
+                !matches!(found.operation, Operation::Other(_)),
+                "{event_type}"
+            );
+            // The same, as the legacy form says it.
+            let operation = found.operation.as_str();
+            let legacy = format!(
+                r#"{{"eventNotifications":[{{"realmId":"7","dataChangeEvent":{{"entities":[
+                    {{"name":"{kind}","id":"1","operation":"{operation}"}}]}}}}]}}"#
+            );
+            let Item::Notification(other) = decode(legacy.as_bytes(), 9).items.remove(0) else {
+                panic!("{legacy}")
+            };
+            assert_eq!(other.event_type, event_type);
+            assert_eq!(
+                (&other.entity, &other.operation),
+                (&found.entity, &found.operation)
+            );
+        }
+    }
+    assert_eq!(count, 108);
+}
+
+#[test]
+fn what_the_portal_does_not_list_is_taken_all_the_same() {
+    let voided = one_event("qbo.invoice.voided.v1");
+    assert_eq!(voided.operation, Operation::Void);
+    assert_eq!(voided.event_type, "qbo.invoice.voided.v1");
+    for (event_type, kind) in [
+        ("qbo.attachable.created.v1", "attachable"),
+        ("qbo.invoice.approved.v1", "Invoice"),
+        ("payroll.employee.updated.v2", "employee"),
+    ] {
+        let found = one_event(event_type);
+        assert_eq!(
+            (&*found.entity.kind, &*found.event_type),
+            (kind, event_type)
+        );
+    }
+}
