@@ -218,7 +218,7 @@ impl Metadata {
                  <pre>{}</pre>\n<pre>{}</pre>\n",
                 routes.collect::<String>(),
                 language_links(&other),
-                escape(&self.types(language).text),
+                escape(&self.types(language, &Wanted::of(None, None)).text),
                 name.to_ascii_uppercase(),
                 escape(&request),
                 escape(&sample::response(format)),

@@ -47,7 +47,7 @@ fn only_the_types_that_are_asked_for_are_shown() {
     let declared = |text: &str, name: &str| {
         let forms = ["class", "enum", "var"].map(|word| format!("{word} {name}"));
         let is_end = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        let json = format!("{{\"name\":\"{name}\",\"");
+        let json = format!("\"name\":\"{name}\",\"namespace\"");
         forms.iter().any(|form| {
             let mut found = text.match_indices(&**form);
             found.any(|(at, form)| is_end(text[at + form.len()..].chars().next()))
