@@ -2,7 +2,7 @@
 
 use crate::support::plain_api::{ACCESS, PlainApi, Reply};
 use qbo_relay::model::{RealmId, Secret, Standing, Timestamp, TokenSet};
-use qbo_relay::qbo::{Failure, Proven, Unproven};
+use qbo_relay::qbo::{Proven, Unproven};
 
 const NOW: Timestamp = Timestamp::from_ms(1_795_252_440_000);
 
