@@ -22,17 +22,10 @@ impl Metadata {
     /// The types and operations that are asked for.
     pub(super) fn description(&self, wanted: &Wanted) -> Page {
         let mut described = self.described();
-        let keep = |list: &mut Value, name: fn(&Value) -> &Value| {
-            if let Some(list) = list.as_array_mut() {
-                list.retain(|one| name(one).as_str().is_some_and(|name| wanted.has(name)));
-            }
-        };
-        if let Some(parts) = described.as_object_mut() {
-            for (part, list) in parts {
-                match part.as_str() {
-                    "types" => keep(list, |one| &one["name"]),
-                    _ => keep(list, |one| &one["request"]["name"]),
-                }
+        for (list, name) in [("types", "/name"), ("operations", "/request/name")] {
+            if let Some(list) = described.get_mut(list).and_then(Value::as_array_mut) {
+                let name_of = |one: &Value| one.pointer(name)?.as_str().map(str::to_owned);
+                list.retain(|one| name_of(one).is_some_and(|name| wanted.has(&name)));
             }
         }
         page(&described)
