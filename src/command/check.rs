@@ -1,6 +1,6 @@
 //! `check`: reads everything that `run` would, and says what it thinks of it.
 
-use super::credentials;
+use super::{credentials, tried};
 use crate::board;
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
@@ -41,6 +41,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.push(instances(config));
         findings.extend(instances_there_are(config));
         findings.push(lamp(&config.lamp));
+        findings.extend(tried::findings(config));
     }
     findings.sort_by_key(|finding| finding.severity);
     for finding in &findings {

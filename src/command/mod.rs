@@ -10,9 +10,11 @@ pub mod dead_letter;
 pub(crate) mod errand;
 pub mod journal;
 pub mod led;
+pub mod reload;
 pub mod replay;
 pub mod sink;
 pub mod status;
+mod tried;
 
 use crate::cli::{ConfigArgs, Exit};
 use crate::config::{Config, Finding, Severity};

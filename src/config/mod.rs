@@ -330,6 +330,7 @@ fn sinks(tables: &[file::Sink], reader: &mut Reader<'_>) -> Vec<SinkConfig> {
         ));
     }
     let mut names: BTreeSet<SinkName> = BTreeSet::new();
+    let mut files: Vec<(PathBuf, SinkName)> = Vec::new();
     let mut sinks = Vec::new();
     for table in tables {
         let Some(sink) = sink::assemble(table, reader) else {
@@ -344,9 +345,33 @@ fn sinks(tables: &[file::Sink], reader: &mut Reader<'_>) -> Vec<SinkConfig> {
                 ),
             );
         }
+        if let (Some(path), Target::File(settings)) = (&table.path, &sink.target) {
+            let file = same_file(&settings.path);
+            if let Some((_, other)) = files.iter().find(|(other, _)| *other == file) {
+                reader.error(
+                    &path.span(),
+                    format!("sink \"{}\" writes to the same file as sink \"{other}\"; give each its own", sink.name),
+                );
+            }
+            files.push((file, sink.name.clone()));
+        }
         sinks.push(sink);
     }
     sinks
+}
+
+/// A path by which two names of one file are known for one: with links followed, as far as it is there.
+fn same_file(path: &Path) -> PathBuf {
+    let folder = |path: &Path| {
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        folder
+            .zip(path.file_name())
+            .map(|(folder, name)| folder.join(name))
+    };
+    let whole = path.canonicalize().ok();
+    whole
+        .or_else(|| folder(path))
+        .unwrap_or_else(|| path.to_owned())
 }
 
 fn log(log: &file::Log, reader: &mut Reader<'_>) -> tracing::Level {

@@ -94,12 +94,21 @@ pub(super) fn assemble(table: &table::Sink, reader: &mut Reader<'_>) -> Option<S
             None
         }
     };
+    let relay = relay(table, reader);
+    if let (Some(record), Relay::AtOnce) = (&table.record, relay)
+        && *record.get_ref()
+    {
+        reader.warn(
+            &record.span(),
+            "record = true with relay = \"at-once\": what is notified leaves before its record is read, so without it; write relay = \"when-reconciled\"",
+        );
+    }
     Some(SinkConfig {
         name: name?,
         target: target?,
         schedule,
         record: table.record.as_ref().is_some_and(|flag| *flag.get_ref()),
-        relay: relay(table, reader),
+        relay,
     })
 }
 

@@ -7,8 +7,8 @@ use super::dead::{self, DeadFilter, DeadLetter, Place};
 use super::inspect::Inspection;
 use super::rows::number;
 use super::touched::Touched;
-use super::{Error, Journal, events};
-use crate::model::{RealmId, Seq, SinkName, Timestamp};
+use super::{Error, Journal, events, sinks};
+use crate::model::{RealmId, Seq, SinkCount, SinkName, Timestamp};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
@@ -248,6 +248,14 @@ impl Inspection {
             after = step.next;
         }
         Ok(letters)
+    }
+
+    /// What each sink has yet to get that was ever configured, as far as it is still kept.
+    ///
+    /// # Errors
+    /// [`Error::Unread`].
+    pub fn undelivered_by_sink(&self) -> Result<Vec<SinkCount>, Error> {
+        self.view(sinks::undelivered)
     }
 
     /// Which name or number of the filter the journal does not know at all, in a sentence.

@@ -50,6 +50,20 @@ pub(super) fn parked(connection: &Connection) -> rusqlite::Result<Vec<SinkCount>
         .collect()
 }
 
+/// The same, and what those have yet to get that are configured as the journal knows it.
+pub(super) fn undelivered(connection: &Connection) -> rusqlite::Result<Vec<SinkCount>> {
+    let mut counts = parked(connection)?;
+    let waiting: Vec<SinkCount> = connection
+        .prepare_cached(
+            "SELECT sink_name, sum(sequence - through) AS n FROM route WHERE kinds IS NULL \
+             AND sink NOT IN (SELECT sink FROM instance) GROUP BY sink HAVING n > 0",
+        )?
+        .query_map((), |row| sink_count(row, true))?
+        .collect::<Result<_, _>>()?;
+    counts.extend(waiting);
+    Ok(counts)
+}
+
 /// The dead letters of each sink that still call for a person.
 pub(super) fn dead(connection: &Connection) -> rusqlite::Result<Vec<SinkCount>> {
     connection

@@ -87,6 +87,18 @@ pub(super) fn missing_issuer(
     Ok(None)
 }
 
+/// The authority at the end of a chain that brings its own root, where that is none of the `roots` that
+/// are known; nothing is concluded where none are.
+pub(super) fn private_authority(chain: &[CertificateDer<'_>], roots: &[Vec<u8>]) -> Option<String> {
+    let (root, below) = chain.split_last()?;
+    let root = parse(root).ok()?;
+    let root = root.tbs_certificate();
+    let subject = root.subject().to_der().ok()?;
+    let is_known = roots.is_empty() || roots.contains(&subject);
+    let is_root = root.issuer() == root.subject() && !below.is_empty();
+    (is_root && !is_known).then(|| root.subject().to_string())
+}
+
 /// The subject of a root certificate in DER; `None` when it cannot be read.
 pub(super) fn subject_der(root: &CertificateDer<'_>) -> Option<Vec<u8>> {
     parse(root).ok()?.tbs_certificate().subject().to_der().ok()

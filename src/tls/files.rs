@@ -46,6 +46,11 @@ pub enum Finding {
     },
     /// No authority vouches for it: QuickBooks refuses it.
     SelfIssued,
+    /// An authority vouches for it that this machine does not know: a private one.
+    PrivateAuthority {
+        /// The authority.
+        authority: String,
+    },
     /// Its time has not come, by this machine's clock.
     NotYetValid {
         /// From when on it is valid.
@@ -133,7 +138,10 @@ impl Finding {
     pub fn is_fatal_to_senders(&self) -> bool {
         match self {
             Self::IncompleteChain { .. } | Self::NotYetValid { .. } | Self::Ended { .. } => true,
-            Self::ExposedKey { .. } | Self::SelfIssued | Self::EndsSoon { .. } => false,
+            Self::ExposedKey { .. }
+            | Self::SelfIssued
+            | Self::PrivateAuthority { .. }
+            | Self::EndsSoon { .. } => false,
         }
     }
 }
@@ -153,6 +161,10 @@ impl fmt::Display for Finding {
             ),
             Self::SelfIssued => f.write_str(
                 "the certificate is self-signed: QuickBooks refuses it; use one from a public authority",
+            ),
+            Self::PrivateAuthority { authority } => write!(
+                f,
+                "the certificate is from {authority}, which is none of the public authorities that this machine knows: QuickBooks refuses it; use one from a public authority"
             ),
             Self::NotYetValid { from } => write!(
                 f,
@@ -203,7 +215,11 @@ pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
             detail: error.to_string(),
         })?;
     let mut remarks = Vec::new();
-    let missing = facts::missing_issuer(&chain, &system_roots());
+    let roots = system_roots();
+    if let Some(authority) = facts::private_authority(&chain, &roots) {
+        remarks.push(Finding::PrivateAuthority { authority });
+    }
+    let missing = facts::missing_issuer(&chain, &roots);
     let missing = missing.map_err(|(position, detail)| bad(certificate, position, detail))?;
     if let Some(issuer) = missing {
         let file = certificate.into();
