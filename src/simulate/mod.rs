@@ -12,7 +12,7 @@ pub mod sender;
 use crate::cli::Exit;
 use crate::clock::{Clock, System};
 use crate::model::{Secret, access};
-use crate::terminal::{complain, say_lines};
+use crate::terminal::{complain, say, say_lines};
 use crate::tls::client;
 use crate::wire::text;
 use clap::Args;
@@ -26,6 +26,7 @@ use report::Report;
 use sender::Sender;
 use std::collections::VecDeque;
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,11 +88,18 @@ pub struct Options {
     /// Append the body of each acknowledged post to this file, one a line.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// The same seed sends the same payloads (their times aside).
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The same seed sends the same payloads (their times aside); a random one, which is printed, when
+    /// not given.
+    #[arg(long)]
+    seed: Option<u64>,
     #[command(flatten)]
     company: CompanyOptions,
+}
+
+/// Another one each time, short enough to be typed: two runs with one seed send the same event ids with
+/// other times, which a relay takes for conflicts.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish() % 1_000_000_000
 }
 
 /// What is wrong about a post, if anything.
@@ -123,11 +131,15 @@ pub fn command(options: &Options) -> Exit {
             return Exit::Failure;
         }
     };
+    let seed = options.seed.unwrap_or_else(random_seed);
     let outcome = if options.company.company {
-        be_companies(options).map(|running| runtime.block_on(running))
+        be_companies(options, seed).map(|running| runtime.block_on(running))
     } else {
         prepare(options).map(|intuit| {
-            let report = runtime.block_on(send_all(options, &intuit));
+            say(format_args!(
+                "seed {seed}; --seed {seed} sends the same again"
+            ));
+            let report = runtime.block_on(send_all(options, &intuit, seed));
             say_lines(&report);
             if report.is_as_expected() {
                 Exit::Success
@@ -142,7 +154,7 @@ pub fn command(options: &Options) -> Exit {
     })
 }
 
-fn be_companies(options: &Options) -> Result<impl Future<Output = Exit>, String> {
+fn be_companies(options: &Options, seed: u64) -> Result<impl Future<Output = Exit>, String> {
     let trust = trust(options.insecure, options.ca_file.as_deref())?;
     let token = options.token_file.as_deref().map(token).transpose()?;
     let mut notify = intuit_company::command::notify(&options.company, token, trust);
@@ -155,7 +167,7 @@ fn be_companies(options: &Options) -> Result<impl Future<Output = Exit>, String>
     }
     let common = Common {
         realms: options.realms,
-        seed: options.seed,
+        seed,
         rate: options.rate,
     };
     Ok(intuit_company::command::run(
@@ -214,7 +226,7 @@ fn trust(insecure: bool, ca_file: Option<&Path>) -> Result<rustls::ClientConfig,
         .map_err(|error| error.to_string())
 }
 
-async fn send_all(options: &Options, intuit: &Intuit) -> Report {
+async fn send_all(options: &Options, intuit: &Intuit, seed: u64) -> Report {
     let (posts, queue) = mpsc::channel(usize::from(options.connections));
     let queue = Arc::new(Mutex::new(queue));
     let began = Instant::now();
@@ -222,7 +234,7 @@ async fn send_all(options: &Options, intuit: &Intuit) -> Report {
     for _ in 0..options.connections {
         senders.spawn(intuit.clone().send_from(Arc::clone(&queue)));
     }
-    produce(options, &posts).await;
+    produce(options, &posts, seed).await;
     drop(posts);
     let mut report = Report::default();
     while let Some(part) = senders.join_next().await {
@@ -233,9 +245,9 @@ async fn send_all(options: &Options, intuit: &Intuit) -> Report {
 }
 
 /// Makes the posts one after the other and hands them to whichever sender is free.
-async fn produce(options: &Options, posts: &mpsc::Sender<Post>) {
-    let mut companies = Companies::new(options.realms, options.seed, System.now());
-    let mut chance = Chance::new(options.seed ^ 0x5eed);
+async fn produce(options: &Options, posts: &mpsc::Sender<Post>, seed: u64) {
+    let mut companies = Companies::new(options.realms, seed, System.now());
+    let mut chance = Chance::new(seed ^ 0x5eed);
     let mut pace = options
         .rate
         .filter(|rate| *rate > 0.0)

@@ -1,6 +1,7 @@
 //! `simulate --company`: companies to try a relay with, until somebody ends it.
 
 use super::calls::{Asked, Calls};
+use super::notices::Notices;
 use super::options::{AppKeys, CompanyFacts, Consent, Notify, Options as Facts, Rotation};
 use super::{FakeIntuit, StartError};
 use crate::cli::Exit;
@@ -10,7 +11,7 @@ use crate::signals::{Request, Signals};
 
 use crate::simulate::books::{Books, Happening};
 use crate::simulate::company::{Chance, FIRST_REALM};
-use crate::terminal::{complain, say, say_lines};
+use crate::terminal::{Tint, complain, say, say_lines, tinted};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -133,7 +134,7 @@ pub(in crate::simulate) async fn run(
             company.fill(kind, options.records, System.now().minus(LONG_AGO));
         }
     }
-    introduce(options, &intuit, &realms);
+    introduce(options, &intuit, &realms, common.seed);
     let exit = live(common, &intuit, &books).await;
     if notify.is_some() {
         say(told(&intuit));
@@ -191,7 +192,7 @@ async fn live(common: Common, intuit: &FakeIntuit, books: &[Books]) -> Exit {
     let mut changes = every(Duration::from_secs_f64(1.0 / rate.clamp(1e-6, 1e6)));
     let mut looks = every(Duration::from_millis(250));
     let mut chance = Chance::new(common.seed);
-    let mut shown = 0;
+    let (mut shown, mut told) = (0, Notices::default());
     changes.tick().await;
     loop {
         tokio::select! {
@@ -213,9 +214,36 @@ async fn live(common: Common, intuit: &FakeIntuit, books: &[Books]) -> Exit {
                     say(call_line(asked));
                 }
                 shown = calls.noted();
+                drop(calls);
+                let notices = *intuit.notices().borrow();
+                if let Some(line) = refusal(&told, &notices) {
+                    say(tinted(Tint::Red, line));
+                    told = notices;
+                }
             }
         }
     }
+}
+
+/// What is to be said of notifications that were refused since the last word: the first, one for each
+/// further hundred, and when the answer is another.
+fn refusal(told: &Notices, now: &Notices) -> Option<String> {
+    let is_news = told.refused == 0 || told.refused_with != now.refused_with;
+    let is_due = now.refused > told.refused && (is_news || now.refused >= told.refused + 100);
+    is_due.then(|| {
+        let why = match now.refused_with {
+            Some(403) => "403: the relay does not know the token of --token-file".to_owned(),
+            Some(404) => "404: the relay takes no notifications at the path of --notify".to_owned(),
+            Some(503) => "503: the relay cannot keep them now".to_owned(),
+            Some(status) => status.to_string(),
+            None => "no answer: does the relay run there, and is its certificate trusted (--ca-file, --insecure)?".to_owned(),
+        };
+        format!(
+            "  {}  → {} notifications were not acknowledged; the last answer was {why}",
+            clock_time(),
+            now.refused
+        )
+    })
 }
 
 fn every(span: Duration) -> Interval {
@@ -278,12 +306,20 @@ fn told(intuit: &FakeIntuit) -> String {
     )
 }
 
-fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String]) {
+fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String], seed: u64) {
     let base = intuit.base_url();
-    let redirect_uri = options
-        .redirect_uri
-        .as_deref()
-        .unwrap_or("https://localhost:8443/oauth/callback");
+    let redirect_uri = options.redirect_uri.clone().unwrap_or_else(|| {
+        // The relay that is notified is the one that browsers come back to.
+        let port = options.notify.as_ref().map_or(8443, |url| {
+            let default = if url.scheme_str() == Some("http") {
+                80
+            } else {
+                443
+            };
+            url.port_u16().unwrap_or(default)
+        });
+        format!("https://localhost:{port}/oauth/callback")
+    });
     let trust = options
         .certificate
         .as_ref()
@@ -294,6 +330,7 @@ fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String]) {
     say_lines(format_args!(
         r#"Simulated Intuit at {base}
 companies: {companies}
+seed: {seed} (--seed {seed} does the same again)
 
 For the relay's configuration:
 

@@ -35,6 +35,10 @@ pub struct Notices {
     pub posts: u64,
     /// Posts that were sent once more after they had been answered 200.
     pub repeated: u64,
+    /// Posts that were not answered 200.
+    pub refused: u64,
+    /// The status of the last of them; `None`: no answer.
+    pub refused_with: Option<u16>,
 }
 
 impl Notices {
@@ -183,8 +187,15 @@ impl Post {
 
     async fn post(&self, body: &[u8]) -> bool {
         let answer = self.sender.post(body, &self.notify.token).await;
-        self.notices.send_modify(|notices| notices.posts += 1);
-        answer.is_success()
+        let is_success = answer.is_success();
+        self.notices.send_modify(|notices| {
+            notices.posts += 1;
+            if !is_success {
+                notices.refused += 1;
+                notices.refused_with = answer.status.map(|status| status.as_u16());
+            }
+        });
+        is_success
     }
 }
 
