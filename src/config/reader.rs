@@ -43,6 +43,13 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Place and text, for where the gravity is said already.
+    pub fn bare(&self) -> String {
+        format!("{}: {}", self.place, self.text)
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.severity {

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod notification;
 pub mod printable;
 pub mod receipt;
+pub mod sampler;
 pub mod secret;
 pub mod tally;
 pub mod time;
@@ -39,6 +40,7 @@ pub use instance::{
 pub use limits::Limits;
 pub use notification::{EventTime, Form, Notification, Operation, Origin};
 pub use receipt::{Authenticity, Encoding, Item, Kept, Receipt, Unreadable};
+pub use sampler::Sampler;
 pub use secret::Secret;
 pub use tally::Tally;
 pub use time::Timestamp;

@@ -4,6 +4,7 @@
 //! as text only, where it went through [`escape`].
 
 use super::answer::{Answer, HTML, answer, put};
+use crate::model::printable::printable;
 use http::StatusCode;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 
@@ -55,6 +56,7 @@ pub(super) fn html(status: StatusCode, page: String) -> Answer {
 
 /// Text as it may stand in HTML, also within quotes.
 pub(super) fn escape(text: &str) -> String {
+    let text = printable(text);
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

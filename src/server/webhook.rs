@@ -16,7 +16,7 @@ use super::registry::Visit;
 use super::source::{Denied, admit};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Authenticity, Item, Kept, Limits, Origin, Receipt, Tally, Timestamp};
+use crate::model::{Authenticity, Item, Kept, Limits, Origin, Receipt, Sampler, Tally, Timestamp};
 use crate::wire::Decoded;
 use crate::wire::servicestack::Malformed;
 use crate::wire::signature::{BadSignature, Verifier, verify};
@@ -30,6 +30,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("intuit-signature");
@@ -325,6 +326,8 @@ impl<K: Keep> Webhook<K> {
         let is_unreadable = |item: &&Item| matches!(item, Item::Unreadable(_));
         let unreadable = receipt.items.iter().filter(is_unreadable).count();
         let is_signed = receipt.authenticity == Authenticity::Signed;
+        let (at, items) = (receipt.received_at, receipt.items.len());
+        let began = Instant::now();
         let kept = timeout(self.limits.answer, self.door.keep.keep(receipt)).await;
         let (seconds, reason) = match kept {
             Ok(Ok(kept)) => {
@@ -339,6 +342,9 @@ impl<K: Keep> Webhook<K> {
                 }
                 if !is_signed {
                     tally.deliveries_unsigned.add_one();
+                }
+                if KEPT.admits(at.as_seconds().cast_unsigned()) {
+                    tell_kept(kept, items, began.elapsed());
                 }
                 visit.note_delivery();
                 return manner.success(requests);
@@ -399,6 +405,21 @@ impl<K: Keep> Webhook<K> {
         counter.add_one();
         tracing::debug!(peer = %visit.peer, reason = ?unread, "body not read");
         wrong
+    }
+}
+
+/// Notifications that were kept: in the log at `info`, so many a second singly.
+pub static KEPT: Sampler = Sampler::new();
+
+fn tell_kept(kept: Kept, items: usize, took: Duration) {
+    let took = format!("{:.1} ms", took.as_secs_f64() * 1e3);
+    match kept {
+        Kept::New { seq, changes } => tracing::info!(
+            receipt = seq.0, items, changes, status = 200, %took, "notification kept"
+        ),
+        Kept::Repeat { of } => tracing::info!(
+            receipt = of.0, items, status = 200, %took, "notification repeated"
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A word that does not get through is said to the log once in a while and changes nothing: the relay
 //! serves all the same, and a watchdog that hears nothing restarts it.
 
+use crate::model::printable::printable;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub fn stopping() {
 
 /// How it is, in one sentence, for `systemctl status`.
 pub fn status(sentence: &str) {
-    tell(&[NotifyState::Status(sentence)]);
+    // A line end would begin another word to the service manager.
+    tell(&[NotifyState::Status(&printable(sentence))]);
 }
 
 /// Every part is alive.

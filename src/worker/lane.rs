@@ -8,7 +8,7 @@
 
 use super::jitter::Jitter;
 use super::liveness::{Beat, answering};
-use super::outlet::Outlet;
+use super::outlet::{Outlet, tell_delivered};
 use crate::clock::Clock;
 use crate::journal::{Ask, Error, Journal};
 use crate::model::{
@@ -233,6 +233,7 @@ impl Runner {
             outcome,
         };
         self.record(delivery, &attempt, &settlement).await?;
+        tell_delivered(delivery, &attempt);
         common.news.notify_one();
         Ok(())
     }

@@ -19,6 +19,7 @@ mod lane;
 pub mod liveness;
 mod outlet;
 pub mod pulse;
+pub mod sums;
 pub mod trust;
 pub mod upkeep;
 

@@ -5,7 +5,7 @@
 //! not one for each attempt; the journal has those.
 
 use super::Endpoint;
-use crate::model::{Delivery, Outcome, RealmId, Settlement};
+use crate::model::{Attempt, Delivery, Outcome, RealmId, Sampler, Settlement};
 use crate::rules::retry::{Schedule, describe};
 use crate::sink::Sink;
 use std::collections::BTreeSet;
@@ -153,6 +153,26 @@ impl Outlet {
             (0, 1) => tracing::warn!(%sink, %realm, "sink {sink} {why}; company {realm} waits"),
             (1, 0) => tracing::info!(%sink, "sink {sink} takes everything again"),
             _ => tracing::debug!(%sink, %realm, attempt = delivery.attempt, "{why}"),
+        }
+    }
+}
+
+/// Events that were delivered: in the log at `info`, so many a second singly.
+pub(super) static DELIVERED: Sampler = Sampler::new();
+
+/// Says that a delivery arrived and is settled.
+pub(super) fn tell_delivered(delivery: &Delivery, attempt: &Attempt) {
+    if attempt.outcome != Outcome::Accepted {
+        return;
+    }
+    let (sink, realm) = (&delivery.lane.sink, &delivery.lane.realm);
+    let took = format!("{:.1} ms", attempt.took.as_secs_f64() * 1e3);
+    for change in &delivery.changes {
+        if DELIVERED.admits(attempt.at.as_seconds().cast_unsigned()) {
+            tracing::info!(
+                receipt = change.receipt.0, event = %change.id, %realm, no = change.sequence, %sink,
+                status = "accepted", attempt = delivery.attempt, %took, "event delivered"
+            );
         }
     }
 }
