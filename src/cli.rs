@@ -65,6 +65,17 @@ Example:
     )]
     Run(ConfigArgs),
 
+    /// Have the running relay read certificates, secrets and log level again.
+    #[command(
+        after_help = "Exit status: 0 reloaded, 1 refused (everything stays as it was, and is said until a reload succeeds),
+2 bad configuration, 3 the relay is not running.
+
+Examples:
+  qbo-relay reload
+  systemctl reload qbo-relay     the same, as root"
+    )]
+    Reload(command::reload::Options),
+
     /// Read and explain the configuration, certificate chain, journal, board and sinks.
     #[command(
         after_help = "One line for each finding, worst last. Exit status: 0 usable (warnings allowed), 2 not.
@@ -290,6 +301,7 @@ pub fn main() -> Exit {
     let cli = Cli::parse();
     match cli.command {
         Command::Run(args) => run::command(&args),
+        Command::Reload(options) => command::reload::command(&options),
         Command::Check(args) => command::check::command(&args),
         Command::Demo(options) => demo::command(&options),
         Command::Simulate(options) => simulate::command(&options),

@@ -122,6 +122,9 @@ fn device(status: &Value) {
     if let Some(trouble) = status.get("lamp_trouble").and_then(Value::as_str) {
         say(format_args!("                  not shown: {trouble}"));
     }
+    if let Some(why) = status.get("reload_refused").and_then(Value::as_str) {
+        say(format_args!("  reload refused  {why}"));
+    }
     if word(status, "clock") != "trusted" {
         say(format_args!("  clock           {}", word(status, "clock")));
     }

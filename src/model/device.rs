@@ -12,6 +12,8 @@ pub struct Device {
     pub stalled: Vec<&'static str>,
     /// The configuration on the boot partition was refused at the last start of the machine.
     pub import_refused: bool,
+    /// Why the last reload was refused; `None` when it was not, or when none was asked for.
+    pub reload_refused: Option<String>,
 }
 
 /// Whether the wall clock can be believed. Many boards have no clock that runs while they are off.

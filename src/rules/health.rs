@@ -22,7 +22,8 @@ pub fn condition(health: &Health) -> Condition {
         Condition::Attention => {
             let lost = health.journals_set_aside > 0 || health.dead_letters > 0;
             let device = &health.device;
-            let odd = device.import_refused || device.clock == ClockTrust::Wrong;
+            let refused = device.import_refused || device.reload_refused.is_some();
+            let odd = refused || device.clock == ClockTrust::Wrong;
             let call = books::is_calling(&health.books);
             switched_off || lost || odd || call || certificate_near(health).is_some()
         }
@@ -103,6 +104,9 @@ fn attention(health: &Health, now: Timestamp) -> String {
     }
     if health.device.import_refused {
         return "serving, but the configuration on the boot partition was refused; qbo-relay-result.txt there says why".into();
+    }
+    if health.device.reload_refused.is_some() {
+        return "serving, but the last reload was refused: what was before stays; `qbo-relay check` says why".into();
     }
     if let Some(call) = books::call(&health.books, now) {
         return format!("serving, but {call}");

@@ -57,14 +57,25 @@ impl Books {
 }
 
 /// Takes the client secrets over that the new configuration has.
-pub(super) fn renew(apps: &BTreeMap<AppName, qbo::App>, configured: &QuickBooks) {
+///
+/// # Errors
+/// Which apps keep their old ones, and why.
+pub(super) fn renew(
+    apps: &BTreeMap<AppName, qbo::App>,
+    configured: &QuickBooks,
+) -> Result<(), String> {
+    let mut kept = Vec::new();
     for config in &configured.apps {
         let Some(app) = apps.get(&config.settings.app) else {
             continue;
         };
         if let Err(error) = app.renew(&config.settings.client_secret) {
-            tracing::error!("app {} keeps its old secret: {error}", app.name());
+            kept.push(format!("app {} keeps its old secret: {error}", app.name()));
         }
+    }
+    match kept.is_empty() {
+        true => Ok(()),
+        false => Err(kept.join("; ")),
     }
 }
 

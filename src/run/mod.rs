@@ -102,7 +102,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         .iter()
         .filter(|finding| finding.severity == Severity::Warning)
     {
-        tracing::warn!("{finding}");
+        tracing::warn!("{}", finding.bare());
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -119,7 +119,6 @@ pub fn command(args: &ConfigArgs) -> Exit {
         Ok(()) => Exit::Success,
         Err(failure) => {
             tracing::error!("{failure}");
-            complain(&failure);
             failure.exit()
         }
     }
@@ -147,13 +146,25 @@ fn hook_panics() {
 async fn until_told(config: Config, inherited: Inherited, level: &LogLevel) -> Result<(), Failure> {
     let mut signals =
         Signals::install().map_err(|error| Failure::Ended(format!("signal handling ({error})")))?;
-    let relay = Relay::start(config, Arc::new(System), inherited).await?;
+    let mut relay = Relay::start(config, Arc::new(System), inherited).await?;
     let reloads = relay.reloads();
+    let mut asked = relay.reload_requests();
     let told = async {
-        while signals.next().await == Request::Reload {
+        loop {
+            let answer = tokio::select! {
+                request = signals.next() => match request {
+                    Request::Stop => break,
+                    Request::Reload => None,
+                },
+                Some(answer) = asked.recv() => Some(answer),
+            };
             notify::reloading();
-            reloads.reload(level).await;
+            let reloaded = reloads.reload(level).await;
             notify::ready();
+            if let Some(answer) = answer {
+                // Who no longer waits sees it in the status.
+                _ = answer.send(reloaded);
+            }
         }
         tracing::info!("stopping");
         notify::stopping();

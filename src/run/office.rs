@@ -11,8 +11,12 @@ use crate::server::admin::{Control, Observe, Order, Refused, Register, Report};
 use crate::wire::servicestack::metadata::Metadata;
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Where the outcome of a reload is awaited: done, or why not.
+pub(crate) type Asked = oneshot::Sender<Result<(), String>>;
 
 /// Knows the health, and holds the journal for what is to be replayed.
 pub(super) struct Office {
@@ -23,6 +27,10 @@ pub(super) struct Office {
     pub(super) desk: Option<Arc<Desk>>,
     /// `None` where the original listener's face is switched off.
     pub(super) metadata: Option<Metadata>,
+    /// Who asks for a reload; whoever runs the relay carries it out.
+    pub(super) reloads: mpsc::Sender<Asked>,
+    /// Where the public and the admin listener listen, when on TCP.
+    pub(super) addresses: [Option<SocketAddr>; 2],
 }
 
 impl Observe for Office {
@@ -72,6 +80,8 @@ impl Control for Office {
     async fn obey(&self, order: Order) -> Result<Value, Refused> {
         match order {
             Order::Replay(request) => self.replay(request).await,
+            Order::Reload => self.reload().await,
+            Order::Addresses => Ok(self.addresses()),
             Order::Enable(sink) => self.enable(&sink).await,
             Order::Connect(app) => connections::begin(self.desk()?, app.as_deref()),
             Order::Outcome(ticket) => connections::outcome(self.desk()?, ticket),
@@ -99,6 +109,29 @@ impl Office {
             .carry_out(&self.journal, self.clock.now())
             .await
             .map_err(refused)
+    }
+
+    async fn reload(&self) -> Result<Value, Refused> {
+        let refused = |why: String| Refused {
+            status: StatusCode::CONFLICT,
+            why,
+        };
+        let (answer, answered) = oneshot::channel();
+        let gone = || refused("nobody carries reloads out here; send SIGHUP to the relay".into());
+        self.reloads.send(answer).await.map_err(|_| gone())?;
+        match answered.await {
+            Ok(Ok(())) => Ok(json!({ "reloaded": true })),
+            Ok(Err(why)) => Err(refused(format!(
+                "not reloaded, everything stays as it was: {why}"
+            ))),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    fn addresses(&self) -> Value {
+        let text = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+        let [https, admin] = self.addresses;
+        json!({ "https": text(https), "admin": text(admin) })
     }
 
     async fn enable(&self, sink: &SinkName) -> Result<Value, Refused> {

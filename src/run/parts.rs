@@ -297,13 +297,17 @@ pub(super) fn endpoint((sink, config): (&Arc<Sink>, SinkConfig)) -> Endpoint {
 }
 
 /// Takes the credentials over that the new configuration has for this sink.
-pub(super) fn renew(sink: &Sink, configured: &[SinkConfig]) {
-    let Sink::Http(http) = sink else { return };
+///
+/// # Errors
+/// Why it keeps its old ones.
+pub(super) fn renew(sink: &Sink, configured: &[SinkConfig]) -> Result<(), String> {
+    let Sink::Http(http) = sink else {
+        return Ok(());
+    };
     let found = configured.iter().find(|config| config.name == *http.name());
     let Some(Target::Http(settings)) = found.map(|config| &config.target) else {
-        return;
+        return Ok(());
     };
-    if let Err(error) = http.renew(&settings.credentials) {
-        tracing::error!("sink {} keeps its old secrets: {error}", http.name());
-    }
+    let renewed = http.renew(&settings.credentials);
+    renewed.map_err(|error| format!("sink {} keeps its old secrets: {error}", http.name()))
 }

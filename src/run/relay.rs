@@ -3,7 +3,7 @@
 use super::books::{self, Books, Readers};
 use super::chronicle::Chronicle;
 use super::fronts::Fronts;
-use super::office::Office;
+use super::office::{Asked, Office};
 use super::platform::{self, Desks, Host, Joints};
 use super::reloads::Reloads;
 use super::vitals::Vitals;
@@ -17,7 +17,7 @@ use crate::model::{AppName, Device, Health, Tally};
 use crate::qbo;
 use crate::server::elements::Hall;
 use crate::server::face::Face;
-use crate::server::webhook::Door;
+use crate::server::webhook::{Door, KEPT};
 use crate::sink::Sink;
 use crate::systemd::Inherited;
 use crate::tls;
@@ -28,7 +28,7 @@ use crate::wire::signature::Verifier;
 use crate::worker::company::Roster;
 use crate::worker::liveness::Beat;
 use crate::worker::pulse::Pulse;
-use crate::worker::{Worker, upkeep};
+use crate::worker::{Worker, sums, upkeep};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
@@ -63,6 +63,7 @@ pub struct Relay {
     inside: Inside,
     vitals: Vitals,
     chronicle: Chronicle,
+    reload_requests: mpsc::Receiver<Asked>,
 }
 
 /// What works behind the journal.
@@ -135,6 +136,8 @@ impl Shared {
         health: &watch::Sender<Health>,
         desk: Option<Arc<Desk>>,
         metadata: Option<Metadata>,
+        reloads: mpsc::Sender<Asked>,
+        addresses: [Option<SocketAddr>; 2],
     ) -> Office {
         Office {
             health: health.subscribe(),
@@ -142,6 +145,8 @@ impl Shared {
             journal: self.journal.clone(),
             desk,
             metadata,
+            reloads,
+            addresses,
         }
     }
 
@@ -209,7 +214,9 @@ impl Relay {
         let roster = Roster::default();
         let pulse = shared.pulse(&resolver, &roster, started.subscribe(), beats.pulse);
         let health = pulse.begin().await;
-        let own = parts::own(&resolver, [public.local_addr().ok(), admin.address()]);
+        let listening = [public.local_addr().ok(), admin.address()];
+        let own = parts::own(&resolver, listening);
+        let (reloads, reload_requests) = mpsc::channel(4);
         let desks = Desks::open(&config, books.as_ref(), own, (&journal, &clock)).await?;
         let paths = parts::paths(&config);
         let face = parts::face(config.face, &config.paths, config.sources);
@@ -223,7 +230,13 @@ impl Relay {
             admin_tls: parts::admin_tls(&admin, config.admin_tls, &resolver)?,
             admin,
             hall: shared.hall(&config.journal, desks.host())?,
-            office: Arc::new(shared.office(&health, desks.desk.clone(), metadata)),
+            office: Arc::new(shared.office(
+                &health,
+                desks.desk.clone(),
+                metadata,
+                reloads,
+                listening,
+            )),
             tally: Arc::clone(&tally),
             limits: config.limits,
             beats: [beats.public, beats.control, beats.admin],
@@ -255,6 +268,7 @@ impl Relay {
             },
             vitals,
             chronicle,
+            reload_requests,
             journal,
         })
     }
@@ -291,7 +305,13 @@ impl Relay {
             sinks: self.sinks.clone(),
             apps: self.apps.clone(),
             chronicle: self.chronicle.clone(),
+            device: Arc::clone(&self.vitals.device),
         }
+    }
+
+    /// The reloads that are asked for over the control socket; whoever does not take them refuses them.
+    pub(crate) fn reload_requests(&mut self) -> mpsc::Receiver<Asked> {
+        std::mem::replace(&mut self.reload_requests, mpsc::channel(1).1)
     }
 
     /// Serves until `stop` completes, then ends every part in order.
@@ -357,6 +377,7 @@ impl Inside {
             ended.map_err(|error| Failure::Ended(format!("the worker ({error})")))?;
             Ok("the worker")
         });
+        let sums_clock = Arc::clone(&self.clock);
         let (journal, clock, stop) = (self.journal, self.clock, house.subscribe());
         let (device, beat) = (self.device, self.beat);
         parts.spawn(async move {
@@ -369,6 +390,11 @@ impl Inside {
         if let Some(readers) = self.readers {
             readers.spawn(&mut parts, house);
         }
+        let (clock, stop) = (sums_clock, house.subscribe());
+        parts.spawn(async move {
+            sums::run(clock, &KEPT, stop).await;
+            Ok("the sums of the log")
+        });
         let (pulse, health, stop) = (self.pulse, self.health, house.subscribe());
         parts.spawn(async move {
             pulse.run(health, stop).await;

@@ -6,10 +6,10 @@
 use super::chronicle::Chronicle;
 use super::{books, parts};
 use crate::command::credentials;
-use crate::config::{Certificate, Config, Severity};
+use crate::config::{Certificate, Config, Finding, Severity};
 use crate::journal::Journal;
 use crate::logging::LogLevel;
-use crate::model::AppName;
+use crate::model::{AppName, Device};
 use crate::qbo;
 use crate::server::webhook::Door;
 use crate::sink::Sink;
@@ -17,6 +17,7 @@ use crate::tls;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The handles by which a running relay takes new secrets.
 pub struct Reloads {
@@ -26,55 +27,74 @@ pub struct Reloads {
     pub(super) sinks: Vec<Arc<Sink>>,
     pub(super) apps: BTreeMap<AppName, qbo::App>,
     pub(super) chronicle: Chronicle,
+    pub(super) device: Arc<watch::Sender<Device>>,
 }
 
 impl Reloads {
     /// Reads the configuration again and takes over certificates, verifier tokens, sources, the
     /// secrets of sinks and apps, and the log level. When anything in it is wrong, everything stays
-    /// as it was.
-    pub(crate) async fn reload(&self, level: &LogLevel) {
-        let config = match Config::read(&self.file, credentials().as_deref()) {
-            Ok((config, _)) => config,
-            Err(findings) => {
-                for finding in findings
-                    .iter()
-                    .filter(|finding| finding.severity == Severity::Error)
-                {
-                    tracing::error!("not reloaded: {finding}");
-                }
-                let count = findings.len();
-                let text =
-                    format!("refused, everything stays as it was: {count} findings, see `check`");
-                self.chronicle.note("reload", text).await;
-                return;
+    /// as it was; that is said until a reload succeeds.
+    ///
+    /// # Errors
+    /// Why not, in a sentence.
+    pub(crate) async fn reload(&self, level: &LogLevel) -> Result<(), String> {
+        let reloaded = self.take_over(level).await;
+        let refused = reloaded.as_ref().err().cloned();
+        self.device.send_if_modified(|device| {
+            let is_news = device.reload_refused != refused;
+            device.reload_refused.clone_from(&refused);
+            is_news
+        });
+        let text = match &refused {
+            None => {
+                "reloaded certificates, secrets and log level; other changes need a restart".into()
             }
+            Some(why) => format!("not reloaded, everything stays as it was: {why}"),
         };
+        match &refused {
+            None => tracing::info!("{text}"),
+            Some(_) => tracing::error!("{text}"),
+        }
+        self.chronicle.note("reload", text).await;
+        reloaded
+    }
+
+    async fn take_over(&self, level: &LogLevel) -> Result<(), String> {
+        let read = Config::read(&self.file, credentials().as_deref());
+        let (config, _) = read.map_err(|findings| {
+            let errors = findings
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error);
+            let errors: Vec<String> = errors.map(Finding::bare).collect();
+            errors.join("; ")
+        })?;
         if let Certificate::Files { .. } = config.certificate {
             let before = self.resolver.current();
-            let text = match self.resolver.reload() {
-                Ok(now) if now.facts == before.facts => None,
-                Ok(now) => {
-                    let (names, end) = (now.facts.names.join(", "), now.facts.not_after);
-                    Some(format!("renewed: for {names}, until {end}"))
-                }
-                Err(error) => {
-                    tracing::error!("the certificate stays as it was: {error}");
-                    Some(format!("stays as it was: {error}"))
-                }
-            };
-            if let Some(text) = text {
+            // First, because it is the one that can fail when the configuration is sound.
+            let now = self
+                .resolver
+                .reload()
+                .map_err(|error| format!("[tls]: {error}"))?;
+            if now.facts != before.facts {
+                let (names, end) = (now.facts.names.join(", "), now.facts.not_after);
+                let text = format!("renewed: for {names}, until {end}");
                 self.chronicle.note("certificate", text).await;
             }
         }
-        for sink in &self.sinks {
-            parts::renew(sink, &config.sinks);
-        }
-        books::renew(&self.apps, &config.quickbooks);
+        let sinks = self
+            .sinks
+            .iter()
+            .map(|sink| parts::renew(sink, &config.sinks));
+        let kept: Vec<String> = sinks
+            .chain([books::renew(&self.apps, &config.quickbooks)])
+            .filter_map(Result::err)
+            .collect();
         self.door.verifiers.store(Arc::new(config.verifiers));
         self.door.face.sources.store(Arc::new(config.sources));
         level.set(config.log);
-        let text = "reloaded certificates, secrets and log level; other changes need a restart";
-        self.chronicle.note("reload", text.into()).await;
-        tracing::info!("{text}");
+        match kept.is_empty() {
+            true => Ok(()),
+            false => Err(kept.join("; ")),
+        }
     }
 }

@@ -43,6 +43,9 @@ _qbo__relay() {
             qbo__relay,led)
                 cmd="qbo__relay__subcmd__led"
                 ;;
+            qbo__relay,reload)
+                cmd="qbo__relay__subcmd__reload"
+                ;;
             qbo__relay,replay)
                 cmd="qbo__relay__subcmd__replay"
                 ;;
@@ -110,7 +113,7 @@ _qbo__relay() {
 
     case "${cmd}" in
         qbo__relay)
-            opts="-h -V --help --version run check demo simulate status journal replay dead-letter led boot-import sink connect admin-secret company"
+            opts="-h -V --help --version run reload check demo simulate status journal replay dead-letter led boot-import sink connect admin-secret company"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -639,6 +642,28 @@ _qbo__relay() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__relay__subcmd__reload)
+            opts="-h --config --pid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -27,6 +27,7 @@ end
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -s V -l version -d 'Print version'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "run" -d 'Run the gateway until SIGTERM or SIGINT; SIGHUP re-reads certificates, secrets and log level'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "reload" -d 'Have the running relay read certificates, secrets and log level again'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "check" -d 'Read and explain the configuration, certificate chain, journal, board and sinks'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "demo" -d 'Show the whole main job on this machine, without any configuration'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "simulate" -d 'Act as Intuit: sign and post payloads to a relay; or, with --company, be an Intuit to try it with'
@@ -42,6 +43,9 @@ complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "admin-secret" -
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "company" -d 'Show the companies that the relay may read, or end that'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand reload" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand reload" -l pid -d 'The relay\'s process, which gets SIGHUP where the configuration cannot be read that says where its control socket is: so that it knows, and says, that its reload was refused' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand check" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand check" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand demo" -l stay -d 'Keep it running afterwards, with everything printed that is needed to try it by hand'
@@ -62,7 +66,7 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l malform
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l retries -d 'Try again what was not acknowledged, on Intuit\'s schedule (10 s, 20 s, 30 s, 5 min, ...), so many times; with `--company` 100 times when not given' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l hurry -d 'Divide the pauses of that schedule by this' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l ledger -d 'Append the body of each acknowledged post to this file, one a line' -r -F
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l seed -d 'The same seed sends the same payloads (their times aside)' -r
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l seed -d 'The same seed sends the same payloads (their times aside); a random one, which is printed, when not given' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l listen -d 'Where to listen' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l certificate -d 'Serve HTTPS, with a certificate made now and written to this file, for clients to trust' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand simulate" -l notify -d 'Tell this relay of each change; `--token-file` signs' -r

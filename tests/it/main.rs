@@ -8,6 +8,7 @@
 
 mod admin;
 mod admin_secret;
+mod check_tries;
 mod company;
 mod company_apps;
 mod company_misses;
@@ -33,6 +34,7 @@ mod lanes_replay;
 mod lanes_tasks;
 mod linear;
 mod listener;
+mod logs;
 mod packaging;
 mod qbo;
 mod qbo_books;
@@ -40,6 +42,7 @@ mod qbo_oauth;
 mod qbo_proof;
 mod qbo_reach;
 mod quickbooks;
+mod reloading;
 mod replaying;
 mod servicestack;
 mod servicestack_coded;

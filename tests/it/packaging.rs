@@ -60,7 +60,7 @@ fn the_service_never_gives_up_and_keeps_its_bounds() {
         "Restart=always",
         "StartLimitIntervalSec=0",
         "WatchdogSec=30",
-        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecReload=/usr/bin/qbo-relay reload --pid $MAINPID",
         "ExecStopPost=-/usr/bin/qbo-relay led stopped",
         "Sockets=qbo-relay-https.socket qbo-relay-admin.socket",
         "MemoryMax=128M",

@@ -12,6 +12,10 @@ use serde_json::Value;
 pub enum Order {
     /// Send changes again: the filter as the command line wrote it.
     Replay(Value),
+    /// Read certificates, secrets and log level again.
+    Reload,
+    /// Where the listeners listen.
+    Addresses,
     /// Let a sink work again that was switched off.
     Enable(SinkName),
     /// Ask for a consent, for the app of this name or the only one.
@@ -50,6 +54,8 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Order, No
     let allow = |allowed| Err(NoOrder::Refusal(Refusal::NotAllowed(allowed)));
     let order = match (parts.as_slice(), is_get) {
         (["replay"], false) => Order::Replay(json(body)?),
+        (["reload"], false) => Order::Reload,
+        (["addresses"], true) => Order::Addresses,
         (["sinks", name, "enable"], false) => {
             let name = SinkName::new(*name);
             Order::Enable(name.ok_or_else(|| nowhere("no sink can have this name"))?)
@@ -66,12 +72,14 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Order, No
         (["companies"], true) => Order::Companies,
         (["connect", ticket], true) => Order::Outcome((*ticket).to_owned()),
         (
-            ["replay" | "connect"] | ["sinks", _, "enable"] | ["companies", _, "disconnect"],
+            ["replay" | "reload" | "connect"]
+            | ["sinks", _, "enable"]
+            | ["companies", _, "disconnect"],
             true,
         ) => {
             return allow("POST");
         }
-        (["companies"] | ["connect", _], false) => return allow("GET"),
+        (["companies" | "addresses"] | ["connect", _], false) => return allow("GET"),
         _ => return Err(NoOrder::Refusal(Refusal::NotFound)),
     };
     if !is_get && method != Method::POST {
@@ -129,6 +137,8 @@ mod tests {
                 "",
                 Order::Enable(SinkName::new("erp").unwrap()),
             ),
+            ("POST", "/reload", "", Order::Reload),
+            ("GET", "/addresses", "", Order::Addresses),
             ("POST", "/connect", "{}", Order::Connect(None)),
             (
                 "POST",
@@ -159,6 +169,8 @@ mod tests {
     fn anything_else_is_refused_with_the_right_status() {
         for (method, path, body, status) in [
             ("GET", "/replay", "", 405),
+            ("GET", "/reload", "", 405),
+            ("POST", "/addresses", "", 405),
             ("PUT", "/replay", "{}", 405),
             ("POST", "/replay", "{", 400),
             ("POST", "/connect/paste", "{}", 400),

@@ -70,6 +70,7 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "lamp_trouble": health.device.lamp_trouble,
         "stalled": health.device.stalled,
         "import_refused": health.device.import_refused,
+        "reload_refused": health.device.reload_refused,
         "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
         "companies_read": health.books.iter().map(company).collect::<Vec<_>>(),
         "instances": {
