@@ -225,7 +225,7 @@ impl Operation {
 }
 
 /// Refusals of every operation, and those of operations with a body.
-const OF_ALL: [(&str, &str); 7] = [
+const OF_ALL: [(&str, &str); 8] = [
     ("400", "What is wrong with the request"),
     (
         "401",
@@ -237,6 +237,10 @@ const OF_ALL: [(&str, &str); 7] = [
     ),
     ("404", "There is no such thing"),
     ("429", "Too many wrong secrets, or too many requests"),
+    (
+        "431",
+        "The head of the request is too large; there is no body",
+    ),
     ("500", "A fault of the gateway"),
     ("503", "It cannot be kept or looked up at the moment"),
 ];
@@ -255,8 +259,15 @@ pub(super) fn refusals() -> Value {
             "description": why,
             "content": { "application/json": { "schema": named("Error") } },
         });
-        if let (Some(refusal), "429" | "503") = (refusal.as_object_mut(), *status) {
-            refusal.insert("headers".into(), wait.clone());
+        match (refusal.as_object_mut(), *status) {
+            (Some(refusal), "429" | "503") => {
+                refusal.insert("headers".into(), wait.clone());
+            }
+            // It is refused before anything of it is understood.
+            (Some(refusal), "431") => {
+                refusal.remove("content");
+            }
+            _ => {}
         }
         ((*status).to_owned(), refusal)
     });
