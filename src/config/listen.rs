@@ -194,8 +194,26 @@ pub(super) fn limits(listen: &file::Listen, reader: &mut Reader<'_>) -> Limits {
         limits.connections_per_peer_max.min(limits.connections_max),
         reader,
     );
+    let memory_max = limits.memory_max();
+    if memory_max > UNIT_MEMORY_MAX {
+        let most = memory_max >> 20;
+        let why = format!(
+            "[listen] lets others make the relay take {most} MiB of memory, and the unit stops it at 128 MiB; \
+             take less, or raise MemoryMax= (`systemctl edit qbo-relay`)"
+        );
+        let keys = [
+            listen.connections_max.as_ref().map(Spanned::span),
+            listen.body_bytes_max.as_ref().map(Spanned::span),
+        ];
+        if let Some(span) = keys.into_iter().flatten().next() {
+            reader.warn(&span, why);
+        }
+    }
     limits
 }
+
+/// `MemoryMax=` of systemd/qbo-relay.service.
+const UNIT_MEMORY_MAX: usize = 128 << 20;
 
 const LEAST_BODY_BYTES_MAX: usize = 64 << 10;
 const MOST_BODY_BYTES_MAX: usize = 64 << 20;

@@ -1,21 +1,26 @@
-//! The bytes of request bodies: read within a deadline, bounded each and all together.
+//! What requests take of the memory: their heads, their bodies and their answers, bounded each and all
+//! together; and reading a body within a deadline.
 //!
 //! Every connection may hold a little; whatever goes beyond draws on a budget that all connections
 //! share, so that a crowd of half-sent bodies cannot use up the memory while small deliveries (the
 //! ordinary ones) are always taken. What counts is the memory taken, not the bytes that arrived.
-//! Called by `webhook` and `admin`. Promises: nothing is taken in advance on a sender's word; what is
-//! held is given back when [`Held`] is dropped; decoders of large bodies work one after the other.
+//! Called by `connection` and the services. Promises: nothing is taken in advance on a sender's word;
+//! what is held is given back when [`Held`] or the [`Share`] is dropped; decoders of large bodies
+//! work one after the other.
 
-use super::registry::Visit;
+use super::metered::InFlight;
+use super::visit::Visit;
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use std::sync::Arc;
+use hyper::body::{Body, Frame, SizeHint};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The memory that all bodies share beyond what each connection may always hold.
-#[derive(Debug)]
+/// The memory that all requests share beyond what each connection may always hold.
+#[derive(Clone, Debug)]
 pub(super) struct Budget(Arc<Semaphore>);
 
 /// A whole body, and its share of the memory until it is dropped.
@@ -23,7 +28,7 @@ pub(super) struct Budget(Arc<Semaphore>);
 pub(super) struct Held {
     /// The body, byte for byte.
     pub(super) bytes: Bytes,
-    share: Share,
+    taken: Taken,
 }
 
 /// The memory that decoders may have in hand, all together.
@@ -53,13 +58,8 @@ impl Decoding {
 
 impl Held {
     /// Takes memory for what is made of the body.
-    pub(super) fn grow(
-        &mut self,
-        bytes: usize,
-        budget: &Budget,
-        visit: &Visit,
-    ) -> Result<(), Unread> {
-        self.share.grow(bytes, budget, visit)
+    pub(super) fn grow(&mut self, bytes: usize, visit: &Visit) -> Result<(), Unread> {
+        self.taken.share.grow(bytes, visit)
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Unread {
     TooLate,
     /// The sender broke off, or the framing is broken.
     BrokenOff,
-    /// The bodies in flight use up the memory set aside for them.
+    /// The requests in flight use up the memory set aside for them.
     NoRoom,
 }
 
@@ -85,60 +85,85 @@ pub(super) struct Bounds {
     pub(super) span: Duration,
 }
 
+/// A share of the memory, given back when dropped.
 #[derive(Default, Debug)]
-struct Share {
+pub(super) struct Share {
     own: Option<OwnedSemaphorePermit>,
     shared: Option<OwnedSemaphorePermit>,
 }
+
+/// What a body has taken so far.
+#[derive(Debug)]
+struct Taken {
+    share: Share,
+    in_flight: InFlight,
+}
+
+/// The body of a request. What a service leaves of it goes back to the connection.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    body: Option<hyper::body::Incoming>,
+    is_over: bool,
+    left: Left,
+}
+
+/// Where the rest of a body is found when the service is done with it.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Left(Arc<Mutex<Option<hyper::body::Incoming>>>);
 
 impl Budget {
     /// A budget of this many bytes.
     pub(super) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes)))
     }
+}
 
-    /// Reads a body to its end.
-    pub(super) async fn read(
-        &self,
-        body: Incoming,
-        visit: &Visit,
-        bounds: Bounds,
-    ) -> Result<Held, Unread> {
-        tokio::time::timeout(bounds.span, self.collect(body, visit, bounds.bytes_max))
-            .await
-            .unwrap_or(Err(Unread::TooLate))
-    }
+/// Reads a body to its end.
+pub(super) async fn read(body: Incoming, visit: &Visit, bounds: Bounds) -> Result<Held, Unread> {
+    tokio::time::timeout(bounds.span, collect(body, visit, bounds.bytes_max))
+        .await
+        .unwrap_or(Err(Unread::TooLate))
+}
 
-    async fn collect(
-        &self,
-        mut body: Incoming,
-        visit: &Visit,
-        bytes_max: usize,
-    ) -> Result<Held, Unread> {
-        let announced = announced(&body).min(bytes_max);
-        let mut share = Share::default();
-        let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            // Trailers say nothing that anybody needs.
-            let Ok(data) = frame.map_err(|_| Unread::BrokenOff)?.into_data() else {
-                continue;
-            };
-            let needed = bytes.len().saturating_add(data.len());
-            if needed > bytes_max {
-                return Err(Unread::TooLarge);
-            }
-            if needed > bytes.capacity() {
-                // Doubling, so that copying stays cheap; never beyond what was announced, so that
-                // nothing is taken that will not be used.
-                let doubled = bytes.capacity().saturating_mul(2).min(announced);
-                let capacity = needed.max(doubled);
-                share.grow(capacity - bytes.capacity(), self, visit)?;
-                bytes.reserve_exact(capacity - bytes.len());
-            }
-            bytes.extend_from_slice(&data);
+async fn collect(mut body: Incoming, visit: &Visit, bytes_max: usize) -> Result<Held, Unread> {
+    let announced = announced(&body).min(bytes_max);
+    let mut taken = Taken::on(visit);
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers say nothing that anybody needs.
+        let Ok(data) = frame.map_err(|_| Unread::BrokenOff)?.into_data() else {
+            continue;
+        };
+        let needed = bytes.len().saturating_add(data.len());
+        if needed > bytes_max {
+            return Err(Unread::TooLarge);
         }
-        let bytes = Bytes::from(bytes);
-        Ok(Held { bytes, share })
+        if needed > bytes.capacity() {
+            // Doubling, so that copying stays cheap; never beyond what was announced, so that
+            // nothing is taken that will not be used.
+            let doubled = bytes.capacity().saturating_mul(2).min(announced);
+            let capacity = needed.max(doubled);
+            taken.share.grow(capacity - bytes.capacity(), visit)?;
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        taken.in_flight.add(data.len());
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Held {
+        bytes: Bytes::from(bytes),
+        taken,
+    })
+}
+
+/// Reads what is left of a body and forgets it, as far as there is room for so much in flight.
+pub(super) async fn drain(mut body: hyper::body::Incoming, visit: &Visit, bytes_max: usize) {
+    let mut taken = Taken::on(visit);
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let so_far = taken.in_flight.add(bytes);
+        if so_far > bytes_max || taken.share.grow(bytes, visit).is_err() {
+            return;
+        }
     }
 }
 
@@ -151,7 +176,7 @@ pub(super) fn announced(body: &Incoming) -> usize {
 
 impl Share {
     /// Takes `bytes` more: of the connection's own allowance first, then of the common budget.
-    fn grow(&mut self, bytes: usize, budget: &Budget, visit: &Visit) -> Result<(), Unread> {
+    pub(super) fn grow(&mut self, bytes: usize, visit: &Visit) -> Result<(), Unread> {
         let own = bytes.min(visit.allowance.available_permits());
         // A request on the same connection may have been quicker; then all comes from the budget.
         let own = if take(&mut self.own, &visit.allowance, own) {
@@ -159,7 +184,7 @@ impl Share {
         } else {
             0
         };
-        if take(&mut self.shared, &budget.0, bytes - own) {
+        if take(&mut self.shared, &visit.budget.0, bytes - own) {
             Ok(())
         } else {
             Err(Unread::NoRoom)
@@ -179,4 +204,76 @@ fn take(held: &mut Option<OwnedSemaphorePermit>, from: &Arc<Semaphore>, bytes: u
         None => *held = Some(more),
     }
     true
+}
+
+impl Taken {
+    fn on(visit: &Visit) -> Self {
+        let in_flight = InFlight::on(&visit.received);
+        let share = Share::default();
+        Self { share, in_flight }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(shared) = self.share.shared.take() {
+            self.in_flight.end(shared);
+        }
+    }
+}
+
+impl Incoming {
+    /// A body, and where to look for the rest of it.
+    pub(super) fn new(body: hyper::body::Incoming) -> (Self, Left) {
+        let left = Left::default();
+        let incoming = Self {
+            body: Some(body),
+            is_over: false,
+            left: left.clone(),
+        };
+        (incoming, left)
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(body).poll_frame(context));
+        self.is_over = !matches!(frame, Some(Ok(_)));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(SizeHint::default, Body::size_hint)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if !self.is_end_stream() {
+            let mut left = self.left.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *left = self.body.take();
+        }
+    }
+}
+
+impl Left {
+    /// The rest of the body, where the service has left one.
+    pub(super) fn take(&self) -> Option<hyper::body::Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }

@@ -5,17 +5,17 @@
 //! within its deadlines whatever the peer does, and at once when it is displaced.
 
 use super::amended::Amended;
-use super::answer::{Answer, close};
-use super::registry::{Place, Visit};
+use super::answer::Answer;
+use super::body::{Budget, Incoming};
+use super::metered::Metered;
+use super::registry::Place;
+use super::requests::requests;
 use super::stall::Stalling;
+use super::visit::Visit;
 use crate::model::{Limits, Tally};
 use http::Request;
-use http::header::TRANSFER_ENCODING;
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -43,7 +43,27 @@ pub(super) struct Site<S> {
     /// `None`: plain HTTP/1.1.
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Limits,
+    /// What the requests of all its connections draw on.
+    pub(super) budget: Budget,
     pub(super) tally: Arc<Tally>,
+}
+
+impl<S> Site<S> {
+    /// A listener with these bounds.
+    pub(super) fn new(
+        service: S,
+        tls: Option<TlsAcceptor>,
+        limits: &Limits,
+        tally: Arc<Tally>,
+    ) -> Self {
+        Self {
+            service,
+            tls,
+            limits: limits.clone(),
+            budget: Budget::new(limits.bodies_bytes_max),
+            tally,
+        }
+    }
 }
 
 /// How long requests in hand may take once their connection is to end.
@@ -166,15 +186,23 @@ where
     S: Service,
 {
     let limits = &site.limits;
+    // hyper takes these at the start and for good; whoever is known comes on connections of its own.
+    let (streams_max, head_bytes_max) = if visit.is_known() {
+        (limits.streams_max, limits.head_bytes_max)
+    } else {
+        (limits.stranger_streams_max, limits.stranger_head_bytes_max)
+    };
+    let stream = Metered::new(stream, Arc::clone(visit), limits);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(usize::try_from(limits.streams_max).unwrap_or(usize::MAX))
-        .max_local_error_reset_streams(usize::try_from(limits.streams_max).unwrap_or(usize::MAX))
-        // What a peer can have under way unread, for one stream and for all of them.
+        .max_concurrent_streams(streams_max)
+        .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(usize::try_from(streams_max).unwrap_or(usize::MAX))
+        .max_local_error_reset_streams(usize::try_from(streams_max).unwrap_or(usize::MAX))
+        // What a peer can have under way unread, for one stream and for all of them; no less, because
+        // a connection begins with so much.
         .initial_stream_window_size(64 << 10)
-        .initial_connection_window_size(128 << 10)
+        .initial_connection_window_size(64 << 10)
         .max_send_buf_size(16 << 10)
         .keep_alive_interval(limits.head)
         .keep_alive_timeout(limits.head)
@@ -188,52 +216,6 @@ where
     };
     connection.as_mut().graceful_shutdown();
     timeout(grace, connection).await.unwrap_or(Ok(()))
-}
-
-/// The service of one connection as hyper wants it.
-fn requests<S: Service>(
-    site: &Arc<Site<S>>,
-    visit: &Arc<Visit>,
-    closing: watch::Receiver<bool>,
-) -> impl HttpService<
-    Incoming,
-    ResBody = http_body_util::Full<bytes::Bytes>,
-    Error = Infallible,
-    Future: Future + Send + Unpin,
-> + Send
-+ Unpin
-+ use<S> {
-    let (site, visit) = (Arc::clone(site), Arc::clone(visit));
-    service_fn(move |request: Request<Incoming>| {
-        let (site, visit) = (Arc::clone(&site), Arc::clone(&visit));
-        let closing = closing.clone();
-        Box::pin(async move {
-            let _in_hand = visit.begin_request();
-            let version = request.version();
-            let answer = respond(request, &site.service, &visit).await;
-            // Said with the last answer, so that the peer does not send another request into a
-            // connection that is about to be closed.
-            let is_last = *closing.borrow();
-            Ok::<_, Infallible>(if is_last {
-                close(answer, version)
-            } else {
-                answer
-            })
-        })
-    })
-}
-
-async fn respond<S: Service>(request: Request<Incoming>, service: &S, visit: &Visit) -> Answer {
-    let version = request.version();
-    // hyper hides a Content-Length beside a Transfer-Encoding. Both together are an attempt to make
-    // two servers see different messages, after which the connection must end (RFC 9112, 6.3).
-    let is_ambiguous = request.headers().contains_key(TRANSFER_ENCODING);
-    let answer = service.answer(request, visit).await;
-    if is_ambiguous || visit.unread.load(Ordering::Relaxed) {
-        close(answer, version)
-    } else {
-        answer
-    }
 }
 
 async fn end_of_welcome(mut closing: watch::Receiver<bool>, age: Duration) {

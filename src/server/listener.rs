@@ -1,12 +1,16 @@
 //! The accept loop: it never ends by itself, whatever accept says.
 //!
 //! Not here: what is said on a connection. Called by `public` and `admin`. Promises: an error of
-//! accept is counted and survived; a full house never keeps a newcomer waiting; on shutdown nobody new
-//! is taken in, requests in hand are finished within a deadline, and every task has ended.
+//! accept is counted and survived; a full house keeps a newcomer waiting for a moment at most, and nobody
+//! in front of others; on shutdown nobody new is taken in, requests in hand are finished within a
+//! deadline, and every task has ended.
 
 use super::connection::{Service, Site, grace, serve};
-use super::registry::{Admission, Peer, Place, Registry};
+use super::peer::Peer;
+use super::registry::{Admission, Place, Registry};
+use super::waiting::Waiting;
 use rustix::io::Errno;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// Pause after the system ran out of descriptors or memory: accept would fail again at once.
 const PAUSE: Duration = Duration::from_millis(75);
@@ -26,13 +30,20 @@ const FAILURES_WITHOUT_PAUSE: u32 = 16;
 /// Connections closed at each such pause; one at a time would leave newcomers waiting for long.
 const EXHAUSTION_ROOM: usize = 8;
 
+/// How often those who wait for a place ask again; a connection that ends gives its place at once.
+const RETRY: Duration = Duration::from_millis(25);
+
 /// Where connections come from.
 pub(super) trait Accept: Send {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// The next connection and whose it is.
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
+    /// The next connection and whose it is; the system keeps no more than so many bytes of it unread,
+    /// in and out.
+    fn accept(
+        &self,
+        unread: [usize; 2],
+    ) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
 }
 
 /// Serves what `listener` accepts until `shutdown` completes, and then to the end of what was begun.
@@ -43,11 +54,10 @@ pub(super) async fn run<L: Accept, S: Service>(
 ) {
     let site = Arc::new(site);
     let limits = &site.limits;
-    let registry = Registry::new(
-        limits.connections_max,
-        limits.connections_per_peer_max,
-        limits.body_bytes_free,
-    );
+    let registry = Registry::new(limits, site.budget.clone());
+    let mut waiting = Waiting::new(limits.waiting_max, limits.waiting);
+    let mut retry = interval(RETRY);
+    retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (closing, _) = watch::channel(false);
     let mut open = JoinSet::new();
     let mut failures = 0_u32;
@@ -57,21 +67,20 @@ pub(super) async fn run<L: Accept, S: Service>(
             () = &mut shutdown => break,
             Some(ended) = open.join_next() => {
                 note(ended, &site);
-                continue;
+                None
             }
-            accepted = listener.accept() => accepted,
+            _ = retry.tick(), if !waiting.is_empty() => None,
+            accepted = listener.accept(limits.socket_bytes) => Some(accepted),
         };
         match accepted {
-            Ok((stream, peer)) => {
+            None => {}
+            Some(Ok((stream, peer))) => {
                 failures = 0;
                 site.tally.connections.add_one();
-                if let Some(place) = admit(&registry, peer, &site) {
-                    let site = Arc::clone(&site);
-                    // Boxed, because a task is moved where it is started.
-                    open.spawn(Box::pin(serve(stream, site, place, closing.subscribe())));
-                }
+                let sent_away = waiting.push(stream, peer);
+                sent_away.inspect(|peer| note_sent_away(*peer, &site));
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 site.tally.accept_errors.add_one();
                 tracing::debug!(reason = %error, "accept failed");
                 failures = failures.saturating_add(1);
@@ -86,6 +95,15 @@ pub(super) async fn run<L: Accept, S: Service>(
                     }
                 }
             }
+        }
+        while let Some((stream, admission)) = waiting.admit(&registry) {
+            let place = admitted(admission, &site);
+            let task = serve(stream, Arc::clone(&site), place, closing.subscribe());
+            // Boxed, because a task is moved where it is started.
+            open.spawn(Box::pin(task));
+        }
+        while let Some(peer) = waiting.expire() {
+            note_sent_away(peer, &site);
         }
     }
     drop(listener);
@@ -109,20 +127,20 @@ fn make_room<S>(registry: &Registry, site: &Site<S>) {
     }
 }
 
-fn admit<S>(registry: &Registry, peer: Peer, site: &Site<S>) -> Option<Place> {
-    match registry.admit(peer) {
-        Admission::Admitted(place) => Some(place),
+fn admitted<S>(admission: Admission, site: &Site<S>) -> Place {
+    match admission {
+        Admission::Admitted(place) => place,
         Admission::InsteadOf(displaced, place) => {
             site.tally.connections_displaced.add_one();
             tracing::debug!(peer = %displaced, "too many connections: the quietest makes room");
-            Some(place)
-        }
-        Admission::Refused => {
-            site.tally.connections_displaced.add_one();
-            tracing::debug!(%peer, "too many connections, all with a delivery in hand");
-            None
+            place
         }
     }
+}
+
+fn note_sent_away<S>(peer: Peer, site: &Site<S>) {
+    site.tally.connections_displaced.add_one();
+    tracing::debug!(%peer, "too many connections, all of them busy or only just begun");
 }
 
 fn note<S>(ended: Result<(), tokio::task::JoinError>, site: &Site<S>) {
@@ -141,11 +159,13 @@ fn is_exhaustion(error: &io::Error) -> bool {
 impl Accept for TcpListener {
     type Stream = TcpStream;
 
-    async fn accept(&self) -> io::Result<(TcpStream, Peer)> {
+    async fn accept(&self, [inward, outward]: [usize; 2]) -> io::Result<(TcpStream, Peer)> {
         let (stream, address) = self.accept().await?;
-        // An answer is one small segment; nothing is gained by waiting for more. It fails only on a
-        // connection that is dead already, which its task will find.
+        // An answer is one small segment; nothing is gained by waiting for more. This and the bounds
+        // fail only on a connection that is dead already, which its task will find.
         let _ = stream.set_nodelay(true);
+        let _ = set_socket_recv_buffer_size(&stream, inward);
+        let _ = set_socket_send_buffer_size(&stream, outward);
         Ok((stream, Peer::of(address.ip())))
     }
 }
@@ -153,7 +173,7 @@ impl Accept for TcpListener {
 impl Accept for UnixListener {
     type Stream = UnixStream;
 
-    async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
+    async fn accept(&self, _unread: [usize; 2]) -> io::Result<(UnixStream, Peer)> {
         let (stream, _) = self.accept().await?;
         Ok((stream, Peer::Local))
     }

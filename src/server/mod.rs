@@ -7,9 +7,11 @@
 //! anything; no success answer before the receipt is kept (I1).
 //!
 //! In reading order: `listener` (accept, for ever), `registry` (who is here, who has to make
-//! room), `connection` (TLS, HTTP/1.1 or HTTP/2, deadlines), `stall` (peers that do not read),
-//! `amended` (what hyper answers by itself),
-//! `router` (which request goes where), `body` (bytes in flight), [`webhook`] (a delivery), [`face`]
+//! room), `peer` (whose a connection is), `waiting` (newcomers), `visit` (one connection, as others see
+//! it), `connection` (TLS, HTTP/1.1 or HTTP/2, deadlines), `stall` (peers that do not read), `metered`
+//! (peers that send for nothing), `amended` (what hyper answers by itself), `requests` (what is done for
+//! every request), `head` (what is kept of its head), `reply` (how its answer is sent), `router` (which
+//! request goes where), `body` (what is in flight), [`webhook`] (a delivery), [`face`]
 //! (what of a request is the original listener's), [`source`] (who need not sign), `manner` (how it is
 //! answered), `reading` (what was in it), `html` (pages), [`consent`] (a person comes back from
 //! Intuit), [`elements`] (the Open Connectors interface), [`public`] and [`admin`] (the listeners as the roof starts them).
@@ -19,13 +21,20 @@ mod answer;
 mod body;
 mod coding;
 mod connection;
+mod head;
 mod html;
 mod listener;
 mod manner;
+mod metered;
+mod peer;
 mod reading;
 mod registry;
+mod reply;
+mod requests;
 mod router;
 mod stall;
+mod visit;
+mod waiting;
 
 pub mod admin;
 pub mod consent;

@@ -1,19 +1,17 @@
 //! The public listener as the roof starts it: TLS, deliveries, and the way back from Intuit.
 
 use super::answer::Answer;
-use super::body::{Budget, Decoding};
+use super::body::{Decoding, Incoming};
 use super::connection::{Service, Site};
 use super::consent::{self, Consent};
 use super::listener;
-use super::registry::Visit;
+use super::visit::Visit;
 use super::webhook::{Door, Keep, Webhook};
 use crate::model::Limits;
 use http::Request;
-use hyper::body::{Body as _, Incoming};
 use rustls::ServerConfig;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -32,16 +30,10 @@ pub async fn serve<K: Keep, C: Consent>(
     let webhook = Webhook {
         door,
         limits: limits.clone(),
-        budget: Budget::new(limits.bodies_bytes_max),
         decoding: Decoding::default(),
     };
     let service = Front { webhook, consent };
-    let site = Site {
-        service,
-        tls: Some(TlsAcceptor::from(tls)),
-        limits: limits.clone(),
-        tally,
-    };
+    let site = Site::new(service, Some(TlsAcceptor::from(tls)), limits, tally);
     listener::run(listener, site, shutdown).await;
 }
 
@@ -55,9 +47,6 @@ impl<K: Keep, C: Consent> Service for Front<K, C> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
         match &self.consent {
             Some(consent) if request.uri().path() == consent::PATH => {
-                if !request.body().is_end_stream() {
-                    visit.unread.store(true, Ordering::Relaxed);
-                }
                 consent::answer(&**consent, &request).await
             }
             _ => self.webhook.answer(request, visit).await,

@@ -1,47 +1,26 @@
 //! Who is connected, and who makes room when there are too many.
 //!
-//! Not a queue: a newcomer never waits for a place. At a bound, the connection that has been without
-//! progress longest is closed, so that a crowd of silent ones cannot keep an honest sender out.
-//! Progress is what a silent or dripping peer cannot make: to be accepted, to finish the TLS
-//! handshake, to bring an authentic delivery. Called by `listener` and `connection`. Promises: the
-//! number of entries never exceeds the bounds; nobody with an authentic delivery in hand is closed.
+//! At a bound, the connection that has been without progress longest is closed, so that a crowd of
+//! silent ones cannot keep an honest sender out. Progress is what a silent or dripping peer cannot
+//! make: to be accepted, to finish the TLS handshake, to bring an authentic delivery. Whoever made
+//! some within the last moment makes room for nobody but its own address, so that a stream of
+//! newcomers cannot cut off what has just begun; there a newcomer waits (`waiting`). Called by
+//! `listener`, which admits, and `visit`. Promises: the number of entries never exceeds the bounds;
+//! nobody with an authentic delivery in hand is closed.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use super::body::Budget;
+use super::peer::Peer;
+use super::visit::Visit;
+use crate::model::Limits;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
-/// Whose connection it is. Two are the same peer as far as the bound for each peer goes: an IPv6
-/// network of 64 bits is one, because its owner has all its addresses.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Peer {
-    /// An address; never an IPv4 one in IPv6's clothes.
-    Address(IpAddr),
-    /// A process on this machine, over a Unix socket.
-    Local,
-}
-
-/// One connection, as the registry and its own task see it.
-#[derive(Debug)]
-pub(super) struct Visit {
-    /// Whose it is.
-    pub(super) peer: Peer,
-    /// Bytes of body that this connection may always hold; what goes beyond draws on the budget
-    /// that all share.
-    pub(super) allowance: Arc<Semaphore>,
-    /// A body was left unread by a refusal, so that closing at once could lose the answer.
-    pub(super) unread: AtomicBool,
-    registry: Arc<Shared>,
-    progress: AtomicU64,
-    has_delivered: AtomicBool,
-    requests: AtomicUsize,
-    deliveries: AtomicUsize,
-    activity: Notify,
-    displaced: Notify,
-}
+/// Networks that are remembered for having delivered something authentic.
+const KNOWN_MAX: usize = 64;
 
 /// The place of a connection; given back when dropped.
 #[derive(Debug)]
@@ -50,85 +29,125 @@ pub(super) struct Place {
     visit: Arc<Visit>,
 }
 
-/// A request in hand, or an authentic delivery in hand; over when dropped.
-#[derive(Debug)]
-pub(super) struct InHand<'a, const DELIVERY: bool>(&'a Visit);
-
 /// Everybody who is connected.
 #[derive(Debug)]
 pub(super) struct Registry {
     shared: Arc<Shared>,
-    places_max: usize,
-    places_per_peer_max: usize,
+    budget: Budget,
+    bounds: Bounds,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    places: usize,
+    places_per_peer: usize,
+    places_per_network: usize,
+    undisturbed: Duration,
+    /// Bytes that each may hold of its own.
     allowance: usize,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
+/// What the registry and its connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
     visits: Mutex<HashMap<u64, Arc<Visit>>>,
-    /// Grows with every progress that anybody makes: the order of progress, without a clock.
+    /// Grows with every progress that anybody makes.
     steps: AtomicU64,
+    /// Networks that have delivered something authentic, the latest last.
+    known: Mutex<VecDeque<IpAddr>>,
 }
 
-/// What became of somebody who came.
+/// How somebody was taken in.
 #[derive(Debug)]
 pub(super) enum Admission {
     /// There was room.
     Admitted(Place),
     /// Room was made: somebody else's connection is being closed.
     InsteadOf(Peer, Place),
-    /// Everybody here has an authentic delivery in hand.
-    Refused,
 }
 
 impl Registry {
-    /// Nobody yet. At most `places_max` in all and `places_per_peer_max` of one peer; each may hold
-    /// `allowance` bytes of body.
-    pub(super) fn new(places_max: usize, places_per_peer_max: usize, allowance: usize) -> Self {
+    /// Nobody yet.
+    pub(super) fn new(limits: &Limits, budget: Budget) -> Self {
+        let shared = Shared {
+            visits: Mutex::default(),
+            steps: AtomicU64::new(0),
+            known: Mutex::default(),
+        };
         Self {
-            shared: Arc::default(),
-            places_max,
-            places_per_peer_max,
-            allowance,
+            shared: Arc::new(shared),
+            budget,
+            bounds: Bounds {
+                places: limits.connections_max,
+                places_per_peer: limits.connections_per_peer_max,
+                places_per_network: limits.connections_per_network_max(),
+                undisturbed: limits.undisturbed,
+                allowance: limits.body_bytes_free + limits.request_bytes,
+            },
         }
     }
 
-    /// Takes somebody in, at the cost of whoever is quietest where there is no room.
-    pub(super) fn admit(&self, peer: Peer) -> Admission {
-        let number = self.shared.step();
-        let visit = Arc::new(Visit {
-            peer,
-            allowance: Arc::new(Semaphore::new(self.allowance)),
-            unread: AtomicBool::new(false),
-            registry: Arc::clone(&self.shared),
-            progress: AtomicU64::new(number),
-            has_delivered: AtomicBool::new(false),
-            requests: AtomicUsize::new(0),
-            deliveries: AtomicUsize::new(0),
-            activity: Notify::new(),
-            displaced: Notify::new(),
-        });
+    /// Takes somebody in, at the cost of whoever is quietest where there is no room; nobody, while none
+    /// can make room.
+    pub(super) fn admit(&self, peer: Peer) -> Option<Admission> {
+        let Bounds {
+            places,
+            places_per_peer,
+            places_per_network,
+            undisturbed,
+            allowance,
+        } = self.bounds;
+        let network = peer.wide_network();
         let mut visits = self.shared.visits();
-        let of_peer = visits.values().filter(|other| other.peer == peer).count();
-        let displaced = if of_peer >= self.places_per_peer_max {
-            displace(&mut visits, Some(peer))
-        } else if visits.len() >= self.places_max {
-            displace(&mut visits, None)
+        let count = |is: &dyn Fn(Peer) -> bool| visits.values().filter(|v| is(v.peer)).count();
+        let is_own = |other: Peer| other == peer;
+        let is_near = |other: Peer| network.is_some() && other.wide_network() == network;
+        let room = if count(&is_own) >= places_per_peer {
+            // It is its own affair how recently that one came.
+            Some(displace(&mut visits, Duration::ZERO, is_own))
+        } else if count(&is_near) >= places_per_network {
+            Some(displace(&mut visits, undisturbed, is_near))
+        } else if visits.len() >= places {
+            Some(displace(&mut visits, undisturbed, |_| true))
         } else {
-            visits.insert(number, Arc::clone(&visit));
-            return Admission::Admitted(Place { number, visit });
+            None
         };
-        let Some(displaced) = displaced else {
-            return Admission::Refused;
-        };
+        if room == Some(None) {
+            return None;
+        }
+        let number = self.shared.step();
+        let visit = Arc::new(Visit::new(
+            peer,
+            (number, Instant::now()),
+            allowance,
+            self.budget.clone(),
+            Arc::clone(&self.shared),
+        ));
         visits.insert(number, Arc::clone(&visit));
-        Admission::InsteadOf(displaced, Place { number, visit })
+        let place = Place { number, visit };
+        Some(match room.flatten() {
+            Some(displaced) => Admission::InsteadOf(displaced, place),
+            None => Admission::Admitted(place),
+        })
+    }
+
+    /// Whether somebody from this peer's network has delivered something authentic.
+    pub(super) fn knows(&self, peer: Peer) -> bool {
+        let network = peer.network();
+        network.is_some_and(|network| self.shared.remembers(network))
+    }
+
+    /// How many connections this peer has.
+    pub(super) fn held_by(&self, peer: Peer) -> usize {
+        let visits = self.shared.visits();
+        visits.values().filter(|visit| visit.peer == peer).count()
     }
 
     /// Closes the quietest connection, because the system has run out of something. Tells whether
     /// there was one to close.
     pub(super) fn make_room(&self) -> bool {
-        displace(&mut self.shared.visits(), None).is_some()
+        let undisturbed = self.bounds.undisturbed;
+        displace(&mut self.shared.visits(), undisturbed, |_| true).is_some()
     }
 }
 
@@ -138,24 +157,45 @@ impl Shared {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn step(&self) -> u64 {
+    /// The next in the order of progress.
+    pub(super) fn step(&self) -> u64 {
         self.steps.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Remembers that somebody from this network has delivered something authentic.
+    pub(super) fn remember(&self, network: IpAddr) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|other| *other != network);
+        if known.len() >= KNOWN_MAX {
+            known.pop_front();
+        }
+        known.push_back(network);
+    }
+
+    /// Whether somebody from this network has.
+    pub(super) fn remembers(&self, network: IpAddr) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains(&network)
     }
 }
 
-/// Removes and closes the quietest: those that never brought an authentic delivery first, then by
-/// their last progress.
-fn displace(visits: &mut HashMap<u64, Arc<Visit>>, of: Option<Peer>) -> Option<Peer> {
-    let (&number, _) = visits
+/// Removes and closes the quietest of those that `may` make room. Whoever brought an authentic
+/// delivery makes none while there is somebody who never did, however recently that one came.
+fn displace(
+    visits: &mut HashMap<u64, Arc<Visit>>,
+    undisturbed: Duration,
+    may: impl Fn(Peer) -> bool,
+) -> Option<Peer> {
+    let now = Instant::now();
+    let (&number, visit) = visits
         .iter()
-        .filter(|(_, visit)| of.is_none_or(|peer| visit.peer == peer))
-        .filter(|(_, visit)| visit.deliveries.load(Ordering::Relaxed) == 0)
-        .min_by_key(|(_, visit)| {
-            let has_delivered = visit.has_delivered.load(Ordering::Relaxed);
-            (has_delivered, visit.progress.load(Ordering::Relaxed))
-        })?;
+        .filter(|(_, visit)| may(visit.peer) && !visit.has_delivery_in_hand())
+        .min_by_key(|(_, visit)| (visit.has_delivered(), visit.progress().0))?;
+    if now.duration_since(visit.progress().1) < undisturbed {
+        return None;
+    }
     let visit = visits.remove(&number)?;
-    visit.displaced.notify_one();
+    visit.displace();
     Some(visit.peer)
 }
 
@@ -168,108 +208,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.visit.registry.visits().remove(&self.number);
-    }
-}
-
-impl Visit {
-    /// Notes that the connection got somewhere.
-    pub(super) fn note_progress(&self) {
-        let step = self.registry.step();
-        self.progress.store(step, Ordering::Relaxed);
-    }
-
-    /// Notes that an authentic delivery was kept.
-    pub(super) fn note_delivery(&self) {
-        self.has_delivered.store(true, Ordering::Relaxed);
-        self.note_progress();
-    }
-
-    /// Takes a request in hand.
-    pub(super) fn begin_request(&self) -> InHand<'_, false> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.activity.notify_one();
-        InHand(self)
-    }
-
-    /// Takes an authentic delivery in hand: from now on nobody displaces this connection.
-    pub(super) fn begin_delivery(&self) -> InHand<'_, true> {
-        self.deliveries.fetch_add(1, Ordering::Relaxed);
-        InHand(self)
-    }
-
-    /// Waits until the connection has to make room.
-    pub(super) async fn displaced(&self) {
-        self.displaced.notified().await;
-    }
-
-    /// Waits until there has been no request in hand for `span`. For one task at a time.
-    pub(super) async fn idle_for(&self, span: Duration) {
-        loop {
-            if self.requests.load(Ordering::Relaxed) > 0 {
-                self.activity.notified().await;
-                continue;
-            }
-            tokio::select! {
-                () = self.activity.notified() => {}
-                () = tokio::time::sleep(span) => return,
-            }
-        }
-    }
-}
-
-impl<const DELIVERY: bool> Drop for InHand<'_, DELIVERY> {
-    fn drop(&mut self) {
-        if DELIVERY {
-            self.0.deliveries.fetch_sub(1, Ordering::Relaxed);
-        } else {
-            self.0.requests.fetch_sub(1, Ordering::Relaxed);
-            self.0.activity.notify_one();
-        }
-    }
-}
-
-impl Peer {
-    /// The peer that an address belongs to.
-    pub(super) fn of(address: IpAddr) -> Self {
-        Self::Address(address.to_canonical())
-    }
-
-    /// The address, where it has one.
-    pub(super) fn address(self) -> Option<IpAddr> {
-        match self {
-            Self::Address(address) => Some(address),
-            Self::Local => None,
-        }
-    }
-
-    /// What the bound goes by.
-    pub(super) fn network(self) -> Option<IpAddr> {
-        self.address().map(|address| match address {
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> 64 << 64;
-                IpAddr::V6(Ipv6Addr::from_bits(network))
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        })
-    }
-}
-
-impl PartialEq for Peer {
-    fn eq(&self, other: &Self) -> bool {
-        self.network() == other.network()
-    }
-}
-
-impl Eq for Peer {}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.network() {
-            Some(IpAddr::V6(network)) => write!(f, "{network}/64"),
-            Some(address) => address.fmt(f),
-            None => f.write_str("local"),
-        }
+        self.visit.registry().visits().remove(&self.number);
     }
 }
 
@@ -277,97 +216,166 @@ impl fmt::Display for Peer {
 mod tests {
     use super::*;
     use std::net::Ipv4Addr;
+    use tokio::time::advance;
 
-    fn peer(last: u8) -> Peer {
-        Peer::of(Ipv4Addr::new(192, 0, 2, last).into())
+    const AWHILE: Duration = Duration::from_millis(1_500);
+
+    fn registry(connections_max: usize, connections_per_peer_max: usize) -> Registry {
+        let limits = Limits {
+            connections_max,
+            connections_per_peer_max,
+            ..Limits::default()
+        };
+        Registry::new(&limits, Budget::new(0))
+    }
+
+    /// Each in a network of its own.
+    fn peer(third: u8) -> Peer {
+        Peer::of(Ipv4Addr::new(192, 0, third, 1).into())
     }
 
     fn enter(registry: &Registry, peer: Peer) -> Place {
-        match registry.admit(peer) {
+        match registry.admit(peer).unwrap() {
             Admission::Admitted(place) | Admission::InsteadOf(_, place) => place,
-            Admission::Refused => panic!("nobody was admitted"),
         }
     }
 
     fn is_displaced(place: &Place) -> bool {
-        !place.visit.registry.visits().contains_key(&place.number)
+        let visits = place.visit.registry().visits();
+        !visits.contains_key(&place.number)
     }
 
-    #[test]
-    fn at_the_bound_the_one_without_progress_for_longest_makes_room() {
-        let registry = Registry::new(3, 3, 0);
+    #[tokio::test(start_paused = true)]
+    async fn at_the_bound_the_one_without_progress_for_longest_makes_room() {
+        let registry = registry(3, 3);
         let (first, second, third) = (
             enter(&registry, peer(1)),
             enter(&registry, peer(2)),
             enter(&registry, peer(3)),
         );
+        advance(AWHILE).await;
         first.visit().note_progress();
         let fourth = registry.admit(peer(4));
-        assert!(matches!(fourth, Admission::InsteadOf(whose, _) if whose == peer(2)));
+        assert!(matches!(fourth, Some(Admission::InsteadOf(whose, _)) if whose == peer(2)));
         assert!(is_displaced(&second) && !is_displaced(&first) && !is_displaced(&third));
     }
 
-    #[test]
-    fn one_peer_displaces_its_own_and_nobody_elses() {
-        let registry = Registry::new(10, 2, 0);
+    #[tokio::test(start_paused = true)]
+    async fn nobody_who_got_somewhere_within_the_last_second_makes_room_for_another_address() {
+        let registry = registry(2, 2);
+        let first = enter(&registry, peer(1));
+        advance(Duration::from_millis(900)).await;
+        let second = enter(&registry, peer(2));
+        assert!(registry.admit(peer(3)).is_none());
+        assert!(!registry.make_room());
+        // It has just finished its handshake; now the other one is the older.
+        first.visit().note_progress();
+        advance(Duration::from_millis(950)).await;
+        assert!(registry.admit(peer(3)).is_none());
+        advance(Duration::from_millis(100)).await;
+        assert!(matches!(
+            registry.admit(peer(3)),
+            Some(Admission::InsteadOf(..))
+        ));
+        assert!(is_displaced(&second) || is_displaced(&first));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_peer_displaces_its_own_and_nobody_elses() {
+        let registry = registry(10, 2);
         let quiet = enter(&registry, peer(1));
         let crowd: Vec<_> = (0..20).map(|_| enter(&registry, peer(9))).collect();
         assert!(!is_displaced(&quiet));
         assert_eq!(crowd.iter().filter(|place| !is_displaced(place)).count(), 2);
     }
 
-    #[test]
-    fn whoever_brought_a_delivery_stays_longer_than_whoever_never_did() {
-        let registry = Registry::new(2, 2, 0);
-        let honest = enter(&registry, peer(1));
-        honest.visit().note_delivery();
-        let places: Vec<_> = (2..20).map(|last| enter(&registry, peer(last))).collect();
-        assert!(!is_displaced(&honest));
-        assert_eq!(
-            places.iter().filter(|place| !is_displaced(place)).count(),
-            1
-        );
+    #[tokio::test(start_paused = true)]
+    async fn one_network_leaves_room_for_the_others() {
+        for (of, elsewhere) in [("192.0.2.", "192.0.3.1"), ("2001:db8:1:", "2001:db8:2::1")] {
+            let registry = registry(16, 2);
+            let near = |n: usize| {
+                let text = if of.contains(':') {
+                    format!("{of}{n}::1")
+                } else {
+                    format!("{of}{n}")
+                };
+                Peer::of(text.parse().unwrap())
+            };
+            let crowd: Vec<_> = (1..=12).map(|n| enter(&registry, near(n))).collect();
+            assert!(registry.admit(near(13)).is_none());
+            let honest = enter(&registry, Peer::of(elsewhere.parse().unwrap()));
+            advance(AWHILE).await;
+            let places: Vec<_> = (13..40).map(|n| registry.admit(near(n))).collect();
+            assert_eq!(places.len(), 27);
+            assert!(!is_displaced(&honest) && crowd.iter().all(is_displaced));
+        }
     }
 
-    #[test]
-    fn nobody_with_an_authentic_delivery_in_hand_is_displaced() {
-        let registry = Registry::new(1, 1, 0);
+    #[tokio::test(start_paused = true)]
+    async fn whoever_brought_a_delivery_stays_longer_than_whoever_never_did() {
+        let registry = registry(2, 2);
+        let honest = enter(&registry, peer(1));
+        honest.visit().note_delivery();
+        let mut places = Vec::new();
+        for third in 2..20 {
+            advance(AWHILE).await;
+            places.push(enter(&registry, peer(third)));
+        }
+        assert!(!is_displaced(&honest));
+        let left = places.iter().filter(|place| !is_displaced(place)).count();
+        assert_eq!(left, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_who_delivered_makes_room_while_others_have_only_just_begun() {
+        let registry = registry(2, 2);
+        let honest = enter(&registry, peer(1));
+        honest.visit().note_delivery();
+        advance(AWHILE).await;
+        let newcomer = enter(&registry, peer(2));
+        assert!(registry.admit(peer(3)).is_none());
+        advance(AWHILE).await;
+        assert!(registry.admit(peer(3)).is_some());
+        assert!(is_displaced(&newcomer) && !is_displaced(&honest));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_that_brought_a_delivery_is_known_from_then_on() {
+        let registry = registry(200, 2);
+        let place = enter(&registry, peer(1));
+        assert!(!place.visit().is_known());
+        place.visit().note_delivery();
+        assert!(enter(&registry, peer(1)).visit().is_known());
+        assert!(!enter(&registry, peer(2)).visit().is_known());
+        for third in 2..u8::try_from(KNOWN_MAX).unwrap() + 2 {
+            enter(&registry, peer(third)).visit().note_delivery();
+        }
+        assert!(!enter(&registry, peer(1)).visit().is_known());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_with_an_authentic_delivery_in_hand_is_displaced() {
+        let registry = registry(1, 1);
         let place = enter(&registry, peer(1));
         let in_hand = place.visit().begin_delivery();
-        assert!(matches!(registry.admit(peer(2)), Admission::Refused));
+        advance(AWHILE).await;
+        assert!(registry.admit(peer(2)).is_none());
         assert!(!registry.make_room());
         drop(in_hand);
-        assert!(matches!(registry.admit(peer(2)), Admission::InsteadOf(..)));
+        assert!(matches!(
+            registry.admit(peer(2)),
+            Some(Admission::InsteadOf(..))
+        ));
         assert!(is_displaced(&place));
     }
 
-    #[test]
-    fn a_place_is_given_back_when_the_connection_ends() {
-        let registry = Registry::new(1, 1, 0);
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_given_back_when_the_connection_ends() {
+        let registry = registry(1, 1);
         drop(enter(&registry, peer(1)));
-        assert!(matches!(registry.admit(peer(1)), Admission::Admitted(_)));
-    }
-
-    #[test]
-    fn the_addresses_of_one_ipv6_network_are_one_peer() {
-        let of = |text: &str| Peer::of(text.parse().unwrap());
-        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
-        assert_eq!(of("::ffff:192.0.2.7"), of("192.0.2.7"));
-        assert_eq!(of("2001:db8::1").to_string(), "2001:db8::/64");
-    }
-
-    #[tokio::test]
-    async fn a_connection_is_idle_only_while_it_has_no_request_in_hand() {
-        let registry = Registry::new(1, 1, 0);
-        let place = enter(&registry, peer(1));
-        let visit = Arc::clone(place.visit());
-        let span = Duration::from_millis(20);
-        let in_hand = visit.begin_request();
-        let idle = visit.idle_for(span);
-        tokio::pin!(idle);
-        assert!(tokio::time::timeout(5 * span, &mut idle).await.is_err());
-        drop(in_hand);
-        assert!(tokio::time::timeout(500 * span, &mut idle).await.is_ok());
+        assert!(matches!(
+            registry.admit(peer(2)),
+            Some(Admission::Admitted(_))
+        ));
     }
 }

@@ -4,7 +4,7 @@
 //! nobody is let in; a source that asks for a credential and an address asks for both; what a request
 //! says about where it comes from (`X-Forwarded-For`) is not looked at.
 
-use super::registry::Peer;
+use super::peer::Peer;
 use crate::model::Authenticity;
 use crate::wire::credential::{self, Credential};
 use ipnet::IpNet;

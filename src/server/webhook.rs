@@ -6,14 +6,15 @@
 //! its decoder panics; no body, signature, credential or token is ever logged.
 
 use super::answer::Answer;
-use super::body::{Bounds, Budget, Decoding, Held, Unread, announced};
+use super::body::{self, Bounds, Decoding, Held, Incoming, Unread, announced};
 use super::coding::{self, Coding, Undecoded, Unsupported};
 use super::connection::Service;
 use super::face::{Entry, Face, content_type};
+use super::head::SIGNATURE;
 use super::manner::{Manner, Wrong};
 use super::reading::{Read, Reading};
-use super::registry::Visit;
 use super::source::{Denied, admit};
+use super::visit::Visit;
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
 use crate::model::{Authenticity, Item, Kept, Limits, Origin, Receipt, Sampler, Tally, Timestamp};
@@ -25,15 +26,11 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request};
-use hyper::body::{Body, Incoming};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
-
-const SIGNATURE: HeaderName = HeaderName::from_static("intuit-signature");
 
 /// Bytes of a header that are kept with the receipt.
 const KEPT_HEADER_BYTES_MAX: usize = 256;
@@ -101,7 +98,6 @@ impl<K> fmt::Debug for Door<K> {
 pub(super) struct Webhook<K> {
     pub(super) door: Arc<Door<K>>,
     pub(super) limits: Limits,
-    pub(super) budget: Budget,
     pub(super) decoding: Decoding,
 }
 
@@ -128,33 +124,30 @@ impl<K: Keep> Service for Webhook<K> {
         let is_signed = request.headers().contains_key(SIGNATURE);
         let entry = match self.door.face.enter(&request, &self.door.paths, is_signed) {
             Ok(entry) => entry,
-            Err(answer) => return refuse(*answer, request.body(), visit),
+            Err(answer) => return *answer,
         };
         let (head, body) = request.into_parts();
         let manner = &entry.manner;
         if announced_too_large(&body, &self.limits) {
             tally.deliveries_oversized.add_one();
-            return refuse(manner.failure(&Wrong::TooLarge), &body, visit);
+            return manner.failure(&Wrong::TooLarge);
         }
         let bearer = match self.bearer(&head, &entry, visit) {
             Ok(bearer) => bearer,
-            Err(wrong) => return refuse(manner.failure(&wrong), &body, visit),
+            Err(wrong) => return manner.failure(&wrong),
         };
         let codings = coding::of(&head.headers);
         if codings.is_err() && matches!(bearer, Bearer::Client(..)) {
             self.note(&Wrong::Coding, visit);
-            return refuse(manner.failure(&Wrong::Coding), &body, visit);
+            return manner.failure(&Wrong::Coding);
         }
         let bounds = Bounds {
             bytes_max: self.limits.body_bytes_max,
             span: self.limits.body,
         };
-        let mut held = match self.budget.read(body, visit, bounds).await {
+        let mut held = match body::read(body, visit, bounds).await {
             Ok(held) => held,
-            Err(unread) => {
-                visit.unread.store(true, Ordering::Relaxed);
-                return manner.failure(&self.unread(unread, visit));
-            }
+            Err(unread) => return manner.failure(&self.unread(unread, visit)),
         };
         let arrived = Arrived {
             at: self.door.clock.now(),
@@ -250,8 +243,7 @@ impl<K: Keep> Webhook<K> {
             Err(Undecoded::TooLarge) => return Err(self.unread(Unread::TooLarge, visit)),
             Err(Undecoded::Damaged(why)) => return Err(malformed(&arrived, "body", why)),
         };
-        held.grow(read.weight(), &self.budget, visit)
-            .map_err(no_room)?;
+        held.grow(read.weight(), visit).map_err(no_room)?;
         Ok(self.receipt(source, by, &arrived, read))
     }
 
@@ -266,7 +258,7 @@ impl<K: Keep> Webhook<K> {
         if codings.is_empty() {
             return Ok(None);
         }
-        let mut room = |bytes| held.grow(bytes, &self.budget, visit).is_ok();
+        let mut room = |bytes| held.grow(bytes, visit).is_ok();
         coding::decode(codings, body, self.limits.body_bytes_max, &mut room).map(Some)
     }
 
@@ -421,14 +413,6 @@ fn tell_kept(kept: Kept, items: usize, took: Duration) {
             receipt = of.0, items, status = 200, %took, "notification repeated"
         ),
     }
-}
-
-/// Refuses before the body is read; where there is one, the connection ends with it.
-fn refuse(refusal: Answer, body: &Incoming, visit: &Visit) -> Answer {
-    if !body.is_end_stream() {
-        visit.unread.store(true, Ordering::Relaxed);
-    }
-    refusal
 }
 
 /// A body that cannot be read, as what it came.

@@ -4,6 +4,8 @@ use crate::support::client::{Client, PATIENCE, read_answer, read_to_close, until
 use crate::support::gate::{BODY, Gate, Shelf, delivery, head, quick};
 use crate::support::process::{Process, serve_if_child};
 use qbo_relay::model::Limits;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -224,6 +226,42 @@ async fn a_crowd_from_many_addresses_keeps_nobody_out_either() {
     // Who has brought an authentic delivery stays longest.
     known.write_all(&delivery(b"second")).await.unwrap();
     assert_eq!(read_answer(&mut known).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stream_of_newcomers_cuts_off_nobody_who_has_just_begun() {
+    let gate = Gate::open(&patient(16, 8)).await;
+    let crowds = (0..4_u8).map(|number| {
+        let client = gate.client();
+        tokio::spawn(async move {
+            let mut latest = VecDeque::new();
+            for count in (0..=255).cycle() {
+                let mut client = client.clone();
+                // Each from a network of its own, and the last few stay open.
+                client.from = SocketAddr::from(([127, 50 + number, count, 1], 0));
+                if let Ok(stream) = client.connect_plain().await {
+                    latest.push_back(stream);
+                }
+                if latest.len() > 8 {
+                    latest.pop_front();
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    let crowds: Vec<_> = crowds.collect();
+    let connections = &gate.tally.connections;
+    until("a crowd", || connections.value() > 100).await;
+    for number in 0..40 {
+        let body = format!("{number}");
+        assert_eq!(
+            gate.client().ask(&delivery(body.as_bytes())).await.status,
+            200
+        );
+    }
+    for crowd in crowds {
+        crowd.abort();
+    }
 }
 
 #[tokio::test]

@@ -1,20 +1,18 @@
 //! The control socket: orders of the command line, and how the relay is.
 
 use super::super::answer::{Answer, JSON, Refusal, answer, put};
-use super::super::body::{Bounds, Budget};
+use super::super::body::{self, Bounds, Incoming};
 use super::super::coding;
 use super::super::connection::Service;
-use super::super::registry::Visit;
+use super::super::visit::Visit;
 use super::order::{self, NoOrder, Order, Refused};
 use super::{Observe, Pages, check, guarded, is_reading};
 use crate::model::{Limits, Tally};
 use http::header::ACCEPT_ENCODING;
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::net::UnixListener;
 
 /// Bytes of a command's body at most: a filter, never data.
@@ -37,7 +35,6 @@ pub async fn serve_control<C: Control>(
     let commands = Commands {
         pages: Pages::new(Arc::clone(&control), tally, limits),
         control,
-        budget: Budget::new(limits.bodies_bytes_max),
         bounds: Bounds {
             bytes_max: COMMAND_BYTES_MAX,
             span: limits.body,
@@ -49,7 +46,6 @@ pub async fn serve_control<C: Control>(
 struct Commands<C> {
     pages: Pages<C>,
     control: Arc<C>,
-    budget: Budget,
     bounds: Bounds,
 }
 
@@ -67,16 +63,14 @@ impl<C: Control> Commands<C> {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         if coding::of(&head.headers) != Ok(Vec::new()) {
-            visit.unread.store(true, Ordering::Relaxed);
             let why = "the body has a content coding; send it as it is";
             let mut refusal = refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
             put(&mut refusal, ACCEPT_ENCODING, "identity");
             return refusal;
         }
-        let body = match self.budget.read(body, visit, self.bounds).await {
+        let body = match body::read(body, visit, self.bounds).await {
             Ok(body) => body,
             Err(unread) => {
-                visit.unread.store(true, Ordering::Relaxed);
                 return refuse(
                     StatusCode::BAD_REQUEST,
                     &format!("body not read: {unread:?}"),

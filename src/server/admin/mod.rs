@@ -25,22 +25,22 @@ pub use report::{Observe, Report};
 pub use socket::bind;
 
 use super::answer::{Answer, JSON, Refusal, answer, put, text};
+use super::body::Incoming;
 use super::connection::{Service, Site};
 use super::elements::{self, Elements, Hall, Interface, Reach};
 use super::face;
 use super::html::html;
 use super::listener::{self, Accept};
-use super::registry::{Peer, Visit};
+use super::peer::Peer;
 use super::router;
+use super::visit::Visit;
 use crate::model::{Limits, Tally};
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{Method, Request, StatusCode};
-use hyper::body::{Body, Incoming};
 use rustls::ServerConfig;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -117,13 +117,14 @@ async fn serve<S: Service>(
     limits: &Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let site = Site {
+    // The relay's counters speak of the public listener; these are nobody's business.
+    let tally = Arc::default();
+    let site = Site::new(
         service,
-        tls: tls.map(TlsAcceptor::from),
-        limits: limits.clone(),
-        // The relay's counters speak of the public listener; these are nobody's business.
-        tally: Arc::default(),
-    };
+        tls.map(TlsAcceptor::from),
+        &limits.of_the_house(),
+        tally,
+    );
     listener::run(listener, site, shutdown).await;
 }
 
@@ -205,9 +206,6 @@ impl<O: Observe> Pages<O> {
 
 impl<O: Observe + Register> Service for Pages<O> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
-        if !request.body().is_end_stream() {
-            visit.unread.store(true, Ordering::Relaxed);
-        }
         let outcome = match check(&request, visit) {
             Err(refusal) => Err(refusal),
             Ok(()) => match (request.uri().path(), is_reading(request.method())) {

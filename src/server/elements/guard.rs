@@ -3,7 +3,7 @@
 //! Promises: right secrets are let in however often wrong ones came before; which of the admin secrets
 //! was wrong is not told.
 
-use super::super::registry::Visit;
+use super::super::visit::Visit;
 use super::Elements;
 use super::lockout::Lockout;
 use crate::clock::Clock;

@@ -3,7 +3,7 @@
 //! Whoever has the right ones is never kept waiting, so nobody can lock out anybody else. Promises:
 //! what is remembered is bounded, and forgotten in time.
 
-use super::super::registry::Peer;
+use super::super::peer::Peer;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};

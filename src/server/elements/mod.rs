@@ -17,11 +17,11 @@ mod writing;
 pub use guard::Caller;
 
 use super::answer::{Answer, JSON, answer};
-use super::body::{Bounds, Budget, Held, Unread, announced};
+use super::body::{self, Bounds, Held, Incoming, Unread, announced};
 use super::coding;
 use super::connection::grace;
-use super::registry::Visit;
 use super::router;
+use super::visit::Visit;
 use crate::clock::Clock;
 use crate::model::{InstanceId, Limits, Secret, Tally};
 use crate::vault::admin_secrets::AdminSecrets;
@@ -30,12 +30,10 @@ use guard::{Guard, Refused};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
-use hyper::body::{Body as _, Incoming};
 use request_id::RequestIds;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -138,7 +136,6 @@ pub(super) struct Interface<E> {
     reach: Reach,
     /// One permit a call, so that their number is bounded and their end can be waited for.
     calls: Arc<Semaphore>,
-    budget: Budget,
     bounds: Bounds,
     tally: Arc<Tally>,
 }
@@ -163,7 +160,6 @@ impl<E: Elements> Interface<E> {
             guard: Guard::new(hall.secrets, hall.clock),
             reach,
             calls: Arc::new(Semaphore::new(CALLS_MAX as usize)),
-            budget: Budget::new(limits.bodies_bytes_max),
             bounds: Bounds {
                 bytes_max: BODY_BYTES_MAX,
                 span: limits.body,
@@ -185,10 +181,7 @@ impl<E: Elements> Interface<E> {
         let (head, body) = request.into_parts();
         let outcome = match host {
             Ok(_) => self.outcome(&head, body, visit, &id).await,
-            Err(_) => {
-                leave(&body, visit);
-                Err(Wrong::bad("the request needs one Host, and a good one").into())
-            }
+            Err(_) => Err(Wrong::bad("the request needs one Host, and a good one").into()),
         };
         let status = outcome.as_ref().map_or_else(
             |refused| refused.wrong.status,
@@ -206,8 +199,7 @@ impl<E: Elements> Interface<E> {
         visit: &Visit,
         id: &str,
     ) -> Result<Answer, Refused> {
-        let unread = |_: &Refused| leave(&body, visit);
-        let elements = self.opened().inspect_err(unread)?;
+        let elements = self.opened()?;
         let asked = Asked {
             method: head.method.as_str(),
             path: head.uri.path().strip_prefix(BASE).unwrap_or_default(),
@@ -219,18 +211,15 @@ impl<E: Elements> Interface<E> {
             body: b"",
         };
         if head.method == Method::OPTIONS {
-            leave(&body, visit);
             return writing::options(&asked);
         }
         let caller = if call::needs_authorization(asked.path) {
             let caller = self.guard.admit(&head.headers, visit, elements).await;
-            let caller = caller.inspect_err(|refused| self.note(refused, visit));
-            Some(caller.inspect_err(unread)?)
+            Some(caller.inspect_err(|refused| self.note(refused, visit))?)
         } else {
             None
         };
         if coding::of(&head.headers) != Ok(Vec::new()) {
-            leave(&body, visit);
             return Ok(writing::coded(id));
         }
         let held = self.read(body, visit).await?;
@@ -262,16 +251,13 @@ impl<E: Elements> Interface<E> {
         let held = if announced != usize::MAX && announced > BODY_BYTES_MAX {
             Err(Unread::TooLarge)
         } else {
-            self.budget.read(body, visit, self.bounds).await
+            body::read(body, visit, self.bounds).await
         };
-        held.map_err(|unread| {
-            visit.unread.store(true, Ordering::Relaxed);
-            match unread {
-                Unread::TooLarge => Wrong::new(413, "the body has more than 256 KiB").into(),
-                Unread::TooLate => Wrong::new(408, "the body took too long").into(),
-                Unread::BrokenOff => Wrong::bad("the body broke off").into(),
-                Unread::NoRoom => Refused::later("too much at once"),
-            }
+        held.map_err(|unread| match unread {
+            Unread::TooLarge => Wrong::new(413, "the body has more than 256 KiB").into(),
+            Unread::TooLate => Wrong::new(408, "the body took too long").into(),
+            Unread::BrokenOff => Wrong::bad("the body broke off").into(),
+            Unread::NoRoom => Refused::later("too much at once"),
         })
     }
 
@@ -311,12 +297,5 @@ impl<E: Elements> Interface<E> {
             let (so_far, reason) = (counter.value(), &refused.wrong.message);
             tracing::warn!(peer = %visit.peer, reason, so_far, "call refused");
         }
-    }
-}
-
-/// Refuses to read a body; where there is one, the connection ends with it.
-fn leave(body: &Incoming, visit: &Visit) {
-    if !body.is_end_stream() {
-        visit.unread.store(true, Ordering::Relaxed);
     }
 }

@@ -208,7 +208,12 @@ pub(crate) fn quick() -> Limits {
 
 /// Intuit's signature over `body` with the tests' token.
 pub(crate) fn sign(body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    signed_by(TOKEN, body)
+}
+
+/// Intuit's signature over `body` with this token.
+pub(crate) fn signed_by(token: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).unwrap();
     mac.update(body);
     STANDARD.encode(mac.finalize().into_bytes())
 }

@@ -62,11 +62,7 @@ impl Process {
 
     /// The most memory that it ever had resident, in bytes.
     pub(crate) fn memory_peak(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(status).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
-        kibibytes.parse::<u64>().unwrap() << 10
+        super::memory_peak(self.child.id())
     }
 
     /// Ends it, and tells how often it counted an error of accept.
