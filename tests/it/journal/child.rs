@@ -7,6 +7,7 @@
 use super::company_crashes;
 use super::instance_crashes;
 use super::support::*;
+use crate::support::skip;
 use qbo_relay::journal::{Error, Inspection, Journal};
 use qbo_relay::model::{JournalHealth, Kept, RealmId, Receipt};
 use rusqlite::Connection;
@@ -160,7 +161,6 @@ impl Report {
 }
 
 /// Whether a tool that a test needs is there; says so when it is not.
-#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 pub(super) fn can_use(tool: &str) -> bool {
     let found = Command::new(tool)
         .arg("-V")
@@ -169,17 +169,16 @@ pub(super) fn can_use(tool: &str) -> bool {
         .status()
         .is_ok();
     if !found {
-        eprintln!("skipped: there is no {tool}");
+        skip(&format!("there is no {tool}"));
     }
     found
 }
 
 /// Whether this is root; says that the test is skipped when not.
-#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 pub(super) fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("skipped: mounting a file system needs root");
+        skip("mounting a file system needs root");
     }
     root
 }
