@@ -6,7 +6,7 @@
 //! would come back is no notification.
 
 use crate::model::Interest;
-use crate::sink::{Reach, reach};
+use crate::sink::{Objection, Reach, reach};
 use crate::wire::elements::{BASE, ELEMENT, Terms, Wrong};
 use http::Uri;
 use std::net::SocketAddr;
@@ -56,7 +56,7 @@ pub(super) async fn judge(
     match reached.map_err(|bad| Wrong::at(KEY, bad))? {
         Reach::Here => Ok(Some(here)),
         Reach::Elsewhere => Ok(Some(interest)),
-        Reach::Forbidden(address, why @ "private") => Err(Wrong::at(
+        Reach::Forbidden(address, Objection::Private(why)) => Err(Wrong::at(
             KEY,
             format!(
                 "the address {address} is {why}; [instances] private_callbacks = true in the configuration of the gateway allows it"

@@ -5,6 +5,7 @@
 //! request, and it knows one target only: the client's URI is not looked at.
 
 use super::address;
+use super::networks::Networks;
 use super::target::Target;
 use crate::model::Stage;
 use http::Uri;
@@ -40,6 +41,8 @@ pub(super) struct Route {
     pub(super) deadline: Duration,
     /// Whether private addresses may be dialled.
     pub(super) private_addresses: bool,
+    /// Whether anything may leave without TLS.
+    pub(super) plain: bool,
     /// Where the relay itself listens.
     pub(super) own_addresses: Vec<SocketAddr>,
 }
@@ -71,6 +74,10 @@ impl Service<Uri> for Dialer {
 
 impl Route {
     async fn dial(&self) -> Result<Connection, DialError> {
+        if self.target.server_name.is_none() && !self.plain {
+            let why = "http:// is not encrypted, which is not allowed; give an https:// address";
+            return Err(self.error(Stage::Forbidden, why));
+        }
         let mut deadline = pin!(sleep(self.deadline));
         let addresses = self.resolve(deadline.as_mut()).await?;
         let allowed = self.allowed(addresses)?;
@@ -97,10 +104,11 @@ impl Route {
 
     /// Those of the addresses that may be dialled; the first objection when there is none.
     fn allowed(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, DialError> {
+        let networks = Networks::of_this_machine();
         let mut objection = None;
         let mut allowed = Vec::with_capacity(addresses.len());
         for address in addresses {
-            match address::objection(address.ip(), self.private_addresses) {
+            match address::objection(address.ip(), self.private_addresses, &networks) {
                 None => allowed.push(address),
                 Some(why) => {
                     objection.get_or_insert((address.ip(), why));

@@ -55,6 +55,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Whether loopback and private addresses may be dialled.
     pub private_addresses: bool,
+    /// Whether deliveries may leave without TLS, where the URL says `http`.
+    pub plain: bool,
     /// Where the relay itself listens: never a target.
     pub own_addresses: Vec<SocketAddr>,
     /// Bytes of an answer that are read.
@@ -104,7 +106,7 @@ struct Prepared {
 
 impl Settings {
     /// Settings with the usual bounds: 10 s to connect, 20 s in total, 8 attempts at a time,
-    /// private addresses allowed.
+    /// private addresses and plain HTTP allowed.
     pub fn new(
         name: SinkName,
         url: impl Into<String>,
@@ -120,6 +122,7 @@ impl Settings {
             total: Duration::from_secs(20),
             concurrency: 8,
             private_addresses: true,
+            plain: true,
             own_addresses: Vec::new(),
             answer_bytes_max: Limits::default().answer_bytes_max,
         }
@@ -299,6 +302,7 @@ fn prepare(
         tls: Arc::clone(&credentials.tls),
         deadline: settings.connect,
         private_addresses: settings.private_addresses,
+        plain: settings.plain,
         own_addresses: settings.own_addresses.clone(),
     };
     let client = Client::builder(TokioExecutor::new())

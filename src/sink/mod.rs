@@ -10,10 +10,12 @@ pub mod file;
 mod format;
 mod headers;
 pub mod http;
+mod networks;
 mod reach;
 mod retry_after;
 mod target;
 
+pub use address::Objection;
 pub use file::FileSink;
 pub use format::{Appetite, Format};
 pub use headers::{Authorization, BadHeader, Signing};

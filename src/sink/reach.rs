@@ -4,7 +4,8 @@
 //! A first look only, for whoever writes a target down: a name may lead elsewhere tomorrow, so every
 //! connection is judged again ([`dial`](super::dial)). Called by the desk of instances.
 
-use super::address;
+use super::address::{self, Objection};
+use super::networks::Networks;
 use super::target::{BadUrl, Target};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub enum Reach {
     /// Where the relay itself listens.
     Here,
     /// At addresses that may not be dialled; the first of them, and why.
-    Forbidden(IpAddr, &'static str),
+    Forbidden(IpAddr, Objection),
 }
 
 /// Looks where `url` leads. `own` is where the relay listens, `names` what its certificate calls it.
@@ -58,9 +59,11 @@ pub async fn reach(
     {
         return Ok(Reach::Here);
     }
+    let networks = Networks::of_this_machine();
+    let judge = |ip| address::objection(ip, private_addresses, &networks);
     let objections = addresses
         .iter()
-        .map(|at| address::objection(at.ip(), private_addresses).map(|why| (at.ip(), why)));
+        .map(|at| judge(at.ip()).map(|why| (at.ip(), why)));
     let objections: Option<Vec<_>> = objections.collect();
     let first = objections.and_then(|all| all.into_iter().next());
     Ok(first.map_or(Reach::Elsewhere, |(ip, why)| Reach::Forbidden(ip, why)))
@@ -97,13 +100,13 @@ mod tests {
     #[tokio::test]
     async fn addresses_that_may_not_be_dialled_are_told_with_their_reason() {
         let ip = |text: &str| text.parse().unwrap();
-        let private = Reach::Forbidden(ip("192.168.1.7"), "private");
+        let private = Reach::Forbidden(ip("192.168.1.7"), Objection::Private("private"));
         assert_eq!(look("https://192.168.1.7/hook", false).await, private);
         assert_eq!(
             look("https://192.168.1.7/hook", true).await,
             Reach::Elsewhere
         );
-        let local = Reach::Forbidden(ip("169.254.169.254"), "link-local");
+        let local = Reach::Forbidden(ip("169.254.169.254"), Objection::Never("link-local"));
         assert_eq!(look("http://169.254.169.254/", true).await, local);
     }
 
