@@ -8,14 +8,16 @@ use crate::config::{
     AdminAddress, AppConfig, Certificate, Config, Finding, QuickBooks, Severity, SinkConfig,
     Target, TokenKey,
 };
+use crate::instances::is_plain;
 use crate::journal;
+use crate::model::Instance;
 use crate::rules::health::CERTIFICATE_NEAR;
 use crate::server::admin::leaves_machine;
 use crate::server::source::Source;
 use crate::terminal::{Tint, say, tinted};
 use crate::tls;
-use crate::vault::Vault;
 use crate::vault::admin_secrets::{self, AdminSecrets};
+use crate::vault::{self, Vault};
 use crate::wire::credential::Credential;
 use crate::wire::entity;
 use std::fmt::Display;
@@ -39,6 +41,7 @@ pub fn command(args: &ConfigArgs) -> Exit {
         findings.extend(config.sinks.iter().map(sink));
         findings.extend(books(&config.quickbooks));
         findings.push(instances(config));
+        findings.extend(plain_callbacks(config));
         findings.extend(instances_there_are(config));
         findings.push(lamp(&config.lamp));
         findings.extend(tried::findings(config));
@@ -247,13 +250,11 @@ fn books(books: &QuickBooks) -> Vec<Finding> {
     if findings.is_empty() {
         return findings;
     }
-    let key = match &books.key {
-        TokenKey::Given(key) => Vault::from_key(key).map(|_| "was given".to_owned()),
-        TokenKey::File(path) if path.exists() => {
-            Vault::open_or_make(path).map(|_| format!("in {}", path.display()))
-        }
-        TokenKey::File(path) => Ok(format!("will be made in {} at the start", path.display())),
-    };
+    let key = vault(&books.key).map(|vault| match (&books.key, vault) {
+        (TokenKey::Given(_), _) => "was given".to_owned(),
+        (TokenKey::File(path), Some(_)) => format!("in {}", path.display()),
+        (TokenKey::File(path), None) => format!("will be made in {} at the start", path.display()),
+    });
     findings.push(match key {
         Ok(text) => note(&"[tokens]", &format_args!("the key {text}")),
         Err(error) => Finding::new(Severity::Error, "[tokens]", format!("key: {error}")),
@@ -267,6 +268,15 @@ fn books(books: &QuickBooks) -> Vec<Finding> {
         findings.push(note(&"[poll]", &polls.join(", ")));
     }
     findings
+}
+
+/// The vault of a key, where there is one already.
+fn vault(key: &TokenKey) -> Result<Option<Vault>, vault::Error> {
+    match key {
+        TokenKey::Given(key) => Vault::from_key(key).map(Some),
+        TokenKey::File(path) if path.exists() => Vault::open_or_make(path).map(Some),
+        TokenKey::File(_) => Ok(None),
+    }
 }
 
 /// The Open Connectors interface, and whether anybody has secrets for it.
@@ -295,6 +305,30 @@ fn instances(config: &Config) -> Finding {
     note(&place, &text)
 }
 
+/// What is said of callbacks that anybody on the way can read.
+fn plain_callbacks(config: &Config) -> Option<Finding> {
+    let text = "plain_callbacks = true: callbacks may go to http:// addresses, where whoever is on the way reads whole records; take it away when every callback is https://";
+    let is_on = config.instances.enabled && config.instances.plain_callbacks;
+    is_on.then(|| Finding::new(Severity::Warning, "[instances]", text))
+}
+
+/// What has to be said of an instance's callback; of one that cannot be unsealed nothing.
+fn callback(config: &Config, vault: Option<&Vault>, instance: &Instance) -> Option<&'static str> {
+    let draft = &instance.draft;
+    draft.events.as_ref().filter(|events| events.calls_back)?;
+    let kept = vault?.unseal_instance(draft.realm.as_str(), &draft.sealed);
+    let terms = kept.ok()?.configuration.terms().ok()?;
+    if !is_plain(terms.callback.as_deref()?) {
+        return None;
+    }
+    Some(match config.instances.plain_callbacks {
+        true => "its callback is http://: whoever is on the way reads whole records",
+        false => {
+            "nothing is sent, because its callback is http:// and plain_callbacks is not true; give it an https:// address: PATCH /instances/{id}"
+        }
+    })
+}
+
 /// The instances that the journal has, and those among them that need a person. A journal that cannot
 /// be read is a finding of its own.
 fn instances_there_are(config: &Config) -> Vec<Finding> {
@@ -318,11 +352,15 @@ fn instances_there_are(config: &Config) -> Vec<Finding> {
         }
     };
     let mut findings = vec![note(&place, &format_args!("{count}{off}"))];
+    let vault = vault(&config.quickbooks.key).ok().flatten();
     for instance in instances {
         let name = &instance.draft.name;
         let place = format!("instance {} ({name})", instance.id);
         if paused.contains(&instance.id.sink()) {
             let text = "its subscription is paused; when its receiver works, send again: PUT /notifications/subscriptions/deliveries, or qbo-relay sink enable";
+            findings.push(Finding::new(Severity::Warning, place.clone(), text));
+        }
+        if let Some(text) = callback(config, vault.as_ref(), &instance) {
             findings.push(Finding::new(Severity::Warning, place.clone(), text));
         }
         if let Some((_, why)) = &instance.polling_stopped {

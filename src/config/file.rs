@@ -180,6 +180,7 @@ pub(super) struct Sink {
 pub(super) struct Instances {
     pub(super) enabled: Option<Spanned<bool>>,
     pub(super) private_callbacks: Option<Spanned<bool>>,
+    pub(super) plain_callbacks: Option<Spanned<bool>>,
     pub(super) retry_delays: Option<Spanned<Vec<Span>>>,
     pub(super) ca_file: Option<Spanned<PathBuf>>,
     pub(super) timeout: Option<Spanned<Span>>,

@@ -16,6 +16,8 @@ pub struct InstancesConfig {
     pub enabled: bool,
     /// Whether callbacks may lead to loopback and private addresses.
     pub private_callbacks: bool,
+    /// Whether callbacks may go to `http` addresses, without TLS.
+    pub plain_callbacks: bool,
     /// Pauses after the first failed attempts of a callback; after the last of them the subscription
     /// is paused.
     pub retry_delays: Vec<Duration>,
@@ -53,6 +55,7 @@ pub(super) fn instances(table: &table::Instances, reader: &mut Reader<'_>) -> In
     InstancesConfig {
         enabled: flag(&table.enabled, true),
         private_callbacks: flag(&table.private_callbacks, false),
+        plain_callbacks: flag(&table.plain_callbacks, false),
         retry_delays: retry_delays(table.retry_delays.as_ref(), reader),
         ca_file: ca_file(table.ca_file.as_ref(), reader),
         timeout: timeout(table.timeout.as_ref(), reader),

@@ -47,23 +47,30 @@ impl Apps {
         App::new(self.settings(oauth, key, secret, redirect)).ok()
     }
 
-    /// The app by which a code is exchanged.
+    /// The app by which a code is exchanged; `why` completes "missing;".
     ///
     /// # Errors
     /// 400 that names the key that is missing or cannot be used.
-    pub(super) fn exchanging(&self, oauth: &Oauth) -> Result<App, Wrong> {
-        let missing =
-            |key: &str| Wrong::at(key, "missing; the code cannot be exchanged without it");
-        let key = oauth
-            .key
-            .as_deref()
-            .ok_or_else(|| missing("oauth.api.key"))?;
-        let secret = oauth
-            .secret
-            .clone()
-            .ok_or_else(|| missing("oauth.api.secret"))?;
+    pub(super) fn exchanging(&self, oauth: &Oauth, why: &str) -> Result<App, Wrong> {
         let redirect = oauth.callback_url.clone();
-        let redirect = redirect.ok_or_else(|| missing("oauth.callback.url"))?;
+        let redirect = redirect.ok_or_else(|| missing("oauth.callback.url", why))?;
+        self.with_redirect(oauth, why, redirect)
+    }
+
+    /// The app by which tokens are renewed, which nobody is redirected for.
+    ///
+    /// # Errors
+    /// As for [`exchanging`](Self::exchanging).
+    pub(super) fn renewing(&self, oauth: &Oauth, why: &str) -> Result<App, Wrong> {
+        let redirect = oauth.callback_url.clone();
+        self.with_redirect(oauth, why, redirect.unwrap_or_default())
+    }
+
+    fn with_redirect(&self, oauth: &Oauth, why: &str, redirect: String) -> Result<App, Wrong> {
+        let key = oauth.key.as_deref();
+        let key = key.ok_or_else(|| missing("oauth.api.key", why))?;
+        let secret = oauth.secret.clone();
+        let secret = secret.ok_or_else(|| missing("oauth.api.secret", why))?;
         let made = App::new(self.settings(oauth, key, secret, redirect));
         made.map_err(|error| Wrong::at("oauth.api.key", error))
     }
@@ -77,12 +84,6 @@ impl Apps {
         let secret = Secret::new("unused");
         let made = App::new(self.settings(&Oauth::default(), key, secret, redirect));
         made.map_err(|error| Wrong::at("apiKey", error))
-    }
-
-    /// Where the companies of an owner's keys live.
-    pub(super) fn environment(&self, oauth: &Oauth) -> Environment {
-        let lent = oauth.key.as_deref().and_then(|key| self.lent(key));
-        lent.map_or_else(|| environment(oauth), |settings| settings.environment)
     }
 
     fn lent(&self, key: &str) -> Option<&Settings> {
@@ -112,6 +113,10 @@ impl Apps {
             }
         }
     }
+}
+
+fn missing(key: &str, why: &str) -> Wrong {
+    Wrong::at(key, format!("missing; {why}"))
 }
 
 fn environment(oauth: &Oauth) -> Environment {
@@ -174,7 +179,7 @@ mod tests {
         let (apps, known) = (apps(), oauth("known", false));
         assert_eq!(apps.name(&known).unwrap().as_str(), "books");
         assert_eq!(
-            apps.exchanging(&known).unwrap().environment(),
+            apps.exchanging(&known, "why").unwrap().environment(),
             Environment::Sandbox
         );
         assert!(apps.other(&known).is_none());
@@ -200,7 +205,7 @@ mod tests {
         let without = |take: fn(&mut Oauth)| {
             let mut oauth = oauth("new", false);
             take(&mut oauth);
-            apps.exchanging(&oauth).unwrap_err().message
+            apps.exchanging(&oauth, "why").unwrap_err().message
         };
         assert!(without(|oauth| oauth.key = None).starts_with("oauth.api.key: missing"));
         assert!(without(|oauth| oauth.secret = None).starts_with("oauth.api.secret: missing"));

@@ -5,10 +5,12 @@
 //! back, and events are listed only; so does every other address of the relay itself, because what
 //! would come back is no notification.
 
+use super::Settings;
 use crate::model::Interest;
 use crate::sink::{Objection, Reach, reach};
 use crate::wire::elements::{BASE, ELEMENT, Terms, Wrong};
 use http::Uri;
+use http::uri::Scheme;
 use std::net::SocketAddr;
 
 /// How the relay itself is known.
@@ -33,7 +35,7 @@ const PLATFORMS: [&str; 2] = ["cloud-elements.com", "hana.ondemand.com"];
 /// 400 that names the key: no callback where events are on, or one that may not be called.
 pub(super) async fn judge(
     terms: &Terms,
-    private_callbacks: bool,
+    settings: &Settings,
     own: &Own,
 ) -> Result<Option<Interest>, Wrong> {
     let Some(interest) = terms.events.clone() else {
@@ -52,9 +54,12 @@ pub(super) async fn judge(
     if is_inbound_of_a_platform(url) {
         return Ok(Some(here));
     }
-    let reached = reach(url, private_callbacks, &own.addresses, &own.names).await;
+    let reached = reach(url, settings.private_callbacks, &own.addresses, &own.names).await;
     match reached.map_err(|bad| Wrong::at(KEY, bad))? {
         Reach::Here => Ok(Some(here)),
+        Reach::Elsewhere if is_plain(url) && !settings.plain_callbacks => {
+            Err(Wrong::at(KEY, plain_refused()))
+        }
         Reach::Elsewhere => Ok(Some(interest)),
         Reach::Forbidden(address, Objection::Private(why)) => Err(Wrong::at(
             KEY,
@@ -67,6 +72,27 @@ pub(super) async fn judge(
             format!("the address {address} is {why} and is never called"),
         )),
     }
+}
+
+/// Whether what is posted there can be read by whoever is on the way.
+pub fn is_plain(url: &str) -> bool {
+    let uri = url.parse::<Uri>();
+    uri.is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTP))
+}
+
+/// What an owner is told whose callback is plain.
+pub(super) fn plain_warning(settings: &Settings) -> String {
+    match settings.plain_callbacks {
+        true => {
+            format!("{KEY}: http:// is not encrypted; whoever is on the way reads whole records")
+        }
+        false => format!("{KEY}: nothing is sent; {}", plain_refused()),
+    }
+}
+
+fn plain_refused() -> &'static str {
+    "http:// is not encrypted, and whoever is on the way would read whole records; give an https:// \
+     address ([instances] plain_callbacks = true in the configuration of the gateway allows http://)"
 }
 
 /// Whether this is where QuickBooks posts to one of the original platforms.
@@ -89,9 +115,20 @@ fn is_inbound_of_a_platform(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::client::{Trust, client_config};
     use crate::wire::elements::Oauth;
+    use crate::wire::outgoing::open_connectors::OpenConnectors;
+    use std::time::Duration;
 
-    async fn judged(url: Option<&str>, private_callbacks: bool) -> Result<bool, String> {
+    async fn judged(url: Option<&str>, private: bool, plain: bool) -> Result<bool, String> {
+        let settings = Settings {
+            account: OpenConnectors::default(),
+            retry_delays: Vec::new(),
+            private_callbacks: private,
+            plain_callbacks: plain,
+            timeout: Duration::from_secs(15),
+            tls: client_config(Trust::nobody(), None).unwrap(),
+        };
         let terms = Terms {
             events: Some(Interest {
                 webhook: true,
@@ -110,7 +147,7 @@ mod tests {
             addresses: vec!["0.0.0.0:8443".parse().unwrap()],
             names: vec!["gateway.example".into()],
         };
-        let interest = judge(&terms, private_callbacks, &own).await;
+        let interest = judge(&terms, &settings, &own).await;
         interest
             .map(|one| one.unwrap().calls_back)
             .map_err(|wrong| wrong.message)
@@ -124,30 +161,45 @@ mod tests {
             "https://gateway.example/elements/api-v2/events/quickbooks",
             "https://127.0.0.1:8443/qbowebhook",
         ] {
-            assert_eq!(judged(Some(url), true).await, Ok(false), "{url}");
+            assert_eq!(judged(Some(url), true, false).await, Ok(false), "{url}");
         }
         let other =
             "https://api.cloud-elements.com.example.invalid/elements/api-v2/events/quickbooks/";
-        assert_eq!(judged(Some(other), false).await, Ok(true));
+        assert_eq!(judged(Some(other), false, false).await, Ok(true));
     }
 
     #[tokio::test]
     async fn a_private_address_is_called_on_purpose_only() {
         let url = Some("https://192.168.1.7/hook");
-        assert_eq!(judged(url, true).await, Ok(true));
-        let refused = judged(url, false).await.unwrap_err();
+        assert_eq!(judged(url, true, false).await, Ok(true));
+        let refused = judged(url, false, false).await.unwrap_err();
         assert!(
             refused.starts_with(KEY) && refused.contains("private_callbacks"),
             "{refused}"
         );
-        let never = judged(Some("http://169.254.169.254/"), true)
+        let never = judged(Some("http://169.254.169.254/"), true, true)
             .await
             .unwrap_err();
         assert!(never.contains("never"), "{never}");
     }
 
     #[tokio::test]
+    async fn a_callback_without_tls_is_called_on_purpose_only() {
+        for url in ["http://erp.example.invalid/hook", "HTTP://127.0.0.1:9/"] {
+            assert_eq!(judged(Some(url), true, true).await, Ok(true));
+            let refused = judged(Some(url), true, false).await.unwrap_err();
+            assert!(
+                refused.starts_with(KEY) && refused.contains("plain_callbacks"),
+                "{refused}"
+            );
+        }
+        // Nothing is called there.
+        let own = Some("http://127.0.0.1:8443/qbowebhook");
+        assert_eq!(judged(own, true, false).await, Ok(false));
+    }
+
+    #[tokio::test]
     async fn events_need_a_callback() {
-        assert!(judged(None, true).await.unwrap_err().starts_with(KEY));
+        assert!(judged(None, true, true).await.unwrap_err().starts_with(KEY));
     }
 }

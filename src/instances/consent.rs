@@ -2,20 +2,16 @@
 //! owner brings, or because the company is connected already.
 
 use super::{Platform, unread};
-use crate::model::{AppName, Company, Environment, RealmId, Secret, Standing, TokenSet};
-use crate::qbo::Failure;
+use crate::model::{Company, RealmId, Secret, Standing};
+use crate::qbo::{App, Failure, Proven, Unproven};
 use crate::wire::elements::{ExternalAuthentication, Terms, Wrong};
-use std::time::Duration;
-
-/// How long tokens live that their owner says nothing of: what Intuit gives.
-const ACCESS_LIVES: Duration = Duration::from_hours(1);
-const REFRESH_LIVES: Duration = Duration::from_hours(100 * 24);
 
 /// A company with its sealed tokens, to be stored with the instance; `None` where they are stored.
 pub(super) type Consent = Option<(Company, Vec<u8>)>;
 
 impl Platform {
-    /// The consent that an instance goes by.
+    /// The consent that an instance goes by. Tokens are tried at Intuit, for this very company, before
+    /// anything of them is stored.
     ///
     /// # Errors
     /// 400 that names what is missing, or with Intuit's own words; 503 when Intuit cannot be asked.
@@ -27,19 +23,10 @@ impl Platform {
         terms: &Terms,
     ) -> Result<Consent, Wrong> {
         if let Some(code) = code {
-            let app = self.apps.exchanging(&terms.oauth)?;
-            let asked_at = self.clock.now();
-            let granted = app
-                .exchange(code)
-                .await
-                .map_err(|failure| refused(&failure))?;
-            let tokens = granted.since(asked_at);
-            return self
-                .seal(realm, app.name(), app.environment(), &tokens)
-                .map(Some);
+            return self.exchanged(realm, code, terms).await.map(Some);
         }
         if external == ExternalAuthentication::Initial {
-            return self.brought(realm, terms).map(Some);
+            return self.brought(realm, terms).await.map(Some);
         }
         let companies = self.journal.companies().await.map_err(unread)?;
         let is_connected =
@@ -55,57 +42,83 @@ impl Platform {
         }
     }
 
-    /// Tokens that the owner got: renewed at once when their life is not known.
-    fn brought(&self, realm: &RealmId, terms: &Terms) -> Result<(Company, Vec<u8>), Wrong> {
-        let oauth = &terms.oauth;
-        let missing =
-            |key: &str| Wrong::at(key, "missing; the tokens cannot be renewed without it");
-        let refresh = oauth.refresh_token.clone();
-        let refresh = refresh.ok_or_else(|| missing("oauth.user.refresh_token"))?;
-        let access = oauth.user_token.clone();
-        let access = access.ok_or_else(|| missing("oauth.user.token"))?;
-        // Whether Intuit knows it is found when the company is read.
-        let app = self
-            .apps
-            .name(oauth)
-            .ok_or_else(|| missing("oauth.api.key"))?;
-        if oauth.secret.is_none() {
-            return Err(missing("oauth.api.secret"));
-        }
-        let now = self.clock.now();
-        let tokens = TokenSet {
-            access,
-            access_expires_at: now.plus(oauth.user_token_life.unwrap_or(ACCESS_LIVES)),
-            refresh,
-            refresh_expires_at: now.plus(REFRESH_LIVES),
-            hard_expires_at: None,
-        };
-        self.seal(realm, &app, self.apps.environment(oauth), &tokens)
-    }
-
-    fn seal(
+    async fn exchanged(
         &self,
         realm: &RealmId,
-        app: &AppName,
-        environment: Environment,
-        tokens: &TokenSet,
+        code: &Secret,
+        terms: &Terms,
     ) -> Result<(Company, Vec<u8>), Wrong> {
-        let now = self.clock.now();
-        let company = Company::connected(realm.clone(), app.clone(), environment, tokens, now);
-        let sealed = self.vault.seal(realm.as_str(), tokens);
+        let why = "the code cannot be exchanged without it";
+        let app = self.apps.exchanging(&terms.oauth, why)?;
+        let asked_at = self.clock.now();
+        let granted = app.exchange(code).await;
+        let tokens = granted
+            .map_err(|failure| refused("the code", &failure))?
+            .since(asked_at);
+        // What does not fit is dropped, and not revoked: it is of another company, of which the app may
+        // be connected here, and Intuit ends that with it.
+        let proven = app.prove(realm, tokens).await;
+        let proven = proven.map_err(|unproven| foreign("providerData.realmId", &unproven))?;
+        self.seal(&proven)
+    }
+
+    /// Tokens that the owner got. They are renewed at once: that tries the keys of the app and the
+    /// refresh token, too, and their ends are known then.
+    async fn brought(&self, realm: &RealmId, terms: &Terms) -> Result<(Company, Vec<u8>), Wrong> {
+        let oauth = &terms.oauth;
+        let why = "the tokens cannot be renewed without it";
+        let missing = |key: &str| Wrong::at(key, format!("missing; {why}"));
+        let refresh = oauth.refresh_token.as_ref();
+        let refresh = refresh.ok_or_else(|| missing("oauth.user.refresh_token"))?;
+        if oauth.user_token.is_none() {
+            return Err(missing("oauth.user.token"));
+        }
+        let app: App = self.apps.renewing(oauth, why)?;
+        let asked_at = self.clock.now();
+        let granted = app.refresh(refresh).await;
+        let tokens = granted
+            .map_err(|failure| refused("the refresh token", &failure))?
+            .since(asked_at);
+        let proven = app.prove(realm, tokens).await;
+        let proven = proven.map_err(|unproven| foreign("providerData.realmId", &unproven))?;
+        self.seal(&proven)
+    }
+
+    fn seal(&self, proven: &Proven) -> Result<(Company, Vec<u8>), Wrong> {
+        let sealed = self.vault.seal(proven.realm().as_str(), proven.tokens());
         let sealed = sealed.map_err(|error| Wrong::new(503, error.to_string()))?;
-        Ok((company, sealed))
+        Ok((proven.company(self.clock.now()), sealed))
     }
 }
 
-/// What a caller is told when Intuit did not exchange the code.
-fn refused(failure: &Failure) -> Wrong {
+/// What a caller is told when Intuit did not take a code or a token.
+fn refused(what: &str, failure: &Failure) -> Wrong {
     let said = failure.to_string();
     match failure {
         Failure::Unavailable { .. } | Failure::Throttled { .. } | Failure::CapReached => Wrong {
             provider_message: Some(said),
-            ..Wrong::new(503, "Intuit could not be asked; try again with a new code")
+            ..Wrong::new(
+                503,
+                "Intuit could not be asked; try again, with a new code where one was given",
+            )
         },
-        _ => Wrong::refused_by_provider("Intuit refused the code", said),
+        _ => Wrong::refused_by_provider(format!("Intuit refused {what}"), said),
+    }
+}
+
+/// What a caller is told when tokens are not shown to be of the company.
+fn foreign(key: &str, unproven: &Unproven) -> Wrong {
+    let said = unproven.to_string();
+    match unproven {
+        Unproven::Foreign { .. } => {
+            Wrong::refused_by_provider(format!("{key}: the tokens do not open this company"), said)
+        }
+        Unproven::Unasked { .. } => Wrong {
+            provider_message: Some(said),
+            ..Wrong::new(
+                503,
+                "QuickBooks could not be asked about the company; try again, with a new code where one was given",
+            )
+        },
     }
 }

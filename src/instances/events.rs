@@ -1,7 +1,7 @@
 //! What instances were told: their events, what became of them, and how many there were.
 
-use super::book::Entry;
-use super::{Answered, Platform, no_instance, unread};
+use super::access::{Permitted, Scope, no_instance};
+use super::{Answered, Platform, unread};
 use crate::journal::{EventStanding, InstanceEvent, InstanceEventsAsk};
 use crate::model::{ChangeId, InstanceId, Timestamp};
 use crate::wire::elements::notifications::DeliveryStatus;
@@ -9,7 +9,6 @@ use crate::wire::elements::show::{Counted, CountedSpan, ShownEvent};
 use crate::wire::elements::{Analysis, By, Paging, Wrong, show};
 use crate::wire::outgoing::open_connectors::{event_id, notification_id};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// An event with its id.
 pub(super) struct Told {
@@ -56,21 +55,24 @@ impl Platform {
     /// The events of an instance, newest first.
     pub(super) async fn events(
         &self,
-        entry: Arc<Entry>,
+        permitted: &Permitted,
         paging: Paging,
     ) -> Result<Answered, Wrong> {
-        let id = entry.id();
-        let (told, next_page) = self.told(id, paging).await?;
+        let (told, next_page) = self.told(permitted, paging).await?;
         let shown: Vec<ShownEvent<'_>> = told.iter().map(Told::show).collect();
         Ok(Answered {
             next_page,
-            ..Answered::about(id, show::events(&shown))
+            ..Answered::about(permitted.id(), show::events(&shown))
         })
     }
 
     /// One event.
-    pub(super) async fn event(&self, entry: Arc<Entry>, wanted: String) -> Result<Answered, Wrong> {
-        let id = entry.id();
+    pub(super) async fn event(
+        &self,
+        permitted: &Permitted,
+        wanted: String,
+    ) -> Result<Answered, Wrong> {
+        let id = permitted.id();
         let asked = wanted.clone();
         let is_meant = move |change: &ChangeId| event_id(id.as_u32(), change) == asked;
         let found = self.journal.instance_event(id, is_meant);
@@ -80,24 +82,29 @@ impl Platform {
         Ok(Answered::about(id, show::event(&told.show())))
     }
 
-    /// What became of the events of one instance, or of all.
-    pub(super) async fn dispositions(
+    /// What became of the events of one instance.
+    pub(super) async fn dispositions_of(
         &self,
-        id: Option<InstanceId>,
+        permitted: &Permitted,
         paging: Paging,
     ) -> Result<Answered, Wrong> {
-        if let Some(id) = id {
-            self.entry(id)?;
-            let (told, next_page) = self.told(id, paging).await?;
-            let shown: Vec<ShownEvent<'_>> = told.iter().map(Told::show).collect();
-            return Ok(Answered {
-                next_page,
-                ..Answered::about(id, show::dispositions(&shown))
-            });
-        }
+        let (told, next_page) = self.told(permitted, paging).await?;
+        let shown: Vec<ShownEvent<'_>> = told.iter().map(Told::show).collect();
+        Ok(Answered {
+            next_page,
+            ..Answered::about(permitted.id(), show::dispositions(&shown))
+        })
+    }
+
+    /// What became of the events of all that the caller may see.
+    pub(super) async fn dispositions(
+        &self,
+        scope: Scope,
+        paging: Paging,
+    ) -> Result<Answered, Wrong> {
         let mut all = Vec::new();
-        for entry in self.book.load_full().iter() {
-            let (told, _) = self.told(entry.id(), paging).await?;
+        for permitted in &scope.all(&self.book.load()) {
+            let (told, _) = self.told(permitted, paging).await?;
             all.extend(told);
         }
         all.sort_by_key(|told| std::cmp::Reverse(told.event.change.received_at));
@@ -109,7 +116,7 @@ impl Platform {
     /// How many events there were.
     pub(super) async fn analytics(
         &self,
-        own: Option<InstanceId>,
+        scope: Scope,
         analysis: Analysis,
     ) -> Result<Answered, Wrong> {
         let spans = analysis.spans(self.clock.now())?;
@@ -126,11 +133,8 @@ impl Platform {
             Timestamp::from_ms(spans.from.as_ms() + nth * length)
         };
         let mut counted: BTreeMap<Timestamp, Vec<Counted>> = BTreeMap::new();
-        for entry in self.book.load_full().iter() {
-            let id = entry.id();
-            if own.is_some_and(|own| own != id) {
-                continue;
-            }
+        let meant = scope.narrowed(&self.book.load());
+        for id in meant.iter().map(Permitted::id) {
             let of = match analysis.by {
                 By::Account => self.settings.account.account_id,
                 By::Time | By::Instance => id.as_u32(),
@@ -170,9 +174,10 @@ impl Platform {
     /// A page of the events of an instance, and by what the next one is asked for.
     pub(super) async fn told(
         &self,
-        id: InstanceId,
+        permitted: &Permitted,
         paging: Paging,
     ) -> Result<(Vec<Told>, Option<String>), Wrong> {
+        let id = permitted.id();
         let ask = InstanceEventsAsk {
             page_size: paging.page_size,
             before: paging.next_page,

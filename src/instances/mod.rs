@@ -4,14 +4,16 @@
 //! looked at; what follows from it is done by the same parts as for a configured sink: its lane by
 //! `worker`, the reading of its company by `worker::company`. Those are told by what is
 //! [`Published`]. Not here: who may call, and bytes (`server::elements`). Called by the roof.
-//! Promises: one change after the other; an instance, its company and its tokens are stored in one
+//! Promises: one change after the other, and no caller waits while another's change asks name servers
+//! or Intuit; an instance, its company and its tokens are stored in one
 //! transaction, and nothing of them when anything before it failed; no secret in a log or an error.
 //! Sources: the events documentation of Cloud Elements and SAP Open Connectors, and their API tests.
 //!
-//! In reading order: `create` (made and changed), `consent` (tokens), `callback` (where events may
+//! In reading order: `access` (who may touch what), `create` (made and changed), `consent` (tokens), `callback` (where events may
 //! go), `look` and `events` (answers), `subscriptions` (the queue), `book` (what is known),
 //! `outfit` (what follows).
 
+mod access;
 mod apps;
 mod book;
 mod callback;
@@ -22,8 +24,9 @@ mod look;
 mod outfit;
 mod subscriptions;
 
+pub use access::Caller;
 pub use apps::Apps;
-pub use callback::Own;
+pub use callback::{Own, is_plain};
 pub use outfit::{Outfit, Published};
 
 use crate::clock::Clock;
@@ -32,8 +35,10 @@ use crate::model::{InstanceId, RealmId, Secret};
 use crate::vault::Vault;
 use crate::wire::elements::{Call, FailurePolicy, Whose, Wrong, show};
 use crate::wire::outgoing::open_connectors::OpenConnectors;
+use access::Organization;
 use arc_swap::ArcSwap;
-use book::{Book, Entry};
+use book::Book;
+use create::Asking;
 use outfit::Wardrobe;
 use rustls::ClientConfig;
 use std::fmt;
@@ -56,6 +61,8 @@ pub struct Settings {
     pub retry_delays: Vec<Duration>,
     /// Whether loopback and private addresses may be called back.
     pub private_callbacks: bool,
+    /// Whether callbacks may go without TLS.
+    pub plain_callbacks: bool,
     /// For one attempt in all.
     pub timeout: Duration,
     /// Whom callbacks trust.
@@ -75,15 +82,7 @@ pub struct Platform {
     published: watch::Sender<Arc<Published>>,
     /// Whose turn it is to change something, with the sinks that were made so far.
     turn: Mutex<Wardrobe>,
-}
-
-/// Who asks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Caller {
-    /// Whether the organization's secret was shown.
-    pub organization: bool,
-    /// The instance whose token was shown.
-    pub instance: Option<InstanceId>,
+    asking: Asking,
 }
 
 /// What is answered.
@@ -135,6 +134,7 @@ impl Platform {
             book: ArcSwap::default(),
             published: watch::Sender::default(),
             turn: Mutex::default(),
+            asking: Asking::default(),
         };
         platform.renew(&mut *platform.turn.lock().await).await?;
         Ok(platform)
@@ -171,93 +171,50 @@ impl Platform {
     /// # Errors
     /// [`Wrong`]: what the caller is told.
     pub async fn carry_out(&self, caller: Caller, call: Call) -> Result<Answered, Wrong> {
-        let whose = |whose: Whose| Self::chosen(caller, whose);
-        self.check_enabled(caller, &call)?;
+        let scope = self.scope(caller, &call)?;
+        let one = |whose: Whose| self.one(scope, whose);
         match call {
-            Call::List(listing) => match caller {
-                Caller {
-                    organization: false,
-                    instance: Some(own),
-                } => self.read(own).await,
-                _ => self.list(&listing).await,
+            Call::List(listing) => match scope.only() {
+                Some(own) => self.read(&one(own)?).await,
+                None => self.list(scope, &listing).await,
             },
-            Call::Create(draft) => {
-                Self::organization(caller)?;
-                self.create(*draft).await
-            }
-            Call::Read(id) => self.read(whose(id)?).await,
-            Call::Replace(id, draft) => self.replace(whose(id)?, *draft).await,
-            Call::Amend(id, amendment) => self.amend(whose(id)?, *amendment).await,
-            Call::Delete(id) => self.delete(whose(id)?).await,
-            Call::Enable(id) => self.switch(whose(id)?, true).await,
-            Call::Disable(id) => self.switch(whose(id)?, false).await,
-            Call::Configuration(id) => self.configuration(whose(id)?),
-            Call::ConfigurationItem(id, item) => self.configuration_item(whose(id)?, item),
+            Call::Create(draft) => self.create(scope.organization()?, *draft).await,
+            Call::Read(id) => self.read(&one(id)?).await,
+            Call::Replace(id, draft) => self.replace(one(id)?, *draft).await,
+            Call::Amend(id, amendment) => self.amend(one(id)?, *amendment).await,
+            Call::Delete(id) => self.delete(one(id)?).await,
+            Call::Enable(id) => self.switch(one(id)?, true).await,
+            Call::Disable(id) => self.switch(one(id)?, false).await,
+            Call::RenewToken(id) => self.renew_token(one(id)?).await,
+            Call::Configuration(id) => Self::configuration(&one(id)?),
+            Call::ConfigurationItem(id, item) => Self::configuration_item(&one(id)?, item),
             Call::SetConfigurationItem(id, item, value) => {
-                self.set_item(whose(id)?, item, value).await
+                self.set_item(one(id)?, item, value).await
             }
-            Call::TraceLogging(id, on) => self.trace(whose(id)?, on).await,
-            Call::Events(id, paging) => self.events(self.entry(whose(id)?)?, paging).await,
-            Call::Event(id, event) => self.event(self.entry(whose(id)?)?, event).await,
-            Call::Dispositions(id, paging) => {
-                let named = id.map(whose).transpose()?;
-                self.dispositions(named.or(caller.instance), paging).await
-            }
-            Call::Analytics(analysis) => self.analytics(caller.instance, analysis).await,
-            Call::PollingDisabled => self.polling_disabled().await,
+            Call::TraceLogging(id, on) => self.trace(one(id)?, on).await,
+            Call::Events(id, paging) => self.events(&one(id)?, paging).await,
+            Call::Event(id, event) => self.event(&one(id)?, event).await,
+            Call::Dispositions(id, paging) => match id.or(scope.token()) {
+                Some(id) => self.dispositions_of(&one(id)?, paging).await,
+                None => self.dispositions(scope, paging).await,
+            },
+            Call::Analytics(analysis) => self.analytics(scope, analysis).await,
+            Call::PollingDisabled => self.polling_disabled(scope).await,
             Call::OauthUrl(ask) => self.oauth_url(&ask),
-            Call::Subscriptions(paging) => self.subscriptions(caller.instance, paging).await,
-            Call::Subscription(id) => self.subscription(caller.instance, id).await,
-            Call::Deliveries(filter) => self.deliveries(caller.instance, &filter).await,
-            Call::Resend(filter) => self.resend(caller.instance, &filter).await,
+            Call::Subscriptions(paging) => self.subscriptions(scope, paging).await,
+            Call::Subscription(id) => self.subscription(scope, id).await,
+            Call::Deliveries(filter) => self.deliveries(scope, &filter).await,
+            Call::Resend(filter) => self.resend(scope, &filter).await,
             Call::Settings(account) => {
                 self.account(account)?;
                 Ok(Answered::of(show::settings(self.policy().await?)))
             }
             Call::SetSettings(account, policy) => {
-                Self::organization(caller)?;
+                let organization = scope.organization()?;
                 self.account(account)?;
-                self.set_policy(policy).await
+                self.set_policy(organization, policy).await
             }
             Call::Description => Err(Wrong::not_found("the description is served without a call")),
-        }
-    }
-
-    /// Which instance is meant. A caller without the organization's secret means its own.
-    fn chosen(caller: Caller, whose: Whose) -> Result<InstanceId, Wrong> {
-        match (whose, caller.instance) {
-            (Whose::Token, Some(own)) => Ok(own),
-            (Whose::Token, None) => Err(Wrong::unauthorized(
-                "this call needs the Element token of an instance",
-            )),
-            (Whose::Id(id), own) if caller.organization || own == Some(id) => Ok(id),
-            (Whose::Id(id), _) => Err(no_instance(id)),
-        }
-    }
-
-    /// A disabled instance can be looked at, enabled and deleted by its token, and nothing else.
-    fn check_enabled(&self, caller: Caller, call: &Call) -> Result<(), Wrong> {
-        let (false, Some(own)) = (caller.organization, caller.instance) else {
-            return Ok(());
-        };
-        if self.entry(own)?.instance.disabled_at.is_none() {
-            return Ok(());
-        }
-        match call {
-            Call::List(_) | Call::Read(_) | Call::Enable(_) | Call::Delete(_) => Ok(()),
-            _ => Err(Wrong::new(
-                403,
-                format!("instance {own} is disabled; PUT /instances/enabled enables it"),
-            )),
-        }
-    }
-
-    fn organization(caller: Caller) -> Result<(), Wrong> {
-        match caller.organization {
-            true => Ok(()),
-            false => Err(Wrong::unauthorized(
-                "this call needs the secret of the Organization",
-            )),
         }
     }
 
@@ -271,17 +228,17 @@ impl Platform {
         }
     }
 
-    fn entry(&self, id: InstanceId) -> Result<Arc<Entry>, Wrong> {
-        self.book.load().find(id).ok_or_else(|| no_instance(id))
-    }
-
     async fn policy(&self) -> Result<FailurePolicy, Wrong> {
         let word = self.journal.setting(FAILURE_POLICY).await.map_err(unread)?;
         let policy = word.as_deref().and_then(FailurePolicy::parse);
         Ok(policy.unwrap_or_default())
     }
 
-    async fn set_policy(&self, policy: FailurePolicy) -> Result<Answered, Wrong> {
+    async fn set_policy(
+        &self,
+        _by: Organization,
+        policy: FailurePolicy,
+    ) -> Result<Answered, Wrong> {
         let mut turn = self.turn.lock().await;
         let stored = self
             .journal
@@ -327,10 +284,6 @@ impl fmt::Debug for Platform {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-fn no_instance(id: InstanceId) -> Wrong {
-    Wrong::not_found(format!("there is no instance {id}"))
 }
 
 /// What a caller is told when the journal did not do it.

@@ -43,7 +43,15 @@ pub struct Outfit {
 #[derive(Default)]
 pub(super) struct Wardrobe {
     sinks: BTreeMap<InstanceId, (Timestamp, Arc<Sink>)>,
-    apps: BTreeMap<AppName, (InstanceId, Timestamp, App)>,
+    apps: BTreeMap<AppName, Brought>,
+}
+
+/// An app that an instance brings.
+struct Brought {
+    /// Whether Intuit took its keys, and when they were said.
+    rank: (bool, Timestamp),
+    by: InstanceId,
+    app: App,
 }
 
 impl Wardrobe {
@@ -81,7 +89,7 @@ impl Wardrobe {
         self.apps = apps;
         let made = self.apps.iter();
         published.apps = made
-            .map(|(name, (_, _, app))| (name.clone(), app.clone()))
+            .map(|(name, brought)| (name.clone(), brought.app.clone()))
             .collect();
         published
     }
@@ -103,29 +111,32 @@ impl Wardrobe {
         Some(Arc::new(Sink::Http(Box::new(made.ok()?))))
     }
 
-    /// The app that an instance brings; of several with one client id, the newest.
+    /// The app that an instance brings. Of several with one client id, the newest whose keys Intuit
+    /// took, so that nobody takes a company from others by wrong keys.
     fn app(
         &self,
         platform: &Platform,
         entry: &Entry,
         terms: &Terms,
-        apps: &mut BTreeMap<AppName, (InstanceId, Timestamp, App)>,
+        apps: &mut BTreeMap<AppName, Brought>,
     ) {
         let Some(name) = platform.apps.name(&terms.oauth) else {
             return;
         };
-        let at = (entry.id(), entry.instance.updated_at);
-        if apps.get(&name).is_some_and(|(_, newer, _)| *newer > at.1) {
+        let (by, at) = (entry.id(), entry.instance.updated_at);
+        let tried = entry.kept.as_ref().is_some_and(|kept| kept.keys_tried);
+        let rank = (tried, at);
+        if apps.get(&name).is_some_and(|better| better.rank > rank) {
             return;
         }
         let known = self.apps.get(&name);
-        let known = known.filter(|(id, updated_at, _)| (*id, *updated_at) == at);
+        let known = known.filter(|known| (known.by, known.rank) == (by, rank));
         let app = match known {
-            Some((_, _, app)) => Some(app.clone()),
+            Some(known) => Some(known.app.clone()),
             None => platform.apps.other(&terms.oauth),
         };
         if let Some(app) = app {
-            apps.insert(name, (at.0, at.1, app));
+            apps.insert(name, Brought { rank, by, app });
         }
     }
 }
@@ -171,6 +182,7 @@ fn settings(platform: &Platform, instance: &Instance, terms: &Terms) -> Option<h
     Some(http::Settings {
         total: platform.settings.timeout,
         private_addresses: platform.settings.private_callbacks,
+        plain: platform.settings.plain_callbacks,
         own_addresses: platform.own.addresses.clone(),
         concurrency: 1,
         ..http::Settings::new(instance.id.sink(), url, format, credentials)

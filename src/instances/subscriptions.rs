@@ -1,6 +1,6 @@
 //! Callbacks as subscriptions, what waits for them, and sending it again.
 
-use super::book::Entry;
+use super::access::{Permitted, Scope};
 use super::events::Told;
 use super::{Answered, Platform, unread};
 use crate::model::InstanceId;
@@ -8,18 +8,17 @@ use crate::wire::elements::notifications::DeliveryStatus;
 use crate::wire::elements::show::{ShownEvent, ShownSubscription};
 use crate::wire::elements::{Filter, Paging, Wrong, show};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 impl Platform {
     /// The callbacks of all instances, or of the caller's own.
     pub(super) async fn subscriptions(
         &self,
-        own: Option<InstanceId>,
+        scope: Scope,
         paging: Paging,
     ) -> Result<Answered, Wrong> {
-        let entries = self.subscribed(own);
+        let entries = self.subscribed(scope);
         let paused = self.paused().await?;
-        let behind = |entry: &&Arc<Entry>| {
+        let behind = |entry: &&Permitted| {
             let next = paging.next_page;
             next.is_none_or(|next| u64::from(entry.id().as_u32()) > next)
         };
@@ -38,13 +37,9 @@ impl Platform {
     }
 
     /// One of them.
-    pub(super) async fn subscription(
-        &self,
-        own: Option<InstanceId>,
-        id: u32,
-    ) -> Result<Answered, Wrong> {
+    pub(super) async fn subscription(&self, scope: Scope, id: u32) -> Result<Answered, Wrong> {
         let paused = self.paused().await?;
-        let entries = self.subscribed(own);
+        let entries = self.subscribed(scope);
         let found = entries.iter().find(|entry| entry.id().as_u32() == id);
         let missing = || Wrong::not_found(format!("there is no subscription {id}"));
         let entry = found.ok_or_else(missing)?;
@@ -57,19 +52,19 @@ impl Platform {
     /// What is on its way, has arrived, or waits in the queue.
     pub(super) async fn deliveries(
         &self,
-        own: Option<InstanceId>,
+        scope: Scope,
         filter: &Filter,
     ) -> Result<Answered, Wrong> {
         let mut paused = self.paused().await?;
-        let entries = self.subscribed(own);
-        let mut found: Vec<(Told, &Arc<Entry>)> = Vec::new();
+        let entries = self.subscribed(scope);
+        let mut found: Vec<(Told, &Permitted)> = Vec::new();
         let mut next_page = None;
-        let meant: Vec<&Arc<Entry>> = entries
+        let meant: Vec<&Permitted> = entries
             .iter()
             .filter(|entry| names(filter, entry))
             .collect();
         for entry in &meant {
-            let (told, next) = self.told(entry.id(), filter.paging).await?;
+            let (told, next) = self.told(entry, filter.paging).await?;
             // With several subscriptions there is no one number to go on from.
             next_page = next.filter(|_| meant.len() == 1);
             // It may have been paused since the pauses were read.
@@ -93,15 +88,11 @@ impl Platform {
 
     /// Switches what is meant on again and lets it try at once; what was sent is told as it stands
     /// before.
-    pub(super) async fn resend(
-        &self,
-        own: Option<InstanceId>,
-        filter: &Filter,
-    ) -> Result<Answered, Wrong> {
-        let answered = self.deliveries(own, filter).await?;
+    pub(super) async fn resend(&self, scope: Scope, filter: &Filter) -> Result<Answered, Wrong> {
+        let answered = self.deliveries(scope, filter).await?;
         let paused = self.paused().await?;
         for entry in self
-            .subscribed(own)
+            .subscribed(scope)
             .iter()
             .filter(|entry| names(filter, entry))
         {
@@ -119,14 +110,13 @@ impl Platform {
     }
 
     /// The instances that call back.
-    fn subscribed(&self, own: Option<InstanceId>) -> Vec<Arc<Entry>> {
-        let book = self.book.load();
-        let calls = book.iter().filter(|entry| {
-            let events = entry.instance.draft.events.as_ref();
-            let is_own = own.is_none_or(|own| own == entry.id());
-            is_own && events.is_some_and(|events| events.calls_back) && url(entry).is_some()
-        });
-        calls.cloned().collect()
+    fn subscribed(&self, scope: Scope) -> Vec<Permitted> {
+        let calls = |permitted: &Permitted| {
+            let events = permitted.entry().instance.draft.events.as_ref();
+            events.is_some_and(|events| events.calls_back) && url(permitted).is_some()
+        };
+        let seen = scope.narrowed(&self.book.load());
+        seen.into_iter().filter(calls).collect()
     }
 
     /// Those whose subscription is paused.
@@ -138,20 +128,20 @@ impl Platform {
     }
 }
 
-fn show_one<'a>(entry: &'a Entry, paused: &BTreeSet<InstanceId>) -> ShownSubscription<'a> {
+fn show_one<'a>(entry: &'a Permitted, paused: &BTreeSet<InstanceId>) -> ShownSubscription<'a> {
     ShownSubscription {
         instance: entry.id(),
         url: url(entry).unwrap_or_default(),
-        active: entry.instance.disabled_at.is_none() && !paused.contains(&entry.id()),
+        active: entry.entry().instance.disabled_at.is_none() && !paused.contains(&entry.id()),
     }
 }
 
-fn url(entry: &Entry) -> Option<&str> {
-    entry.terms.as_ref()?.callback.as_deref()
+fn url(permitted: &Permitted) -> Option<&str> {
+    permitted.entry().terms.as_ref()?.callback.as_deref()
 }
 
 /// Whether the filter can mean anything of this subscription.
-fn names(filter: &Filter, entry: &Entry) -> bool {
+fn names(filter: &Filter, entry: &Permitted) -> bool {
     let any = Filter {
         status: None,
         ..filter.clone()
@@ -159,6 +149,6 @@ fn names(filter: &Filter, entry: &Entry) -> bool {
     is_admitted(&any, entry, DeliveryStatus::Created)
 }
 
-fn is_admitted(filter: &Filter, entry: &Entry, status: DeliveryStatus) -> bool {
+fn is_admitted(filter: &Filter, entry: &Permitted, status: DeliveryStatus) -> bool {
     filter.admits(entry.id().as_u32(), url(entry).unwrap_or_default(), status)
 }

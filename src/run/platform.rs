@@ -162,6 +162,7 @@ async fn open_platform(
             },
             retry_delays: config.retry_delays.clone(),
             private_callbacks: config.private_callbacks,
+            plain_callbacks: config.plain_callbacks,
             timeout: config.timeout,
             tls: tls(callbacks)?,
         },

@@ -49,6 +49,8 @@ pub enum Call {
     Enable(Whose),
     /// `DELETE …/enabled`: [`instance`](super::show::instance).
     Disable(Whose),
+    /// `PUT …/token`: [`instance`](super::show::instance) with another token, which is shown this once.
+    RenewToken(Whose),
     /// `GET …/configuration`: [`configuration`](super::show::configuration).
     Configuration(Whose),
     /// `GET …/configuration/{id}`: [`configuration_item`](super::show::configuration_item).
@@ -189,9 +191,10 @@ impl<'a> Ask<'a> {
                 };
                 self.get(|| Analysis::read(query, by).map(Call::Analytics))
             }
-            ["enabled" | "configuration" | "trace-logging" | "events", ..] => {
-                self.instance(Whose::Token, rest)
-            }
+            [
+                "enabled" | "token" | "configuration" | "trace-logging" | "events",
+                ..,
+            ] => self.instance(Whose::Token, rest),
             [id, ref rest @ ..] => {
                 let id = number(id).and_then(InstanceId::new);
                 let why = || Wrong::not_found("there is no instance with this id");
@@ -217,6 +220,10 @@ impl<'a> Ask<'a> {
                 "PUT" => Ok(Call::TraceLogging(whose, true)),
                 "DELETE" => Ok(Call::TraceLogging(whose, false)),
                 _ => Err(not_allowed("DELETE, PUT")),
+            },
+            ["token"] => match self.method {
+                "PUT" => Ok(Call::RenewToken(whose)),
+                _ => Err(not_allowed("PUT")),
             },
             ["configuration"] => self.get(|| Ok(Call::Configuration(whose))),
             ["configuration", item] => {

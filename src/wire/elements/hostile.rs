@@ -16,6 +16,8 @@ pub(super) const PATHS: &[(&str, &str)] = &[
     ("/instances/7", "DELETE, GET, HEAD, PATCH, PUT"),
     ("/instances/enabled", "DELETE, PUT"),
     ("/instances/7/enabled", "DELETE, PUT"),
+    ("/instances/token", "PUT"),
+    ("/instances/7/token", "PUT"),
     ("/instances/configuration", "GET, HEAD"),
     ("/instances/7/configuration", "GET, HEAD"),
     ("/instances/7/configuration/15", "GET, HEAD, PATCH"),
@@ -280,6 +282,7 @@ fn explain(body: &[u8]) -> Result<(), TestCaseError> {
         configuration: draft.configuration.clone(),
         external_authentication: draft.external_authentication,
         trace_logging: false,
+        keys_tried: true,
     };
     let plain = kept::encode(&kept);
     prop_assert_eq!(kept::decode(plain.expose()), Some(kept));
@@ -307,6 +310,7 @@ fn explain(body: &[u8]) -> Result<(), TestCaseError> {
         valid: true,
         user_id: 1,
         user: "",
+        warnings: Vec::new(),
     });
     let again = ask("PUT", "/instances/7", std::str::from_utf8(&shown).unwrap());
     let Ok(Call::Replace(_, again)) = again else {

@@ -10,6 +10,7 @@ use crate::model::Secret;
 const VERSION: u8 = 1;
 const TRACE_LOGGING: u8 = 1;
 const EXTERNAL: u8 = 2;
+const UNTRIED: u8 = 4;
 
 /// What only its owner and the gateway know of an instance.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,8 @@ pub struct Kept {
     pub external_authentication: ExternalAuthentication,
     /// Whether its owner asked for a trace in the log.
     pub trace_logging: bool,
+    /// Whether Intuit took the keys of its app since they were set.
+    pub keys_tried: bool,
 }
 
 /// The plain form; wiped when dropped.
@@ -33,8 +36,13 @@ pub fn encode(kept: &Kept) -> Secret {
     let length: usize = parts.iter().map(|part| part.len() + 4).sum();
     let mut plain = Vec::with_capacity(length + 6);
     let external = kept.external_authentication == ExternalAuthentication::Initial;
-    let trace = if kept.trace_logging { TRACE_LOGGING } else { 0 };
-    plain.extend([VERSION, trace | if external { EXTERNAL } else { 0 }]);
+    let flags = [
+        (kept.trace_logging, TRACE_LOGGING),
+        (external, EXTERNAL),
+        (!kept.keys_tried, UNTRIED),
+    ];
+    let flags = flags.iter().filter(|(is_set, _)| *is_set);
+    plain.extend([VERSION, flags.map(|(_, flag)| flag).sum()]);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes();
     plain.extend(number(kept.configuration.iter().count()));
     for part in parts {
@@ -49,7 +57,7 @@ pub fn decode(plain: &[u8]) -> Option<Kept> {
     let (&[VERSION, flags], mut rest) = plain.split_first_chunk()? else {
         return None;
     };
-    if flags > TRACE_LOGGING | EXTERNAL {
+    if flags > TRACE_LOGGING | EXTERNAL | UNTRIED {
         return None;
     }
     let count = number(&mut rest)?;
@@ -71,6 +79,7 @@ pub fn decode(plain: &[u8]) -> Option<Kept> {
         configuration,
         external_authentication,
         trace_logging: flags & TRACE_LOGGING != 0,
+        keys_tried: flags & UNTRIED == 0,
     })
 }
 
@@ -101,6 +110,7 @@ mod tests {
             configuration,
             external_authentication,
             trace_logging,
+            keys_tried: !trace_logging,
         }
     }
 
@@ -126,7 +136,7 @@ mod tests {
             assert_eq!(decode(&plain[..length]), None, "{length}");
         }
         assert_eq!(decode(&[plain, b"x"].concat()), None);
-        for (at, byte) in [(0, 2), (1, 4)] {
+        for (at, byte) in [(0, 2), (1, 8)] {
             let mut other = plain.to_vec();
             other[at] = byte;
             assert_eq!(decode(&other), None);

@@ -73,7 +73,7 @@ pub(super) const KEYS: [Key; 28] = [
         SHORT,
         "3600",
     )
-    .says("Seconds that the access token lives"),
+    .says("Seconds that the access token lives; it is renewed at once, and then they are known"),
     key(9, "oauth.user.refresh_time", "Refresh time", SHORT, "").does_nothing(),
     key(10, "quickbooks.realm.id", "Company id", SHORT, "")
         .says("The QuickBooks company, where providerData.realmId does not name it"),

@@ -47,8 +47,13 @@ pub struct Oauth {
     pub user_token: Option<Secret>,
     /// `oauth.user.refresh_token`.
     pub refresh_token: Option<Secret>,
-    /// `oauth.user.refresh_interval`: how long the access token lives.
-    pub user_token_life: Option<Duration>,
+}
+
+impl Oauth {
+    /// By which Intuit knows the app.
+    pub fn keys(&self) -> (Option<&str>, Option<&Secret>, bool) {
+        (self.key.as_deref(), self.secret.as_ref(), self.sandbox)
+    }
 }
 
 /// Characters of an address (`TEXTFIELD_1000`) and of a signature key (`TEXTFIELD_128`).
@@ -293,7 +298,7 @@ impl<'a> Reading<'a> {
     }
 
     fn oauth(&self) -> Result<Oauth, Wrong> {
-        let life = self.number("oauth.user.refresh_interval", TOKEN_SECONDS)?;
+        self.number("oauth.user.refresh_interval", TOKEN_SECONDS)?;
         Ok(Oauth {
             key: self.text("oauth.api.key").map(str::to_owned),
             secret: self.secret("oauth.api.secret"),
@@ -302,7 +307,6 @@ impl<'a> Reading<'a> {
             sandbox: self.boolean("use_sandbox")?,
             user_token: self.secret("oauth.user.token"),
             refresh_token: self.secret("oauth.user.refresh_token"),
-            user_token_life: life.map(Duration::from_secs),
         })
     }
 

@@ -284,7 +284,6 @@ fn every_other_key_is_read() {
     assert!(read.oauth.sandbox);
     assert_eq!(read.oauth.user_token, Some(secret("t")));
     assert_eq!(read.oauth.refresh_token, Some(secret("r")));
-    assert_eq!(read.oauth.user_token_life, Some(Duration::from_secs(3600)));
     assert_eq!(read.callback.as_deref(), Some("http://127.0.0.1:9/x?y"));
     assert_eq!(read.signature_key, Some(secret(" key with space ")));
     assert_eq!(read.basic, Some(("u".into(), secret("p:w"))));

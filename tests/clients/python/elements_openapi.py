@@ -44,6 +44,7 @@ api_url = "{intuit.base}"
 ca_file = "{intuit.ca_file}"
 [instances]
 private_callbacks = true
+plain_callbacks = true
 ca_file = "{CA_FILE}"
 """
     with Gateway(TABLES) as gateway:

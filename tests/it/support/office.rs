@@ -29,28 +29,17 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// A gateway that runs, with these keys of `[instances]` besides.
+    /// A gateway that runs, with these keys of `[instances]` besides; its receivers are plain, so
+    /// callbacks may be, too, where nothing else is said.
     pub(crate) async fn open(instances: &str, answers: Vec<Answer>) -> Self {
-        let intuit = FakeIntuit::start(Options::default()).await.unwrap();
+        Self::open_with(Options::default(), instances, answers).await
+    }
+
+    /// The same with another Intuit.
+    pub(crate) async fn open_with(options: Options, instances: &str, answers: Vec<Answer>) -> Self {
+        let intuit = FakeIntuit::start(options).await.unwrap();
         let receiver = Receiver::start_with(answers).await;
-        let base = intuit.base_url();
-        let gateway = Gateway::new(&format!(
-            r#"
-[[app]]
-name = "books"
-client_id = "client"
-client_secret = "secret"
-redirect_uri = "https://gateway.example/oauth/callback"
-authorize_url = "{base}/connect/oauth2"
-token_url = "{base}/oauth2/v1/tokens/bearer"
-revoke_url = "{base}/v2/oauth2/tokens/revoke"
-api_url = "{base}"
-[reconcile]
-settle = "50 ms"
-[instances]
-{instances}
-"#
-        ));
+        let gateway = Gateway::new(&tables(intuit.base_url(), instances));
         let mut office = Self {
             gateway,
             intuit,
@@ -65,6 +54,14 @@ settle = "50 ms"
         office.authorization = line.unwrap_or_else(|| panic!("{made}")).to_owned();
         office.gateway.start();
         office
+    }
+
+    /// The same gateway and journal, with other keys of `[instances]`.
+    pub(crate) fn restart_with(&mut self, instances: &str) {
+        assert_eq!(self.gateway.end_by("TERM"), Some(0));
+        let tables = tables(self.intuit.base_url(), instances);
+        self.gateway.configure(&tables);
+        self.gateway.start();
     }
 
     /// A call with the secrets of the organization.
@@ -170,4 +167,29 @@ settle = "50 ms"
         let granted = granted(&self.intuit);
         (granted.access, granted.refresh)
     }
+}
+
+fn tables(base: &str, instances: &str) -> String {
+    let plain = match instances.contains("plain_callbacks") {
+        true => "",
+        false => "plain_callbacks = true",
+    };
+    format!(
+        r#"
+[[app]]
+name = "books"
+client_id = "client"
+client_secret = "secret"
+redirect_uri = "https://gateway.example/oauth/callback"
+authorize_url = "{base}/connect/oauth2"
+token_url = "{base}/oauth2/v1/tokens/bearer"
+revoke_url = "{base}/v2/oauth2/tokens/revoke"
+api_url = "{base}"
+[reconcile]
+settle = "50 ms"
+[instances]
+{plain}
+{instances}
+"#
+    )
 }

@@ -160,7 +160,14 @@ fn instance() -> Value {
             ("id", integer()),
             ("name", string()),
             ("createdDate", date()),
-            ("token", string()),
+            (
+                "token",
+                json!({
+                    "type": "string",
+                    "description": "The element token, when it was just made and for the Organization; \
+                                    ******** for others.",
+                }),
+            ),
             ("element", element),
             ("elementId", integer()),
             ("tags", strings()),
@@ -180,6 +187,7 @@ fn instance() -> Value {
             ("eventsNotificationCallbackUrl", string()),
             ("pollingDisabledDate", date()),
             ("pollingDisabledReason", string()),
+            ("warnings", strings()),
         ],
     )
 }

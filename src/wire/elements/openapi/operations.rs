@@ -47,9 +47,13 @@ const CHANGES: [Operation; 3] = [
 ];
 
 /// What is below an instance, at both.
-const OF_INSTANCE: [Operation; 10] = [
+const OF_INSTANCE: [Operation; 11] = [
     delete("/enabled", "Switches an instance off"),
     put("/enabled", "Switches an instance on"),
+    put(
+        "/token",
+        "Gives an instance another token, told this once; the one before is nobody's then",
+    ),
     delete("/trace-logging", "Ends the trace of an instance"),
     put("/trace-logging", "Traces an instance in the log"),
     get("/configuration", "All items of a configuration").answers(List("ConfigurationItem")),

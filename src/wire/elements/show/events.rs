@@ -5,7 +5,6 @@ use crate::model::{Change, InstanceId, Timestamp};
 use crate::wire::elements::{By, DeliveryStatus};
 use crate::wire::outgoing::open_connectors;
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// An event of an instance.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +17,8 @@ pub struct ShownEvent<'a> {
     pub notification: u64,
     /// What changed.
     pub change: &'a Change,
-    /// What the vendor posted, where it did and it is still kept.
+    /// What the vendor posted, where it did and it is still kept; only what is about the company is
+    /// shown of it.
     pub body: Option<&'a [u8]>,
     /// How it stands.
     pub status: DeliveryStatus,
@@ -136,7 +136,7 @@ struct Event<'a> {
     id: &'a str,
     event_date: String,
     status: &'static str,
-    provider_data: Cow<'a, str>,
+    provider_data: String,
     notified_data: Vec<open_connectors::Event<'a>>,
     event_element_instances: [EventInstance<'a>; 1],
 }
@@ -160,8 +160,11 @@ impl<'a> Event<'a> {
         };
         let change = shown.change;
         let received = date(change.received_at);
-        let body = shown.body.map(String::from_utf8_lossy);
-        let record = change.record.as_deref().unwrap_or_default();
+        let realm = &change.notification.realm;
+        let posted = shown
+            .body
+            .and_then(|body| open_connectors::own_part(body, realm));
+        let record = change.record.clone().unwrap_or_default();
         Self {
             id: shown.id,
             event_date: received.clone(),
@@ -170,7 +173,7 @@ impl<'a> Event<'a> {
                 DeliveryStatus::Retry | DeliveryStatus::Queued => "DISPATCHED",
                 DeliveryStatus::Delivered | DeliveryStatus::Notified => "NOTIFIED",
             },
-            provider_data: body.unwrap_or(Cow::Borrowed(record)),
+            provider_data: posted.map_or(record, |posted| posted.get().to_owned()),
             notified_data: open_connectors::events(change)
                 .filter(|_| is_notified)
                 .collect(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// An instance and what is told of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Shown<'a> {
     /// As the journal has it.
     pub instance: &'a Instance,
@@ -27,6 +27,8 @@ pub struct Shown<'a> {
     pub user_id: u32,
     /// The address of that user.
     pub user: &'a str,
+    /// What of it does nothing, or should be otherwise.
+    pub warnings: Vec<String>,
 }
 
 /// One instance.
@@ -87,6 +89,8 @@ struct Answer<'a> {
     caching_enabled: bool,
     external_authentication: &'static str,
     user: User<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -131,6 +135,7 @@ impl<'a> Answer<'a> {
                 first_name: "",
                 last_name: "",
             },
+            warnings: shown.warnings.clone(),
         }
     }
 }

@@ -51,6 +51,7 @@ fn shown<'a>(instance: &'a Instance, configuration: &'a Configuration) -> Shown<
         valid: true,
         user_id: 12345,
         user: "ops@erp.example",
+        warnings: Vec::new(),
     }
 }
 

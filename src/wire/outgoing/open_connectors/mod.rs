@@ -221,6 +221,11 @@ pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
     serde_json::to_vec(&callback).expect("text, numbers and JSON text can be written as JSON")
 }
 
+/// What of a body that was posted is about this company; `None` where nothing is.
+pub(in crate::wire) fn own_part(body: &[u8], realm: &RealmId) -> Option<Box<RawValue>> {
+    notified::raw(body, realm)
+}
+
 const ELEMENT: &str = "quickbooks";
 
 /// The keys of the capture in their order.
