@@ -6,6 +6,7 @@
 
 use super::Malformed;
 use super::tree::Value;
+use serde_json::json;
 
 /// `QboWebhooksRequest`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -71,6 +72,12 @@ impl Request {
         }
     }
 
+    /// It as its clients write it in JSON; what was not said is left out.
+    pub(super) fn json(&self) -> serde_json::Value {
+        let notifications = self.event_notifications.iter();
+        json!({ "eventNotifications": notifications.map(EventNotification::json).collect::<Vec<_>>() })
+    }
+
     /// Whether an entity does not say what happened to it.
     pub(super) fn lacks_an_operation(&self) -> bool {
         let mut notifications = self.event_notifications.iter();
@@ -133,7 +140,28 @@ pub(super) fn too_many(entities_max: usize) -> String {
     format!("more than {entities_max} entities in one request")
 }
 
+impl EventNotification {
+    fn json(&self) -> serde_json::Value {
+        let entities: Vec<_> = self.entities.iter().map(Entity::json).collect();
+        json!({ "realmId": self.realm_id, "dataChangeEvent": { "entities": entities } })
+    }
+}
+
 impl Entity {
+    fn json(&self) -> serde_json::Value {
+        let fields = [
+            ("name", &self.name),
+            ("id", &self.id),
+            ("operation", &self.operation),
+            ("lastUpdated", &self.last_updated),
+            ("deletedId", &self.deleted_id),
+        ];
+        let said = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        said.collect()
+    }
+
     fn read(value: &Value<'_>, place: &str) -> Result<Self, Malformed> {
         object(value, place)?;
         Ok(Self {

@@ -22,7 +22,7 @@ pub mod tree;
 pub mod value;
 pub mod xml;
 
-use crate::model::{Encoding, Item};
+use crate::model::{Encoding, Item, RealmId};
 use dto::Request;
 use tree::{Bounds, Value};
 use value::EntityNumbers;
@@ -112,17 +112,10 @@ pub fn decode(
         why: "not UTF-8".into(),
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let bounds = Bounds::of_items(items_max).within(text.len());
     let value = if text.trim_ascii().is_empty() {
         Value::Null
     } else {
-        match encoding {
-            Encoding::Json => json::read(text, bounds)?,
-            Encoding::Xml => xml::read(text, bounds)?,
-            Encoding::Jsv => jsv::read(text, bounds)?,
-            Encoding::Csv => csv::read(text, bounds)?,
-            Encoding::Form => form::read(text, bounds)?,
-        }
+        read(text, encoding, items_max)?
     };
     let requests = match arity {
         Arity::One => vec![Request::one(&value, items_max)?],
@@ -136,6 +129,67 @@ pub fn decode(
         is_assumed: requests.iter().any(Request::lacks_an_operation),
         items,
     })
+}
+
+/// What a body says about one company.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct About {
+    /// It in JSON, as a client of the service writes that: one request, or a list of those that say
+    /// something. All values are text, as they were written.
+    pub json: String,
+    /// Whether the body says nothing about others.
+    pub is_all: bool,
+}
+
+/// What a body that was understood says about this company, in whatever it is written; `None` where it
+/// says nothing.
+pub fn about(text: &str, realm: &RealmId, items_max: usize) -> Option<About> {
+    ENCODINGS.into_iter().find_map(|encoding| {
+        let value = read(text, encoding, items_max).ok()?;
+        let mut requests = Request::batch(&value, items_max).ok()?;
+        let count = |requests: &[Request]| {
+            let each = requests
+                .iter()
+                .map(|request| request.event_notifications.len());
+            each.sum::<usize>()
+        };
+        let before = count(&requests);
+        for request in &mut requests {
+            let is_own = |id: &Option<String>| id.as_deref() == Some(realm.as_str());
+            request
+                .event_notifications
+                .retain(|one| is_own(&one.realm_id));
+        }
+        let is_all = count(&requests) == before;
+        requests.retain(|request| !request.event_notifications.is_empty());
+        let json: Vec<_> = requests.iter().map(Request::json).collect();
+        let json = match (value, &*json) {
+            (_, []) => return None,
+            (Value::List(_), list) => serde_json::Value::from(list).to_string(),
+            (_, [one, ..]) => one.to_string(),
+        };
+        Some(About { json, is_all })
+    })
+}
+
+/// The stricter ones first: what one of them takes, the ones before it do not.
+const ENCODINGS: [Encoding; 5] = [
+    Encoding::Json,
+    Encoding::Xml,
+    Encoding::Jsv,
+    Encoding::Form,
+    Encoding::Csv,
+];
+
+fn read(text: &str, encoding: Encoding, items_max: usize) -> Result<Value<'_>, Malformed> {
+    let bounds = Bounds::of_items(items_max).within(text.len());
+    match encoding {
+        Encoding::Json => json::read(text, bounds),
+        Encoding::Xml => xml::read(text, bounds),
+        Encoding::Jsv => jsv::read(text, bounds),
+        Encoding::Csv => csv::read(text, bounds),
+        Encoding::Form => form::read(text, bounds),
+    }
 }
 
 #[cfg(test)]

@@ -3,27 +3,43 @@
 use super::super::embed;
 use crate::model::RealmId;
 use crate::wire::json::{self, Key};
+use crate::wire::servicestack;
 use serde_json::value::RawValue;
 
 /// Entries of a body that are looked at when it is cut down to one company.
 const ENTRIES_MAX: usize = 10_000;
 
-/// The sender's body as far as it is about this company.
+/// The sender's body as far as it is about this company: as it was posted where it is JSON, else as the
+/// JSON that would have said the same.
 pub(super) fn raw(body: &[u8], realm: &RealmId) -> Option<Box<RawValue>> {
     let text = String::from_utf8_lossy(body);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_ascii();
+    as_posted(text, realm).or_else(|| equivalent(text, realm))
+}
+
+/// Intuit's own forms.
+fn as_posted(text: &str, realm: &RealmId) -> Option<Box<RawValue>> {
     match text.as_bytes().first() {
         Some(b'[') => cut_down(text, text, "intuitaccountid", realm),
         Some(b'{') => {
             let [notifications] = json::fields(text, [Key::Exact("eventNotifications")]).ok()?;
             match notifications {
                 Some(array) => cut_down(text, array.get(), "realmId", realm),
-                // A single CloudEvent: the delivery's company can only be its own.
-                None => whole(text),
+                None => is_of(text, "intuitaccountid", realm)
+                    .then(|| whole(text))
+                    .flatten(),
             }
         }
         _ => None,
     }
+}
+
+/// What a client of the original listener posted: XML, JSV, CSV, a form, or several requests in a list.
+fn equivalent(text: &str, realm: &RealmId) -> Option<Box<RawValue>> {
+    let said = servicestack::about(text, realm, ENTRIES_MAX)?;
+    // JSON in which nothing is of others is told as it was posted.
+    let posted = said.is_all.then(|| whole(text)).flatten();
+    posted.or_else(|| embed(&said.json))
 }
 
 /// `body` itself when all entries of `array` are the company's, else only those that are.
@@ -35,6 +51,9 @@ fn cut_down(body: &str, array: &str, key: &'static str, realm: &RealmId) -> Opti
         .map(|entry| entry.get())
         .filter(|entry| is_of(entry, key, realm))
         .collect();
+    if own.is_empty() {
+        return None;
+    }
     let all = own.len() == found.kept.len() && found.left == 0;
     if let Some(body) = all.then(|| whole(body)).flatten() {
         return Some(body);

@@ -2,14 +2,15 @@
 
 use super::super::embed;
 use super::bean::bean;
-use super::{Event, date, event_type, events_of};
+use super::{Event, date, event_type, events_of, merged_away};
 use crate::model::{Change, Operation};
 use crate::wire::entity;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-/// `raw` and events of changes of one resource, the first of which is `head`. A deletion has no
-/// record, nor has a change of which none was read.
+/// `raw` and events of changes of one resource, the first of which is `head`: an entry for each event, in
+/// their order. Of a deletion it says what Change Data Capture would, and of a change whose record was
+/// not read its id.
 pub(super) fn told<'a>(
     head: &Change,
     changes: &'a [Change],
@@ -17,12 +18,27 @@ pub(super) fn told<'a>(
     let (mut records, mut events) = (Vec::new(), Vec::new());
     for change in changes {
         let entity = &change.notification.entity;
-        let record = change.record.as_deref();
-        let record = record.filter(|_| change.notification.operation != Operation::Delete);
-        let bean =
-            record.and_then(|record| bean(record, &entity.kind, &entity.id, event_type(change)));
-        let (record, object_id) = bean.map(|bean| (bean.json, bean.object_id)).unzip();
+        let event_type = event_type(change);
+        let is_deletion = change.notification.operation == Operation::Delete;
+        let record = change.record.as_deref().filter(|_| !is_deletion);
+        let made = record.and_then(|record| bean(record, &entity.kind, &entity.id, event_type));
+        let bare = || {
+            bean(
+                &bare(change, &entity.id),
+                &entity.kind,
+                &entity.id,
+                event_type,
+            )
+        };
+        let (record, object_id) = made
+            .or_else(bare)
+            .map(|made| (made.json, made.object_id))
+            .unzip();
         records.extend(record);
+        if let Some(id) = merged_away(change) {
+            let gone = bean(&tombstone(change, id), &entity.kind, id, "DELETED");
+            records.extend(gone.map(|gone| gone.json));
+        }
         events.extend(events_of(change, object_id).map(|event| Event {
             poll_date: date(change.received_at),
             ..event
@@ -33,4 +49,22 @@ pub(super) fn told<'a>(
     let raw =
         format!(r#"{{{resource}:[{records}],"pollDate":{polled_at},"objectType":{resource}}}"#);
     (embed(&raw), events)
+}
+
+/// What is known of a record that was not read.
+fn bare(change: &Change, id: &str) -> String {
+    match change.notification.operation {
+        Operation::Delete => tombstone(change, id),
+        _ => json!({ "Id": id }).to_string(),
+    }
+}
+
+/// A record that is gone, as Change Data Capture tells of it.
+fn tombstone(change: &Change, id: &str) -> String {
+    let mut tombstone = json!({ "domain": "QBO", "status": "Deleted", "Id": id });
+    let at = &change.notification.happened.text;
+    if !at.is_empty() {
+        tombstone["MetaData"] = json!({ "LastUpdatedTime": at });
+    }
+    tombstone.to_string()
 }

@@ -149,31 +149,65 @@ fn the_envelope_has_the_fields_of_the_other_capture_in_the_same_forms() {
     assert_eq!(id(&made), id(&captured));
 }
 
-#[test]
-fn a_deletion_has_no_record_and_a_change_without_one_a_plain_id() {
-    let mut unread = invoice(2);
-    unread.record = None;
-    let deleted = change(1, "Invoice", Operation::Delete);
-    let message = &callback(Shape::Polled, vec![deleted, unread])["message"];
-    assert_eq!(message["raw"]["invoices"], json!([]));
-    let events = message["events"].as_array().unwrap();
-    let outline = |event: &Value| [event["eventType"].clone(), event["objectId"].clone()];
-    let told: Vec<_> = events.iter().map(outline).collect();
-    assert_eq!(told, [["DELETED", "2"], ["CREATED", "2"]]);
+/// What pairs an entry of `raw` with an event: the type, and the id with the sync token.
+fn pairs(message: &Value, resource: &str) -> [Vec<[Value; 2]>; 2] {
+    let outline = |entry: &Value| [entry["eventType"].clone(), entry["objectId"].clone()];
+    let outlines = |list: &Value| list.as_array().unwrap().iter().map(outline).collect();
+    [
+        outlines(&message["raw"][resource]),
+        outlines(&message["events"]),
+    ]
 }
 
 #[test]
-fn a_polled_merge_shows_the_record_that_is_left() {
+fn every_polled_event_has_its_entry_in_raw_and_in_the_same_place() {
+    let deleted = |number| change(number, "Invoice", Operation::Delete);
+    let mut unread = invoice(2);
+    unread.record = None;
+    let mut damaged = invoice(3);
+    damaged.record = Some("{".into());
+    let voided = change(5, "Invoice", Operation::Void);
+    let other = change(6, "Invoice", Operation::Other("Archive".into()));
+    let merged = merge(invoice(7));
+    let changes = vec![
+        deleted(1),
+        unread,
+        damaged,
+        deleted(4),
+        voided,
+        other,
+        merged,
+    ];
+    let message = &callback(Shape::Polled, changes)["message"];
+    let [entries, events] = pairs(message, "invoices");
+    assert_eq!(entries, events);
+    let expected = [
+        ["DELETED", "2"],
+        ["CREATED", "2"],
+        ["CREATED", "2"],
+        ["DELETED", "2"],
+        ["UPDATED", "2|0"],
+        ["UNKNOWN", "2|0"],
+        ["UPDATED", "2|0"],
+        ["DELETED", "27"],
+    ];
+    assert_eq!(events, expected);
+    let gone = json!({
+        "domain": "QBO", "status": "Deleted", "id": "2",
+        "metaData": { "lastUpdatedTime": "2020-02-21T08:43:41-08:00" },
+        "objectId": "2", "systemId": "2", "eventType": "DELETED",
+    });
+    assert_eq!(message["raw"]["invoices"][0], gone);
+    let unread = json!({ "id": "2", "objectId": "2", "systemId": "2", "eventType": "CREATED" });
+    assert_eq!(message["raw"]["invoices"][1], unread);
+    assert_eq!(message["raw"]["invoices"][7]["systemId"], "27");
+}
+
+#[test]
+fn a_polled_merge_shows_the_record_that_is_left_and_the_one_that_is_not() {
     let message = &callback(Shape::Polled, vec![merge(invoice(1))])["message"];
-    assert_eq!(message["raw"]["invoices"][0]["eventType"], "UPDATED");
-    let told = |at: usize| {
-        [
-            &message["events"][at]["eventType"],
-            &message["events"][at]["objectId"],
-        ]
-    };
-    assert_eq!(told(0), ["UPDATED", "2|0"]);
-    assert_eq!(told(1), ["DELETED", "27"]);
+    assert_eq!(message["raw"]["invoices"][0]["balance"], 10_000);
+    assert_eq!(message["raw"]["invoices"][1]["status"], "Deleted");
     assert_eq!(message["events"][1]["pollDate"], "2020-02-21T16:43:39Z");
 }
 
@@ -233,4 +267,89 @@ fn the_event_id_is_that_of_the_first_change() {
     assert_eq!(one, two);
     assert_eq!(one, event_id(8_948_659, &invoice(1).id));
     assert_ne!(one, id(vec![invoice(2)]));
+}
+
+/// `raw` of a callback to company 310687 about a notification that was posted so.
+fn raw(body: &str) -> Value {
+    let realm = RealmId::new("310687").unwrap();
+    let delivery = Delivery {
+        lane: Lane {
+            sink: SinkName::new("instance-8948659").unwrap(),
+            realm,
+        },
+        manner: Manner::Live,
+        attempt: 1,
+        changes: vec![of_webhook(invoice(1))],
+        body: Some(body.to_owned().into()),
+    };
+    let made = encode(&delivery, &OpenConnectors::default());
+    serde_json::from_slice::<Value>(&made).unwrap()["message"]["raw"].clone()
+}
+
+#[test]
+fn whatever_the_original_listener_takes_is_told_as_its_json_equivalent() {
+    let entity = json!({
+        "name": "Invoice", "id": "2", "operation": "Update", "lastUpdated": "2015-10-05T14:42:19-07:00",
+    });
+    let notification = json!({ "realmId": "310687", "dataChangeEvent": { "entities": [entity] } });
+    let one = json!({ "eventNotifications": [notification] });
+    let jsv = "{eventNotifications:[{realmId:310687,dataChangeEvent:{entities:[{name:Invoice,id:2,\
+               operation:Update,lastUpdated:2015-10-05T14:42:19-07:00}]}},{realmId:9,dataChangeEvent:\
+               {entities:[{name:Invoice,id:5,operation:Update,lastUpdated:2015-10-05}]}}]}";
+    let list = "[{realmId:310687,dataChangeEvent:{entities:[{name:Invoice,id:2,operation:Update,\
+                lastUpdated:2015-10-05T14:42:19-07:00}]}},{realmId:9}]";
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("EventNotifications", list)
+        .finish();
+    let csv = format!("EventNotifications\r\n\"{list}\"\r\n");
+    let xml = "<QboWebhooksRequest xmlns=\"http://schemas.datacontract.org/2004/07/ESI.Service.QBOWebhooksListener\">\
+               <EventNotifications><QBOEventNotification><RealmId>310687</RealmId>\
+               <DataChangeEvent><Entities><QBOEntity><Name>Invoice</Name><Id>2</Id><Operation>Update\
+               </Operation><LastUpdated>2015-10-05T14:42:19-07:00</LastUpdated></QBOEntity></Entities>\
+               </DataChangeEvent></QBOEventNotification></EventNotifications></QboWebhooksRequest>";
+    for body in [jsv, &*form, &*csv, xml] {
+        assert_eq!(raw(body), one, "{body}");
+    }
+    let other_names = json!({ "EventNotifications": [{ "RealmId": "9" }, {
+        "RealmId": "310687", "DataChangeEvent": { "Entities": [{ "Name": "Invoice", "Id": "2",
+        "Operation": "Update", "LastUpdated": "2015-10-05T14:42:19-07:00" }] } }] });
+    assert_eq!(raw(&other_names.to_string()), one);
+}
+
+#[test]
+fn a_batch_of_requests_is_told_as_it_was_posted_or_as_far_as_it_is_of_the_company() {
+    let request = |realm: &str, id: u8| {
+        format!(
+            r#"{{"eventNotifications":[{{"realmId":"{realm}","dataChangeEvent":{{"entities":[{{"name":"Invoice","id":"{id}","operation":"Update","lastUpdated":"2015-10-05T14:42:19-07:00"}}]}}}}]}}"#
+        )
+    };
+    let (own, more, other) = (request("310687", 2), request("310687", 3), request("9", 4));
+    let all = format!("[{own}, {more}]");
+    assert_eq!(raw(&all), read(&all));
+    let some = format!("[{own}, {other}, {more}]");
+    assert_eq!(raw(&some), read(&all));
+    assert_eq!(raw(&format!("[{other}]")), json!({}));
+    let jsv = "[{eventNotifications:[{realmId:9}]},{eventNotifications:[{realmId:310687}]}]";
+    let told = json!([{ "eventNotifications": [
+        { "realmId": "310687", "dataChangeEvent": { "entities": [] } },
+    ]}]);
+    assert_eq!(raw(jsv), told);
+}
+
+#[test]
+fn what_is_of_others_alone_or_of_nobody_is_not_told() {
+    for body in [
+        r#"{"intuitaccountid":"9","type":"qbo.invoice.created.v1"}"#,
+        r#"[{"intuitaccountid":"9"}]"#,
+        r#"{"eventNotifications":[{"realmId":"9"}]}"#,
+        "<QboWebhooksRequest/>",
+        "<a><b>",
+        "EventNotifications",
+        "a,b\r\n310687,2\r\n",
+        "310687",
+        "",
+        "\u{1}",
+    ] {
+        assert_eq!(raw(body), json!({}), "{body}");
+    }
 }
