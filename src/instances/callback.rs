@@ -118,6 +118,7 @@ mod tests {
     use crate::tls::client::{Trust, client_config};
     use crate::wire::elements::Oauth;
     use crate::wire::outgoing::open_connectors::OpenConnectors;
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     async fn judged(url: Option<&str>, private: bool, plain: bool) -> Result<bool, String> {
@@ -141,6 +142,8 @@ mod tests {
             headers: Vec::new(),
             oauth: Oauth::default(),
             realm: None,
+            zones: BTreeMap::new(),
+            refused: None,
             warnings: Vec::new(),
         };
         let own = Own {

@@ -291,6 +291,9 @@ impl Platform {
         for warning in &terms.warnings {
             tracing::warn!("instance {:?}: {warning}", draft.name);
         }
+        if let Some(refused) = &terms.refused {
+            return Err(refused.clone());
+        }
         let realm = company(draft.realm.as_ref(), &terms)?;
         if let Some(before) = before {
             before.check_company(&realm)?;

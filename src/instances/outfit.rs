@@ -72,7 +72,7 @@ impl Wardrobe {
             if entry.instance.disabled_at.is_some() {
                 continue;
             }
-            polls(&entry.instance, &mut published.polls);
+            polls(&entry.instance, terms, &mut published.polls);
             if let Some(sink) = self.sink(platform, entry, terms) {
                 published.outfits.push(Outfit {
                     sink: Arc::clone(&sink),
@@ -209,7 +209,7 @@ fn shape(instance: &Instance) -> Shape {
     }
 }
 
-fn polls(instance: &Instance, all: &mut BTreeMap<RealmId, InstancePolls>) {
+fn polls(instance: &Instance, terms: &Terms, all: &mut BTreeMap<RealmId, InstancePolls>) {
     let events = instance.draft.events.as_ref();
     let Some(polling) = events.and_then(|events| events.polling.as_ref()) else {
         return;
@@ -222,5 +222,12 @@ fn polls(instance: &Instance, all: &mut BTreeMap<RealmId, InstancePolls>) {
     for kind in &polling.kinds {
         let often = polls.polls.entry(kind.clone()).or_insert(polling.interval);
         *often = (*often).min(polling.interval);
+    }
+    for (kind, zone) in &terms.zones {
+        let one = polls.zones.entry(kind.clone());
+        let one = one.or_insert_with(|| Some(zone.clone()));
+        if one.as_ref() != Some(zone) {
+            *one = None;
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod sampler;
 pub mod secret;
 pub mod tally;
 pub mod time;
+pub mod zone;
 
 pub use change::Change;
 pub use company::{
@@ -44,3 +45,4 @@ pub use sampler::Sampler;
 pub use secret::Secret;
 pub use tally::Tally;
 pub use time::Timestamp;
+pub use zone::{BadZone, Zone};

@@ -12,7 +12,7 @@ mod failure;
 mod oauth;
 mod proof;
 
-pub use crate::wire::quickbooks::{Question, Skipped};
+pub use crate::wire::quickbooks::{Question, Since, Skipped};
 pub use endpoints::{BadEndpoint, Endpoints, Pinned};
 pub use failure::Failure;
 pub use oauth::Granted;
@@ -193,9 +193,9 @@ impl App {
         realm: &RealmId,
         access: &Secret,
         kinds: &[&str],
-        since: Timestamp,
+        since: impl Into<Since>,
     ) -> Result<Captured, Failure> {
-        let path = capture_path(realm, kinds, since, self.0.settings.minor_version);
+        let path = capture_path(realm, kinds, &since.into(), self.0.settings.minor_version);
         let answer = self.ask("capture", access, path).await?;
         let read = read_capture(&answer.body, kinds);
         let read = read.map_err(|trouble| Failure::of_trouble(&answer, trouble))?;

@@ -4,7 +4,7 @@
 //! something due early, never late by the size of the jump.
 
 use super::pause::Pause;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Zone};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -14,14 +14,21 @@ pub fn every(now: Timestamp, last: Option<Timestamp>, interval: Duration) -> Opt
     Pause::new(last?, interval).left(now)
 }
 
-/// When something is due that was done at `last` and is done daily at `time_of_day`, counted from
-/// midnight UTC; `None`: now. What was never done is due at once.
-pub fn daily(now: Timestamp, last: Option<Timestamp>, time_of_day: Duration) -> Option<Timestamp> {
+/// When something is due that was done at `last` and is done daily at `time_of_day` in a zone, or in UTC,
+/// where the clock shows it; `None`: now. What was never done is due at once.
+pub fn daily(
+    now: Timestamp,
+    last: Option<Timestamp>,
+    time_of_day: Duration,
+    zone: Option<&Zone>,
+) -> Option<Timestamp> {
     let latest = latest_daily(now, time_of_day);
+    let there = zone.and_then(|zone| zone.daily(now, time_of_day));
+    let [latest, next] = there.unwrap_or([latest, latest.plus(DAY)]);
     // Done in the future means that the clock has been put back since; by a little more than a day,
     // there is no telling when it was.
     let last = last.filter(|last| *last <= now.plus(DAY))?;
-    (last >= latest).then(|| latest.plus(DAY))
+    (last >= latest).then_some(next)
 }
 
 /// A share of `over` that is always the same for the same name and different for others, so that not
@@ -77,7 +84,7 @@ mod tests {
             ("2026-11-21T12:00:00Z", Some("2027-11-21T12:00:00Z"), None),
         ];
         for (now, last, expected) in table {
-            let due = daily(at(now), last.map(at), half_past_two);
+            let due = daily(at(now), last.map(at), half_past_two, None);
             assert_eq!(due, expected.map(at), "{now} {last:?}");
         }
     }
@@ -100,12 +107,15 @@ mod tests {
             now in 0..4_000_000_000_000_i64, last in 0..4_000_000_000_000_i64, hour in 0..24_u32,
         ) {
             let (now, last) = (Timestamp::from_ms(now), Some(Timestamp::from_ms(last)));
-            if let Some(due) = daily(now, last, HOUR * hour) {
+            if let Some(due) = daily(now, last, HOUR * hour, None) {
                 prop_assert!(due > now && due.since(now) <= DAY);
             }
             if let Some(due) = every(now, last, HOUR) {
                 prop_assert!(due > now && due.since(now) <= HOUR);
             }
+            // A zone that never changes does as the arithmetic does.
+            let utc = daily(now, last, HOUR * hour, Some(&Zone::UTC));
+            prop_assert_eq!(utc, daily(now, last, HOUR * hour, None));
             let share = spread(&now.to_string(), HOUR);
             prop_assert!(share < HOUR);
         }

@@ -37,7 +37,7 @@ async fn firm() -> Firm {
         .unwrap();
     let wishes = InstancePolls {
         polls: [("Invoice".to_owned(), EVERY)].into(),
-        stopped: None,
+        ..InstancePolls::default()
     };
     firm.polls.send_replace([(realm(REALM), wishes)].into());
     until_polled(&firm, "Invoice").await;

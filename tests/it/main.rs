@@ -29,6 +29,7 @@ mod gateway;
 mod http2;
 mod instances;
 mod instances_plain;
+mod instances_zones;
 mod journal;
 mod lanes;
 mod lanes_instances;

@@ -31,6 +31,7 @@ async fn query(api: &PlainApi, max: u32) -> Result<Page, Failure> {
         ids_only: false,
         start: 1,
         max,
+        zone: None,
     };
     let access = Secret::new(ACCESS);
     api.app().query(&realm(), &access, &question).await

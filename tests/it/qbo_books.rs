@@ -92,6 +92,7 @@ fn question(kind: &str) -> Question {
         ids_only: false,
         start: 1,
         max: 1000,
+        zone: None,
     }
 }
 

@@ -51,7 +51,7 @@ mod tests {
     fn wishes() -> InstancePolls {
         InstancePolls {
             polls: [("Invoice".to_owned(), MINUTE * 15)].into(),
-            stopped: None,
+            ..InstancePolls::default()
         }
     }
 

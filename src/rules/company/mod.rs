@@ -140,7 +140,8 @@ fn next(now: Timestamp, class: Class, view: &CompanyView, plan: &Plan, course: &
         Class::Sweep => match plan.sweep_at {
             Some(sweep_at) => {
                 let share = timetable::spread(view.company.realm.as_str(), plan.sweep_spread);
-                timetable::daily(now, view.swept_at, sweep_at.saturating_add(share))
+                let at = sweep_at.saturating_add(share);
+                timetable::daily(now, view.swept_at, at, plan.zone())
             }
             None => return Next::Never,
         },

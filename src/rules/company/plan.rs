@@ -1,7 +1,7 @@
 //! What companies are read for, and when: all of them by the configuration, and single ones besides
 //! for their element instances.
 
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Zone};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ pub struct Plan {
     pub overlap: Duration,
     /// Kinds that are polled, and how often.
     pub polls: BTreeMap<String, Duration>,
-    /// The time of day of the sweep, from midnight UTC; `None`: no sweep.
+    /// The zone of each kind for which one was configured; others are in UTC.
+    pub zones: BTreeMap<String, Zone>,
+    /// The time of day of the sweep, in [`zone`](Self::zone); `None`: no sweep.
     pub sweep_at: Option<Duration>,
     /// The span after it over which the companies are spread.
     pub sweep_spread: Duration,
@@ -34,6 +36,7 @@ impl Default for Plan {
             gap_settle: Duration::from_mins(2),
             overlap: Duration::from_mins(2),
             polls: BTreeMap::new(),
+            zones: BTreeMap::new(),
             sweep_at: Some(Duration::from_hours(2)),
             sweep_spread: Duration::from_hours(4),
         }
@@ -45,6 +48,8 @@ impl Default for Plan {
 pub struct InstancePolls {
     /// Kinds, and how often: of several instances' wishes the most frequent.
     pub polls: BTreeMap<String, Duration>,
+    /// The zone of each kind for which one was configured; where several instances differ, none.
+    pub zones: BTreeMap<String, Option<Zone>>,
     /// Since when some instance's polls rest because too many failed in a row, and why.
     pub stopped: Option<(Timestamp, String)>,
 }
@@ -58,8 +63,27 @@ impl Plan {
             let often = plan.polls.entry(kind.clone()).or_insert(*interval);
             *often = (*often).min(*interval);
         }
+        let zones = instances.zones.iter();
+        let zones = zones.filter_map(|(kind, zone)| Some((kind.clone(), zone.clone()?)));
+        plan.zones.extend(zones);
         plan
     }
+
+    /// The zone in which the company's times of day are: the one of all its kinds that have one.
+    pub fn zone(&self) -> Option<&Zone> {
+        the_one(self.zones.values().map(Some))
+    }
+
+    /// The zone in which dates about these kinds are written; `None`: UTC, or they differ.
+    pub fn zone_of<'a>(&self, kinds: impl IntoIterator<Item = &'a str>) -> Option<&Zone> {
+        the_one(kinds.into_iter().map(|kind| self.zones.get(kind)))
+    }
+}
+
+/// The one zone that there is among them; `None` where one of them has none, or they differ.
+fn the_one<'z>(mut zones: impl Iterator<Item = Option<&'z Zone>>) -> Option<&'z Zone> {
+    let first = zones.next()??;
+    zones.all(|zone| zone == Some(first)).then_some(first)
 }
 
 #[cfg(test)]
@@ -79,10 +103,38 @@ mod tests {
         };
         let instances = InstancePolls {
             polls: polls(&[("Invoice", 60), ("TaxCode", 1), ("Bill", 5)]),
-            stopped: None,
+            ..InstancePolls::default()
         };
         let both = polls(&[("Bill", 5), ("Invoice", 15), ("TaxCode", 1)]);
         assert_eq!(plan.with(&instances).polls, both);
         assert_eq!(plan.with(&InstancePolls::default()), plan);
+    }
+
+    #[test]
+    fn a_zone_counts_for_what_it_was_configured_for() {
+        let [west, east] = ["GMT-08:00", "GMT+02:00"].map(|name| Zone::named(name).unwrap());
+        let with = |zones: &[(&str, Option<&Zone>)]| {
+            let zones = zones.iter();
+            let zones = zones.map(|(kind, zone)| ((*kind).to_owned(), zone.cloned()));
+            Plan::default().with(&InstancePolls {
+                zones: zones.collect(),
+                ..InstancePolls::default()
+            })
+        };
+        let plan = with(&[
+            ("Bill", Some(&west)),
+            ("Invoice", Some(&west)),
+            ("Term", None),
+        ]);
+        assert_eq!(plan.zone(), Some(&west));
+        assert_eq!(plan.zone_of(["Bill", "Invoice"]), Some(&west));
+        assert_eq!(plan.zone_of(["Bill", "Term"]), None);
+        assert_eq!(plan.zone_of([]), None);
+        let plan = with(&[("Bill", Some(&west)), ("Invoice", Some(&east))]);
+        assert_eq!(
+            (plan.zone(), plan.zone_of(["Bill", "Invoice"])),
+            (None, None)
+        );
+        assert_eq!(plan.zone_of(["Invoice"]), Some(&east));
     }
 }

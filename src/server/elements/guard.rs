@@ -94,7 +94,7 @@ impl Guard {
             // Its instance may be gone. No guess: who shows it has a right secret.
             Some(token) => match elements.holder(token).await {
                 Ok(None) => {
-                    let why = "the element token is no instance's; was it deleted?";
+                    let why = "the element token is no instance's; was it deleted, or given another token?";
                     return Err(Wrong::unauthorized(why).into());
                 }
                 Ok(holder) => holder,

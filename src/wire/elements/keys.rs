@@ -172,7 +172,7 @@ pub(super) const KEYS: [Key; 28] = [
     key(25, POLLER_URLS, "Objects to poll", AREA, "")
         .says("Resources that are polled, with |, commas or line breaks between them"),
     key(26, POLLER_CONFIGURATION, "Configure polling", AREA, "")
-        .says("A JSON object; the names of its resources count where there are no objects to poll"),
+        .says("A JSON object; the names of its resources count where there are no objects to poll, and their time zones always"),
     key(27, OBJECTS, "Objects to monitor", AREA, "")
         .says("Resources that are polled, where neither of the two before names any"),
     key(28, "event.metadata", "Event metadata", AREA, "").does_nothing(),

@@ -7,9 +7,11 @@
 //! taken apart in one way only.
 
 use super::{Wrong, syntax};
+use crate::model::Zone;
 use crate::wire::entity;
 use crate::wire::json;
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The resource that one page says for customers.
 const CUSTOMERS_SLIP: &str = "tax-customers";
@@ -61,14 +63,32 @@ const OTHERS: [&str; 9] = [
 struct Found {
     kinds: BTreeSet<String>,
     warnings: BTreeSet<&'static str>,
+    zones: BTreeMap<String, Zone>,
+    bad_zone: Option<Wrong>,
 }
+
+/// What a key names.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Named {
+    /// Kinds as the API spells them (`Invoice`).
+    pub kinds: BTreeSet<String>,
+    /// What was not read as it stands.
+    pub warnings: Vec<String>,
+    /// The time zones of kinds.
+    pub zones: BTreeMap<String, Zone>,
+    /// A name that is no time zone. What was kept from before that was looked at goes on without it.
+    pub bad_zone: Option<Wrong>,
+}
+
+/// How deep a time zone may stand in the configuration of a resource.
+const DEPTH_MAX: usize = 8;
 
 /// The kinds of the resources that the text names, as the API spells them (`Invoice`), and warnings
 /// about what was not read as it stands.
 ///
 /// # Errors
 /// 400 that names `key` and the word that is no resource.
-pub fn kinds(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec<String>), Wrong> {
+pub fn kinds(key: &str, text: &str) -> Result<Named, Wrong> {
     let mut found = Found::default();
     if text.trim_ascii_start().starts_with('[') {
         syntax::check(text).map_err(|wrong| Wrong::at(key, wrong.message))?;
@@ -81,44 +101,87 @@ pub fn kinds(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec<String>), W
             found.add_line(key, line.trim())?;
         }
     }
-    let warnings = found.warnings.into_iter();
-    Ok((
-        found.kinds,
-        warnings.map(|why| format!("{key}: {why}")).collect(),
-    ))
+    Ok(found.named(key))
 }
 
 /// The kinds of the resources that an `event.poller.configuration` has, the same way.
 ///
 /// # Errors
 /// 400 that names `key` and the resource that there is not, or where the text is no JSON.
-pub(super) fn configured(key: &str, text: &str) -> Result<(BTreeSet<String>, Vec<String>), Wrong> {
+pub(super) fn configured(key: &str, text: &str) -> Result<Named, Wrong> {
     let mut found = Found::default();
     if !text.trim_ascii().is_empty() {
         let wrong = |why: String| Wrong::at(key, why);
         syntax::check(text).map_err(|error| wrong(error.message))?;
         let entries = json::entries(text, LISTED.len() * 4);
         let entries = entries.map_err(|error| wrong(json::complaint(&error)))?;
-        for (name, _) in entries.ok_or_else(|| wrong("too many resources".into()))? {
+        let mut of_all = Zones::default();
+        let mut zones = Vec::new();
+        for (name, value) in entries.ok_or_else(|| wrong("too many resources".into()))? {
+            let value = serde_json::from_str(value.get()).unwrap_or(Value::Null);
+            if is_zone(&name) {
+                of_all.look(&name, &name, &value, 0);
+                continue;
+            }
+            let before = std::mem::take(&mut found.kinds);
             found.add(key, &name)?;
+            let mut own = Zones::default();
+            own.look(&name, "", &value, 0);
+            zones.push((found.kinds.clone(), own));
+            found.kinds.extend(before);
         }
+        for kind in &found.kinds {
+            found
+                .zones
+                .extend(of_all.best().map(|zone| (kind.clone(), zone)));
+        }
+        for (kinds, own) in &zones {
+            let zone = own.best();
+            let each = kinds
+                .iter()
+                .filter_map(|kind| Some((kind.clone(), zone.clone()?)));
+            found.zones.extend(each);
+        }
+        let all = zones.into_iter().map(|(_, own)| own).chain([of_all]);
+        let bad = all.filter_map(|zones| zones.bad).next();
+        found.bad_zone = bad.map(|why| Wrong::at(key, why));
     }
-    let warnings = found.warnings.into_iter();
-    Ok((
-        found.kinds,
-        warnings.map(|why| format!("{key}: {why}")).collect(),
-    ))
+    Ok(found.named(key))
 }
 
 impl Found {
+    fn named(self, key: &str) -> Named {
+        let warnings = self.warnings.into_iter();
+        Named {
+            kinds: self.kinds,
+            warnings: warnings.map(|why| format!("{key}: {why}")).collect(),
+            zones: self.zones,
+            bad_zone: self.bad_zone,
+        }
+    }
+
     fn add_line(&mut self, key: &str, line: &str) -> Result<(), Wrong> {
         let mut fields = line.split('|');
         let name = fields.next().unwrap_or_default();
         let url = fields.next().unwrap_or_default().trim();
         if url.starts_with('/') || url.starts_with("http") {
-            self.warnings
-                .insert("of a line with several fields only the name of the resource counts");
-            return self.add(key, name);
+            self.warnings.insert(
+                "of a line with several fields only the name of the resource and the time zones count",
+            );
+            let before = std::mem::take(&mut self.kinds);
+            self.add(key, name)?;
+            let mut zones = Zones::default();
+            for (rank, zone) in [(0, fields.nth(3)), (2, fields.nth(2))] {
+                zones.add(rank, name, zone.unwrap_or_default());
+            }
+            let zone = zones.best();
+            let each = self.kinds.iter();
+            self.zones
+                .extend(each.filter_map(|kind| Some((kind.clone(), zone.clone()?))));
+            self.kinds.extend(before);
+            let bad = zones.bad.map(|why| Wrong::at(key, why));
+            self.bad_zone = self.bad_zone.take().or(bad);
+            return Ok(());
         }
         let separates = |c: char| "|,;".contains(c) || c.is_whitespace();
         line.split(separates)
@@ -161,6 +224,75 @@ fn names() -> impl Iterator<Item = &'static str> {
     LISTED.into_iter().chain(OTHERS).chain([CUSTOMERS_SLIP])
 }
 
+/// The time zones that the configuration of a resource names; the better ones have the lower rank.
+#[derive(Default)]
+struct Zones {
+    found: Vec<(u8, Zone)>,
+    bad: Option<String>,
+}
+
+impl Zones {
+    /// Looks through a value for keys that are called like a time zone, and for placeholders of dates in
+    /// one.
+    fn look(&mut self, place: &str, key: &str, value: &Value, depth: usize) {
+        match value {
+            Value::Object(members) if depth < DEPTH_MAX => {
+                for (key, value) in members {
+                    self.look(&format!("{place}.{key}"), key, value, depth + 1);
+                }
+            }
+            Value::String(text) if is_zone(key) => {
+                let is_updated = key.to_ascii_lowercase().starts_with("updated");
+                self.add(if is_updated { 0 } else { 2 }, place, text);
+            }
+            Value::String(text) => {
+                for part in text.split("${").skip(1) {
+                    let placeholder = part.split('}').next().unwrap_or_default();
+                    let zone = ["dateTimeZone:", "nowTimeZone:"]
+                        .iter()
+                        .find_map(|word| placeholder.strip_prefix(word));
+                    // A zone may have a colon of its own: GMT-08:00.
+                    let zone = zone.map(|rest| match rest.match_indices(':').nth(1) {
+                        Some((at, _)) if Zone::named(&rest[..at]).is_ok() => &rest[..at],
+                        _ => rest.split(':').next().unwrap_or_default(),
+                    });
+                    self.add(1, place, zone.unwrap_or_default());
+                }
+            }
+            Value::Null => {}
+            _ if is_zone(key) => {
+                self.complain(format!("{place}: expected the name of a time zone"))
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, rank: u8, place: &str, name: &str) {
+        if name.trim().is_empty() {
+            return;
+        }
+        match Zone::named(name) {
+            Ok(zone) => self.found.push((rank, zone)),
+            Err(bad) => self.complain(format!("{}: {bad}", place.trim())),
+        }
+    }
+
+    fn complain(&mut self, why: String) {
+        self.bad.get_or_insert(why);
+    }
+
+    fn best(&self) -> Option<Zone> {
+        let best = self.found.iter().min_by_key(|(rank, _)| *rank);
+        best.map(|(_, zone)| zone.clone())
+    }
+}
+
+/// `updatedDateTimezone`, `createdDateTimezone`, `timeZone` and their like.
+fn is_zone(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.ends_with("timezone") || key.ends_with("time_zone")
+}
+
 fn unknown(word: &str, rest: &str) -> String {
     let short: String = word.chars().take(60).collect();
     let within = if word.len() == rest.len() {
@@ -176,144 +308,4 @@ fn unknown(word: &str, rest: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::quickbooks::kinds as readable;
-    use proptest::prelude::*;
-
-    const GLUED: &str = "bill-paymentsbillsclassescredit-memoscredit-termscurrenciescustomersemployeesinvoicesjournal-entriesledger-accountspayment-methodspaymentsproductspurchase-ordersrefund-receiptssales-receiptstax-codestax-ratestime-activitiesvendor-creditsvendors";
-
-    fn found(text: &str) -> (Vec<String>, Vec<String>) {
-        let (kinds, warnings) = kinds("urls", text).unwrap();
-        (kinds.into_iter().collect(), warnings)
-    }
-
-    fn all() -> Vec<String> {
-        let of = |name| entity::kind_of_resource(name).unwrap().to_owned();
-        let kinds: BTreeSet<String> = LISTED.map(of).into();
-        kinds.into_iter().collect()
-    }
-
-    #[test]
-    fn every_kind_that_can_be_read_can_be_polled_by_its_name() {
-        let named = LISTED.into_iter().chain(OTHERS);
-        let named: BTreeSet<_> = named.filter_map(entity::kind_of_resource).collect();
-        let readable: BTreeSet<_> = readable().iter().map(|facts| facts.kind).collect();
-        assert_eq!(named, readable);
-    }
-
-    #[test]
-    fn no_name_begins_with_another_one() {
-        for name in names() {
-            for other in names().filter(|other| *other != name) {
-                assert!(!name.starts_with(other), "{name} {other}");
-            }
-        }
-    }
-
-    #[test]
-    fn names_that_were_glued_together_are_the_22_resources() {
-        assert_eq!(found(GLUED), (all(), vec![]));
-        let slip = GLUED.replace("customers", CUSTOMERS_SLIP);
-        let warning = "urls: tax-customers was read as customers".to_owned();
-        assert_eq!(found(&slip), (all(), vec![warning]));
-        assert_eq!(found(" EVENTS "), (all(), vec![]));
-    }
-
-    #[test]
-    fn every_separator_separates() {
-        let two = vec!["Bill".to_owned(), "Invoice".to_owned()];
-        for text in [
-            "bills|invoices",
-            "bills,invoices",
-            "bills, invoices",
-            "bills;invoices",
-            "bills invoices",
-            "bills\ninvoices",
-            "\r\n bills \r\n\tinvoices\r\n",
-            "|bills||invoices|",
-            "billsinvoices",
-            "Invoices,BILLS,bills",
-            r#"["bills","invoices"]"#,
-            r#" ["billsinvoices", ""]"#,
-        ] {
-            assert_eq!(found(text), (two.clone(), vec![]), "{text}");
-        }
-        assert_eq!(found(&LISTED.join("|")), (all(), vec![]));
-        for nothing in ["", " \n ", "|,;", "[]"] {
-            assert_eq!(found(nothing), (vec![], vec![]));
-        }
-    }
-
-    #[test]
-    fn a_line_of_fields_is_the_resource_it_begins_with() {
-        let lines = "bills|/hubs/finance/bills?where=LastModifiedDate>=${date}||LastModifiedDate|yyyy-MM-dd'T'HH:mm:ssZ||CreatedDate|yyyy-MM-dd'T'HH:mm:ssZ\n\
-                     invoices|https://api.example/invoices|x";
-        let warning = "urls: of a line with several fields only the name of the resource counts";
-        let two = vec!["Bill".to_owned(), "Invoice".to_owned()];
-        assert_eq!(found(lines), (two, vec![warning.to_owned()]));
-    }
-
-    #[test]
-    fn what_is_no_resource_is_named() {
-        for (text, named) in [
-            ("invoices|accounts", r#"urls: "accounts" is no resource"#),
-            ("change-orders", r#""change-orders" is no resource"#),
-            (
-                "billsinvoice",
-                r#""billsinvoice" (at "invoice") is no resource"#,
-            ),
-            (
-                "accounts|/hubs/crm/accounts",
-                r#""accounts" is no resource"#,
-            ),
-            (r#"["bills""#, "urls: line 1 column"),
-            (r#"["bills" "invoices"]"#, "a comma is missing"),
-            (r#"[{"bills":1}]"#, "urls: expected an array of strings"),
-            ("Rechnungen €", r#""rechnungen" is no resource"#),
-        ] {
-            let wrong = kinds("urls", text).unwrap_err();
-            assert!(wrong.message.contains(named), "{text}: {}", wrong.message);
-        }
-        let long = kinds("urls", &"x".repeat(5000)).unwrap_err();
-        assert!(long.message.len() < 700);
-    }
-
-    #[test]
-    fn a_poller_configuration_names_its_resources() {
-        let text = r#"{"bills":{"url":"/hubs/finance/bills","pollDelay":30},"invoices":{}}"#;
-        let (kinds, warnings) = configured("c", text).unwrap();
-        assert_eq!(Vec::from_iter(kinds), ["Bill", "Invoice"]);
-        assert!(warnings.is_empty());
-        for nothing in ["", " ", "{}"] {
-            assert!(configured("c", nothing).unwrap().0.is_empty());
-        }
-        for (text, named) in [
-            (r#"{"contacts":{}}"#, r#"c: "contacts" is no resource"#),
-            ("[]", "c: invalid type"),
-            ("{", "c: line 1 column 1: not JSON"),
-        ] {
-            let wrong = configured("c", text).unwrap_err();
-            assert!(wrong.message.starts_with(named), "{}", wrong.message);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_list_is_read_or_explained(text in "[a-z|,;\\[\\]\"/ \n€-]{0,60}") {
-            if let Err(wrong) = kinds("urls", &text) {
-                prop_assert!(wrong.message.starts_with("urls: "));
-            }
-        }
-
-        #[test]
-        fn resources_in_any_order_and_number_are_found_however_they_are_joined(
-            picked in proptest::collection::vec(proptest::sample::select(&LISTED[..]), 1..30),
-            separator in proptest::sample::select(&["|", "", "\n", ", "][..]),
-        ) {
-            let expected: BTreeSet<_> = picked.iter().filter_map(|name| entity::kind_of_resource(name)).collect();
-            let (kinds, _) = kinds("urls", &picked.join(separator)).unwrap();
-            prop_assert_eq!(kinds.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
-        }
-    }
-}
+mod tests;

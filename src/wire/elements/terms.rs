@@ -1,7 +1,7 @@
 //! What the keys of a configuration mean.
 
 use super::{Configuration, Wrong, keys, pollers};
-use crate::model::{Interest, Polling, RealmId, Secret};
+use crate::model::{Interest, Polling, RealmId, Secret, Zone};
 use http::Uri;
 use http::uri::Scheme;
 use http::{HeaderName, HeaderValue};
@@ -26,6 +26,11 @@ pub struct Terms {
     pub oauth: Oauth,
     /// `quickbooks.realm.id` as given; see [`company`](super::draft::company).
     pub realm: Option<RealmId>,
+    /// The time zones of kinds that are polled.
+    pub zones: BTreeMap<String, Zone>,
+    /// What is refused of a configuration that is new. What was kept before it was looked at is no
+    /// reason to stop the instance, and goes on without it.
+    pub refused: Option<Wrong>,
     /// What has no effect, or was not read as it stands.
     pub warnings: Vec<String>,
 }
@@ -80,8 +85,10 @@ impl Configuration {
         reading.check_authentication()?;
         let mut warnings = reading.warnings();
         let callback = reading.address(keys::CALLBACK_URL)?;
-        let polled = reading.polled(&mut warnings)?;
+        let mut polled = reading.polled(&mut warnings)?;
         Ok(Terms {
+            zones: std::mem::take(&mut polled.zones),
+            refused: polled.bad_zone.take(),
             events: reading.events(polled, callback.is_some())?,
             callback,
             signature_key: reading.short(keys::SIGNATURE_KEY)?.map(Secret::new),
@@ -98,6 +105,8 @@ impl Configuration {
 struct Polled {
     polling: Option<Polling>,
     is_meant: bool,
+    zones: BTreeMap<String, Zone>,
+    bad_zone: Option<Wrong>,
 }
 
 struct Reading<'a>(&'a Configuration);
@@ -194,17 +203,30 @@ impl<'a> Reading<'a> {
         ];
         let minutes = self.number(keys::REFRESH_INTERVAL, INTERVAL_MINUTES)?;
         // Bodies without a vendor type were published: there the keys of a poller tell.
-        let is_meant = named.iter().take(2).any(|(kinds, _)| !kinds.is_empty());
-        let mut kinds = BTreeSet::new();
-        for (found, warned) in named {
-            warnings.extend(warned);
+        let is_meant = named.iter().take(2).any(|named| !named.kinds.is_empty());
+        let (mut kinds, mut zones, mut bad_zone) = (BTreeSet::new(), BTreeMap::new(), None);
+        for found in named {
+            warnings.extend(found.warnings);
+            let bad = found
+                .bad_zone
+                .inspect(|bad| warnings.push(bad.message.clone()));
+            bad_zone = bad_zone.or(bad);
+            for (kind, zone) in found.zones {
+                zones.entry(kind).or_insert(zone);
+            }
             if kinds.is_empty() {
-                kinds = found;
+                kinds = found.kinds;
             }
         }
+        zones.retain(|kind, _| kinds.contains(kind));
         let interval = Duration::from_secs(60 * minutes.unwrap_or(15));
         let polling = (!kinds.is_empty()).then_some(Polling { kinds, interval });
-        Ok(Polled { polling, is_meant })
+        Ok(Polled {
+            polling,
+            is_meant,
+            zones,
+            bad_zone,
+        })
     }
 
     fn events(&self, polled: Polled, calls_back: bool) -> Result<Option<Interest>, Wrong> {

@@ -25,7 +25,7 @@ pub use discovery::{Discovered, read_discovery};
 pub use fault::Fault;
 pub use kinds::{KindFacts, Means, facts, kinds};
 pub use request::{
-    Question, SCOPE, authorize_query, capture_path, code_form, company_info_path, query_path,
-    refresh_form, revoke_body,
+    Question, SCOPE, Since, authorize_query, capture_path, code_form, company_info_path,
+    query_path, refresh_form, revoke_body,
 };
 pub use tokens::{Refusal, Tokens, read_refusal, read_tokens};

@@ -1,11 +1,11 @@
 //! What is asked of QuickBooks and of the authorization server, as text.
 //!
 //! Everything that is put into an address or a form is percent-encoded but for the unreserved
-//! characters of RFC 3986, so also `+`, which a server would read as a space; times are in UTC and
-//! say so, because a time without a zone means the server's.
+//! characters of RFC 3986, so also `+`, which a server would read as a space; times say their zone,
+//! because a time without a zone means the server's.
 
 use super::kinds::{self, Means};
-use crate::model::{RealmId, Record, Secret, Timestamp};
+use crate::model::{RealmId, Record, Secret, Timestamp, Zone};
 use std::fmt::Write as _;
 
 /// The one scope that the relay asks consent for.
@@ -26,6 +26,23 @@ pub struct Question {
     pub start: u32,
     /// Records of a page, 1 to [`Question::PAGE_MAX`].
     pub max: u32,
+    /// The zone in which `since` is written; `None`: UTC.
+    pub zone: Option<Zone>,
+}
+
+/// Since when something is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Since {
+    /// The instant.
+    pub at: Timestamp,
+    /// The zone in which it is written; `None`: UTC.
+    pub zone: Option<Zone>,
+}
+
+impl From<Timestamp> for Since {
+    fn from(at: Timestamp) -> Self {
+        Self { at, zone: None }
+    }
 }
 
 impl Question {
@@ -49,7 +66,7 @@ impl Question {
             conditions.push("Active IN (true, false)".to_owned());
         }
         if let Some(since) = self.since {
-            let since = whole_seconds(since);
+            let since = whole_seconds(since, self.zone.as_ref());
             conditions.push(format!("MetaData.LastUpdatedTime >= '{since}'"));
         }
         if !self.ids.is_empty() {
@@ -105,7 +122,7 @@ impl Question {
 pub fn capture_path(
     realm: &RealmId,
     kinds: &[&str],
-    since: Timestamp,
+    since: &Since,
     minor_version: u32,
 ) -> Result<String, String> {
     if kinds.is_empty() {
@@ -116,7 +133,7 @@ pub fn capture_path(
         "/v3/company/{}/cdc?entities={}&changedSince={}&minorversion={minor_version}",
         encode(realm.as_str()),
         encode(kinds.join(",")),
-        encode(whole_seconds(since)),
+        encode(whole_seconds(since.at, since.zone.as_ref())),
     ))
 }
 
@@ -199,9 +216,9 @@ fn quote(text: &str) -> String {
 }
 
 /// The instant without its fraction, as records have it; nothing before 1970.
-fn whole_seconds(at: Timestamp) -> String {
+fn whole_seconds(at: Timestamp, zone: Option<&Zone>) -> String {
     let second = Timestamp::from_ms(at.as_seconds().max(0).saturating_mul(1000));
-    second.to_string().replace(".000Z", "Z")
+    zone.unwrap_or(&Zone::UTC).write(second)
 }
 
 fn encode(text: impl AsRef<[u8]>) -> String {
@@ -232,6 +249,7 @@ mod tests {
             ids_only: false,
             start: 1,
             max: 1000,
+            zone: None,
         }
     }
 
@@ -255,14 +273,14 @@ mod tests {
     #[test]
     fn capture_is_asked_in_utc_with_everything_encoded() {
         let realm = RealmId::new("1185883450").unwrap();
-        let path = capture_path(&realm, &["Customer", "Invoice"], NEW_YEAR, 75);
+        let path = capture_path(&realm, &["Customer", "Invoice"], &NEW_YEAR.into(), 75);
         assert_eq!(
             path.unwrap(),
             "/v3/company/1185883450/cdc?entities=Customer%2CInvoice\
              &changedSince=2026-01-01T00%3A00%3A00Z&minorversion=75"
         );
         let odd = RealmId::new("../1?a=b&c+d").unwrap();
-        let path = capture_path(&odd, &["Bill"], Timestamp::from_ms(-1), 75).unwrap();
+        let path = capture_path(&odd, &["Bill"], &Timestamp::from_ms(-1).into(), 75).unwrap();
         assert!(
             path.starts_with("/v3/company/..%2F1%3Fa%3Db%26c%2Bd/cdc?"),
             "{path}"
@@ -273,7 +291,7 @@ mod tests {
         );
         for kinds in [&[][..], &["Bill, Invoice"], &[""]] {
             assert!(
-                capture_path(&realm, kinds, NEW_YEAR, 75).is_err(),
+                capture_path(&realm, kinds, &NEW_YEAR.into(), 75).is_err(),
                 "{kinds:?}"
             );
         }

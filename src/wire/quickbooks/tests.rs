@@ -213,6 +213,7 @@ fn skipped_records_count_for_the_room_of_an_answer_and_the_place_of_the_next_pag
         ids_only: false,
         start: 1,
         max: 1000,
+        zone: None,
     };
     assert_eq!(question.after(&[], 1000).start, 1001);
 }

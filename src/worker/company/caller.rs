@@ -8,8 +8,8 @@ use super::errand::Ask;
 use super::gate::Pace;
 use super::{Common, QuickBooks};
 use crate::journal::Error;
-use crate::model::{RealmId, Secret};
-use crate::qbo::{Captured, Failure, Page};
+use crate::model::{RealmId, Secret, Zone};
+use crate::qbo::{Captured, Failure, Page, Question, Since};
 use crate::rules::throttle::Throttle;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -44,14 +44,15 @@ impl Caller {
         }
     }
 
-    /// One call, when its turn has come; `None` when the relay is to stop before it is answered.
+    /// One call, with its dates in a zone, when its turn has come; `None` when the relay is to stop
+    /// before it is answered.
     pub(super) async fn call<Q: QuickBooks>(
         &mut self,
         common: &Common<Q>,
         contract: &Contract<Q>,
         realm: &RealmId,
         access: &Secret,
-        ask: &Ask,
+        ask: (&Ask, Option<&Zone>),
         is_short: bool,
     ) -> Result<Option<Result<Answer, Failure>>, Error> {
         while let Err(wait) = self.throttle.take(self.began.elapsed()) {
@@ -89,16 +90,22 @@ async fn put<Q: QuickBooks>(
     quickbooks: &Q,
     realm: &RealmId,
     access: &Secret,
-    ask: &Ask,
+    (ask, zone): (&Ask, Option<&Zone>),
 ) -> Result<Answer, Failure> {
     match ask {
         Ask::Capture { kinds, since } => {
             let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-            let captured = quickbooks.capture(realm, access, &kinds, *since).await;
+            let (at, zone) = (*since, zone.cloned());
+            let since = Since { at, zone };
+            let captured = quickbooks.capture(realm, access, &kinds, since).await;
             captured.map(Answer::Captured)
         }
         Ask::Query(question) => {
-            let page = quickbooks.query(realm, access, question).await;
+            let question = Question {
+                zone: zone.cloned(),
+                ..question.clone()
+            };
+            let page = quickbooks.query(realm, access, &question).await;
             page.map(Answer::Page)
         }
     }

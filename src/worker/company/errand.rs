@@ -41,6 +41,17 @@ pub(super) enum Ask {
     Query(Question),
 }
 
+impl Ask {
+    /// The kinds that it is about.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
+        let kinds = match self {
+            Self::Capture { kinds, .. } => kinds.as_slice(),
+            Self::Query(question) => std::slice::from_ref(&question.kind),
+        };
+        kinds.iter().map(String::as_str)
+    }
+}
+
 /// What an answer came to.
 pub(super) struct Step {
     /// What was read, for the journal.

@@ -339,5 +339,6 @@ fn question(kind: &str) -> Question {
         ids_only: false,
         start: 1,
         max: Question::PAGE_MAX,
+        zone: None,
     }
 }

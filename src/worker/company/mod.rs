@@ -24,8 +24,8 @@ use super::jitter::{Jitter, random};
 use super::lane::{PAUSE, pointless, rest, stopped};
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{AppName, Company, Device, RealmId, Secret, Standing, Tally, Timestamp};
-use crate::qbo::{App, Captured, Failure, Granted, Page, Question};
+use crate::model::{AppName, Company, Device, RealmId, Secret, Standing, Tally};
+use crate::qbo::{App, Captured, Failure, Granted, Page, Question, Since};
 use crate::rules::company::{InstancePolls, Plan};
 use crate::rules::pause::backoff;
 use crate::rules::throttle::INTERVAL;
@@ -55,7 +55,7 @@ pub trait QuickBooks: Send + Sync + 'static {
         realm: &RealmId,
         access: &Secret,
         kinds: &[&str],
-        since: Timestamp,
+        since: Since,
     ) -> impl Future<Output = Result<Captured, Failure>> + Send;
 
     /// One page of the records that the question asks for.
@@ -77,7 +77,7 @@ impl QuickBooks for App {
         realm: &RealmId,
         access: &Secret,
         kinds: &[&str],
-        since: Timestamp,
+        since: Since,
     ) -> Result<Captured, Failure> {
         App::capture(self, realm, access, kinds, since).await
     }

@@ -285,7 +285,8 @@ impl<Q: QuickBooks + Clone> Task<Q> {
         };
         let (common, caller) = (&self.common, &mut self.caller);
         let is_short = class == Class::Poll && errand.is_suspicious();
-        let answer = caller.call(common, contract, &self.realm, &access, &ask, is_short);
+        let asked = (&ask, self.plan.zone_of(ask.kinds()));
+        let answer = caller.call(common, contract, &self.realm, &access, asked, is_short);
         let Some(answer) = answer.await? else {
             return Ok(Turn::Done);
         };

@@ -11,7 +11,7 @@ use qbo_relay::model::{
     Standing, Tally, Timestamp, TokenSet,
 };
 use qbo_relay::qbo::{
-    App, Captured, Endpoints, Failure, Granted, Page, Question, Settings, Skipped,
+    App, Captured, Endpoints, Failure, Granted, Page, Question, Settings, Since, Skipped,
 };
 use qbo_relay::rules::company::{InstancePolls, Plan};
 use qbo_relay::simulate::books::{Books, Happening};
@@ -83,7 +83,7 @@ impl QuickBooks for Tricky {
         realm: &RealmId,
         access: &Secret,
         kinds: &[&str],
-        since: Timestamp,
+        since: Since,
     ) -> Result<Captured, Failure> {
         let is = |name: &String| name == realm.as_str();
         if self.plays(|trick| matches!(trick, Trick::HangOnCapture(name) if is(name))) {

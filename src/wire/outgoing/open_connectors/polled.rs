@@ -61,10 +61,12 @@ fn bare(change: &Change, id: &str) -> String {
 
 /// A record that is gone, as Change Data Capture tells of it.
 fn tombstone(change: &Change, id: &str) -> String {
-    let mut tombstone = json!({ "domain": "QBO", "status": "Deleted", "Id": id });
-    let at = &change.notification.happened.text;
-    if !at.is_empty() {
-        tombstone["MetaData"] = json!({ "LastUpdatedTime": at });
+    match &*change.notification.happened.text {
+        "" => json!({ "domain": "QBO", "status": "Deleted", "Id": id }),
+        at => {
+            let times = json!({ "LastUpdatedTime": at });
+            json!({ "domain": "QBO", "status": "Deleted", "Id": id, "MetaData": times })
+        }
     }
-    tombstone.to_string()
+    .to_string()
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::clock::Manual;
 use crate::model::{Secret, Timestamp};
-use crate::qbo::{Captured, Page, Question};
+use crate::qbo::{Captured, Page, Question, Since};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -29,7 +29,7 @@ impl QuickBooks for Script {
         _realm: &RealmId,
         _access: &Secret,
         _kinds: &[&str],
-        _since: Timestamp,
+        _since: Since,
     ) -> Result<Captured, Failure> {
         unreachable!("a renewal reads nothing")
     }
