@@ -275,6 +275,12 @@ fn names(config: &Config) -> Vec<Finding> {
         );
         findings.push(finding(Severity::Warning, "[tls]", text));
     }
+    if let Some(authority) = &loaded.private_authority {
+        let text = format!(
+            "the certificate is from {authority}, which is none of the public authorities that this machine knows: QuickBooks refuses it; use one from a public authority"
+        );
+        findings.push(finding(Severity::Warning, "[tls]", text));
+    }
     for app in &config.quickbooks.apps {
         let redirect = &app.settings.redirect_uri;
         let uri = redirect.parse::<Uri>().ok();

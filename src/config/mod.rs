@@ -306,7 +306,7 @@ fn verifiers(tables: &[file::Verifier], reader: &mut Reader<'_>) -> Vec<Verifier
             file: &table.token_file,
             credential: &table.token_credential,
         };
-        if let Some(token) = reader.secret(&keys, Shape::Token) {
+        if let Some(token) = reader.secret(&keys, Shape::Verifier) {
             if token.expose().len() < LEAST_TOKEN_BYTES {
                 reader.warn(
                     &table.name.span(),

@@ -1,7 +1,9 @@
 //! Findings with their place, and the reading of secrets and paths that the file only names.
 
 use crate::model::{Secret, access};
-use crate::wire::text::{NoSecret, decode, line_of, secret_line, secret_lines, token};
+use crate::wire::text::{
+    NoSecret, decode, line_of, secret_line, secret_lines, token, verifier_token,
+};
 use std::fmt;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -75,6 +77,8 @@ pub(super) struct SecretKeys<'a> {
 pub(super) enum Shape {
     /// One line of visible ASCII, as programs make them: a token.
     Token,
+    /// A token that Intuit made.
+    Verifier,
     /// One line: a password.
     Line,
     /// One or more lines, each a secret.
@@ -206,6 +210,7 @@ impl<'a> Reader<'a> {
         };
         let secret = match shape {
             Shape::Token => token(&text),
+            Shape::Verifier => verifier_token(&text),
             Shape::Line => secret_line(&text),
             Shape::Lines => secret_lines(&text).map(|lines| Secret::new(lines.join("\n"))),
             Shape::Bytes => match text.trim_end_matches(['\r', '\n']) {

@@ -25,6 +25,8 @@ pub struct Loaded {
     pub key: Arc<CertifiedKey>,
     /// What the server's own certificate says.
     pub facts: Facts,
+    /// The authority at the end of the chain, where it is none that this machine knows: a private one.
+    pub private_authority: Option<String>,
     /// What an operator should mend; none of it keeps the chain from serving.
     pub(super) remarks: Vec<Finding>,
 }
@@ -46,11 +48,6 @@ pub enum Finding {
     },
     /// No authority vouches for it: QuickBooks refuses it.
     SelfIssued,
-    /// An authority vouches for it that this machine does not know: a private one.
-    PrivateAuthority {
-        /// The authority.
-        authority: String,
-    },
     /// Its time has not come, by this machine's clock.
     NotYetValid {
         /// From when on it is valid.
@@ -138,10 +135,7 @@ impl Finding {
     pub fn is_fatal_to_senders(&self) -> bool {
         match self {
             Self::IncompleteChain { .. } | Self::NotYetValid { .. } | Self::Ended { .. } => true,
-            Self::ExposedKey { .. }
-            | Self::SelfIssued
-            | Self::PrivateAuthority { .. }
-            | Self::EndsSoon { .. } => false,
+            Self::ExposedKey { .. } | Self::SelfIssued | Self::EndsSoon { .. } => false,
         }
     }
 }
@@ -161,10 +155,6 @@ impl fmt::Display for Finding {
             ),
             Self::SelfIssued => f.write_str(
                 "the certificate is self-signed: QuickBooks refuses it; use one from a public authority",
-            ),
-            Self::PrivateAuthority { authority } => write!(
-                f,
-                "the certificate is from {authority}, which is none of the public authorities that this machine knows: QuickBooks refuses it; use one from a public authority"
             ),
             Self::NotYetValid { from } => write!(
                 f,
@@ -216,9 +206,7 @@ pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
         })?;
     let mut remarks = Vec::new();
     let roots = system_roots();
-    if let Some(authority) = facts::private_authority(&chain, &roots) {
-        remarks.push(Finding::PrivateAuthority { authority });
-    }
+    let private_authority = facts::private_authority(&chain, &roots);
     let missing = facts::missing_issuer(&chain, &roots);
     let missing = missing.map_err(|(position, detail)| bad(certificate, position, detail))?;
     if let Some(issuer) = missing {
@@ -234,6 +222,7 @@ pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
         Ok(()) | Err(TlsError::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Loaded {
             key: Arc::new(both),
             facts,
+            private_authority,
             remarks,
         }),
         Err(TlsError::InconsistentKeys(_)) => Err(Error::KeyMismatch {

@@ -29,6 +29,7 @@ pub fn self_signed(names: &[String]) -> Result<Loaded, Error> {
     Ok(Loaded {
         key: Arc::new(CertifiedKey::new(vec![leaf], signing)),
         facts,
+        private_authority: None,
         remarks: Vec::new(),
     })
 }

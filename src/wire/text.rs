@@ -164,6 +164,18 @@ pub fn token(text: &str) -> Result<Secret, NoSecret> {
     }
 }
 
+/// A verifier token: Intuit makes them, so that a word of ours is none.
+///
+/// # Errors
+/// [`NoSecret`].
+pub fn verifier_token(text: &str) -> Result<Secret, NoSecret> {
+    let line = secret_lines(text)?;
+    if line.iter().any(|line| is_word(line)) {
+        return Err(NoSecret::Placeholder);
+    }
+    token(text)
+}
+
 /// A line without the quotes around it.
 fn unquoted(line: &str) -> &str {
     const PAIRS: [(char, char); 7] = [
@@ -209,18 +221,6 @@ fn is_named(line: &str) -> bool {
 
 /// Whether a line says that the secret is to be put in its place.
 fn is_placeholder(line: &str) -> bool {
-    const WHOLE: [&str; 10] = [
-        "token",
-        "secret",
-        "password",
-        "verifier",
-        "verifiertoken",
-        "changeme",
-        "todo",
-        "none",
-        "null",
-        "undefined",
-    ];
     const PARTS: [&str; 11] = [
         "changeme",
         "replaceme",
@@ -248,14 +248,32 @@ fn is_placeholder(line: &str) -> bool {
         "here" => has_words && plain.ends_with("here") && plain.chars().all(|c| c.is_alphabetic()),
         part => plain.contains(part),
     });
-    let whole = WHOLE.contains(&plain.as_str());
+    plain.zeroize();
+    framed || part
+}
+
+/// Whether a line is only a word for what is to stand there, or one character again and again.
+fn is_word(line: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "token",
+        "secret",
+        "password",
+        "verifier",
+        "verifiertoken",
+        "todo",
+        "none",
+        "null",
+        "undefined",
+    ];
+    let letters = line.chars().filter(char::is_ascii_alphanumeric);
+    let mut plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
     let one = plain.chars().next();
     let repeated = plain.len() > 1
         && "x0123456789".contains(one.unwrap_or(' '))
         && plain.chars().all(|c| Some(c) == one);
-    let nothing = plain.is_empty();
+    let is_word = repeated || plain.is_empty() || WORDS.contains(&plain.as_str());
     plain.zeroize();
-    framed || part || whole || repeated || nothing
+    is_word
 }
 
 #[cfg(test)]
@@ -270,7 +288,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<String, String> {
         let text = decode(bytes).map_err(|error| error.to_string())?;
-        let secret = token(&text).map_err(|error| error.to_string())?;
+        let secret = verifier_token(&text).map_err(|error| error.to_string())?;
         Ok(String::from_utf8(secret.expose().to_vec()).unwrap())
     }
 
