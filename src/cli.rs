@@ -176,6 +176,24 @@ Examples:
     /// Show the companies that the relay may read, or end that.
     #[command(subcommand)]
     Company(CompanyCommand),
+
+    /// Change the key that seals tokens in the journal.
+    #[command(subcommand)]
+    Vault(VaultCommand),
+}
+
+#[derive(Subcommand, Debug)]
+enum VaultCommand {
+    /// Make another key, and seal everything with it that lies sealed in the journal.
+    #[command(
+        after_help = "The relay must not run meanwhile. Whatever interrupts it, everything stays readable: run it again.
+Run it as root or as the relay's user. Exit status: 0 changed, 1 not, 2 bad configuration, 3 journal cannot be used.
+
+Examples:
+  systemctl stop qbo-relay && qbo-relay vault rekey; systemctl start qbo-relay
+  qbo-relay vault rekey --new-key-file /root/tokens.key    the old key is a credential"
+    )]
+    Rekey(command::vault::RekeyOptions),
 }
 
 #[derive(Subcommand, Debug)]
@@ -322,6 +340,7 @@ pub fn main() -> Exit {
         Command::Sink(SinkCommand::Enable(options)) => command::sink::enable(&options),
         Command::Connect(options) => command::connect::command(&options),
         Command::AdminSecret(options) => command::admin_secret::command(&options),
+        Command::Vault(VaultCommand::Rekey(options)) => command::vault::rekey(&options),
         Command::Company(CompanyCommand::List(options)) => command::company::list(&options),
         Command::Company(CompanyCommand::Disconnect(options)) => {
             command::company::disconnect(&options)

@@ -256,6 +256,11 @@ fn books(books: &QuickBooks) -> Vec<Finding> {
         (TokenKey::File(path), None) => format!("will be made in {} at the start", path.display()),
     });
     findings.push(match key {
+        Ok(text) if matches!(books.key, TokenKey::File(_)) => {
+            let advice = "a thief of the card has it with the tokens; give it as key_credential where \
+                          the machine can keep one";
+            note(&"[tokens]", &format_args!("the key {text}; {advice}"))
+        }
         Ok(text) => note(&"[tokens]", &format_args!("the key {text}")),
         Err(error) => Finding::new(Severity::Error, "[tokens]", format!("key: {error}")),
     });

@@ -197,11 +197,18 @@ pub fn verify(options: &VerifyOptions) -> Exit {
                 "receipts": seen.receipts,
                 "body_bytes": seen.body_bytes,
                 "changes": seen.changes,
+                "left_out": seen.left_out,
                 "findings": seen.findings,
             }));
         } else {
             for finding in &seen.findings {
                 say(tinted(Tint::Red, finding));
+            }
+            if !seen.left_out.is_empty() {
+                say(format_args!(
+                    "left out, because the relay writes meanwhile: {}; stop it for all of it",
+                    seen.left_out.join(", ")
+                ));
             }
             say(format_args!(
                 "{} receipts, {} bytes of bodies, {} changes: {}",

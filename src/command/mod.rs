@@ -15,6 +15,7 @@ pub mod replay;
 pub mod sink;
 pub mod status;
 mod tried;
+pub mod vault;
 
 use crate::cli::{ConfigArgs, Exit};
 use crate::config::{Config, Finding, Severity};
@@ -58,5 +59,8 @@ fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(question))
+    let answer = runtime.block_on(question);
+    // A thread that waits for a name server is not waited for.
+    runtime.shutdown_background();
+    Ok(answer)
 }

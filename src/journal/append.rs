@@ -5,7 +5,7 @@
 
 use super::incoming::Incoming;
 use super::known::{Known, Newest, Record, Seen};
-use super::rows::number;
+use super::rows::{Seal, number};
 use super::touched::Touched;
 use super::{events, gaps, records};
 use crate::model::{
@@ -372,13 +372,18 @@ fn allocate<'a>(
     }
     let mut places = BTreeMap::new();
     for (name, count) in counts {
-        let (realm, newest): (i64, i64) = connection
+        let (realm, newest, is_new): (i64, i64, bool) = connection
             .prepare_cached(
-                "INSERT INTO realm (name, sequence) VALUES (?1, ?2) ON CONFLICT (name) \
-                 DO UPDATE SET sequence = sequence + excluded.sequence RETURNING id, sequence",
+                "INSERT INTO realm (name, sequence, pruned, skipped_to) \
+                 SELECT ?1, ?2 + b.base, b.base, b.base \
+                 FROM (SELECT ifnull(max(base), 0) AS base FROM epoch) b WHERE true \
+                 ON CONFLICT (name) DO UPDATE SET sequence = sequence + ?2 \
+                 RETURNING id, sequence, sequence = ?2 + skipped_to",
             )?
-            .query_row((name.as_str(), count), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        touched.changed(name, newest == count);
+            .query_row((name.as_str(), count), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        touched.changed(name, is_new);
         places.insert(
             name,
             Place {
@@ -423,12 +428,20 @@ fn insert_change(
     receipt: Seq,
     place: Place,
 ) -> rusqlite::Result<()> {
+    let seal = Seal {
+        numbers: [seq, receipt.0, number(new.ordinal), place.sequence],
+        origin: place.origin,
+        marks: [new.late, new.conflicting],
+        happened_at: notification.happened.at.map(Timestamp::as_ms),
+        identity: notification.identity,
+        content: notification.content,
+    };
     connection
         .prepare_cached(
             "INSERT INTO change (seq, receipt, ordinal, realm, sequence, kind, entity, operation, \
              happened, happened_at, deleted_id, event_type, sender_id, data, origin, late, \
-             conflicting, identity, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-             ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+             conflicting, identity, content, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+             ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         )?
         .execute(params![
             seq,
@@ -450,6 +463,7 @@ fn insert_change(
             new.conflicting,
             notification.identity.0,
             notification.content.cast_signed(),
+            seal.of_row(),
         ])?;
     Ok(())
 }

@@ -85,7 +85,9 @@ pub(super) fn carry_out(
 pub(super) fn enter(connection: &Connection, realm: &RealmId) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
-            "INSERT INTO realm (name, sequence) VALUES (?1, 0) \
+            "INSERT INTO realm (name, sequence, pruned, skipped_to) \
+             SELECT ?1, b.base, b.base, b.base \
+             FROM (SELECT ifnull(max(base), 0) AS base FROM epoch) b WHERE true \
              ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
         )?
         .query_row([realm.as_str()], |row| row.get(0))

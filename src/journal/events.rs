@@ -1,13 +1,14 @@
 //! The small table of what a person asks about after a reboot, and the kept counts.
 //!
-//! The system's own log may live in memory only; the newest thousand of these outlive it. Nothing
-//! periodic belongs here: each is a write to the disk.
+//! The system's own log may live in memory only; the newest of each kind outlive it here, so that
+//! what happens often does not displace what happens once. Nothing periodic belongs here: each is a
+//! write to the disk.
 
 use crate::model::Timestamp;
 use rusqlite::{Connection, params};
 
-/// Events that are kept.
-const KEPT: i64 = 1000;
+/// Events that are kept of a kind.
+const KEPT: i64 = 200;
 
 /// Something that happened to the relay or its journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +21,7 @@ pub struct Event {
     pub text: String,
 }
 
-/// Adds one, and drops the one that is too many.
+/// Adds one, and drops the one of its kind that is too many.
 pub(super) fn insert(
     connection: &Connection,
     at: Timestamp,
@@ -31,8 +32,11 @@ pub(super) fn insert(
         .prepare_cached("INSERT INTO event (at, kind, text) VALUES (?1, ?2, ?3)")?
         .execute((at.as_ms(), kind, text))?;
     connection
-        .prepare_cached("DELETE FROM event WHERE id <= ?1")?
-        .execute([connection.last_insert_rowid() - KEPT])?;
+        .prepare_cached(
+            "DELETE FROM event WHERE kind = ?1 AND id <= (SELECT id FROM event WHERE kind = ?1 \
+             ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute((kind, KEPT))?;
     Ok(())
 }
 

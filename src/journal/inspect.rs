@@ -3,6 +3,7 @@
 //! Read-only, whether the relay runs or not, and in short steps, so that the relay's log is not kept
 //! from being reused. It decides nothing and prints nothing.
 
+use super::brief::Brief;
 use super::events::{self, Event};
 use super::listing::{Lanes, listed, seqs, shown};
 use super::open;
@@ -23,6 +24,7 @@ use std::path::Path;
 /// A journal, open for reading.
 pub struct Inspection {
     pub(super) connection: Connection,
+    brief: Brief,
 }
 
 /// Which receipts are meant; what is `None` does not matter.
@@ -190,9 +192,9 @@ impl Inspection {
             };
             Err(Error::Unusable(said).into())
         };
-        Ok(Self {
-            connection: open()?,
-        })
+        let mut connection = open()?;
+        let brief = Brief::on(&mut connection, path).map_err(Failure::from)?;
+        Ok(Self { connection, brief })
     }
 
     /// The newest receipts that the filter lets through, oldest first.
@@ -309,7 +311,16 @@ impl Inspection {
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        in_one_view(&self.connection, question).map_err(|error| Error::of_read(&error))
+        self.look(question).map_err(|error| Error::of_read(&error))
+    }
+
+    /// One view; broken off when it lasts while somebody writes.
+    pub(super) fn look<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.brief.begin();
+        in_one_view(&self.connection, question)
     }
 }
 

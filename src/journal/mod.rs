@@ -41,6 +41,7 @@
 
 mod append;
 mod aside;
+mod brief;
 mod command;
 mod companies;
 mod company;
@@ -56,6 +57,7 @@ mod instance_events;
 mod instance_rows;
 mod instances;
 mod known;
+mod lineage;
 mod listing;
 mod log;
 mod migrate;
@@ -66,6 +68,7 @@ mod reader;
 mod reconcile;
 mod records;
 mod replay;
+mod reseal;
 mod retention;
 mod room;
 mod route;
@@ -92,6 +95,7 @@ pub use instance_events::{
 pub use open::Found;
 pub use put_aside::{ReplayFilter, UnreadableFilter};
 pub use replay::{ChangeFilter, Planned, ReplayPlan, ReplayRequest, Selection};
+pub use reseal::Sealed;
 pub use retention::Tidied;
 pub use salvage::Salvaged;
 pub use shared::Changed;
@@ -105,6 +109,7 @@ use crate::model::{
 use command::{Answer, Command, Task};
 use incoming::Incoming;
 use known::Known;
+use lineage::Lineage;
 use reader::Reader;
 use rusqlite::Connection;
 use shared::Shared;
@@ -172,6 +177,8 @@ struct Inner {
     damaged: Vec<PathBuf>,
     salvaged: Option<Result<Salvaged, Error>>,
     last_alive: Option<Timestamp>,
+    last_aged: Option<Timestamp>,
+    notices: Vec<String>,
 }
 
 impl Journal {
@@ -185,11 +192,11 @@ impl Journal {
         let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
         let mut opened = open::open(&settings, now)?;
         let mut salvaged = salvaged(&mut opened.connection, &settings, now);
-        let mut ready = ready(&mut opened.connection, &settings, now);
+        let mut ready = ready(&mut opened, &settings, now);
         if ready.as_ref().is_err_and(Error::is_damage) {
             opened = opened.set_aside(&settings.path, now)?;
             salvaged = self::salvaged(&mut opened.connection, &settings, now);
-            ready = self::ready(&mut opened.connection, &settings, now);
+            ready = self::ready(&mut opened, &settings, now);
         }
         if ready.as_ref().is_err_and(Error::is_damage) {
             // Damage that was taken over with the rest: nothing of it is, so that this start is not
@@ -198,10 +205,11 @@ impl Journal {
             let passed_over = salvage::pass_over(&mut opened.connection, &settings.path, now);
             passed_over.map_err(|error| unusable(&error))?;
             salvaged = Some(Ok(Salvaged::default()));
-            ready = self::ready(&mut opened.connection, &settings, now);
+            ready = self::ready(&mut opened, &settings, now);
         }
-        let (prepared, known) = ready.map_err(|error| unusable(&error))?;
+        let (prepared, known, lineage) = ready.map_err(|error| unusable(&error))?;
         let last_alive = prepared.last_alive;
+        let last_aged = lineage.aged();
         let shared = Arc::new(Shared::new(
             prepared.last_receipt_at,
             settings.limits.answer,
@@ -213,7 +221,7 @@ impl Journal {
         );
         let writer = Writer::new(
             opened.connection,
-            opened.lock,
+            (opened.lock, lineage),
             settings,
             known,
             Arc::clone(&shared),
@@ -244,6 +252,8 @@ impl Journal {
             damaged: aside::damaged(&path),
             salvaged,
             last_alive,
+            last_aged,
+            notices: lineage::notices(&path),
         })))
     }
 
@@ -256,6 +266,18 @@ impl Journal {
     /// what they hold was acknowledged, and some of it may not have been delivered.
     pub fn damaged(&self) -> &[PathBuf] {
         &self.0.damaged
+    }
+
+    /// What a person has to know of the journal's past: that it was gone, or that an older one was put
+    /// back. Told until the file that says it is taken away from beside the journal.
+    pub fn notices(&self) -> &[String] {
+        &self.0.notices
+    }
+
+    /// The time by which ages were counted last, or the latest instant that the journal knew of when it
+    /// was opened.
+    pub fn last_aged(&self) -> Option<Timestamp> {
+        self.0.last_aged.or(self.0.last_alive)
     }
 
     /// What was taken over at this start from the damaged file that was set aside last; an error when
@@ -441,12 +463,16 @@ fn salvaged(
     salvaged.transpose()
 }
 
-/// The first reading of the file: the sinks, and what was taken in before.
+/// The first reading of the file: the sinks, what was taken in before, and what became of it since.
 fn ready(
-    connection: &mut Connection,
+    opened: &mut open::Opened,
     settings: &Settings,
     now: Timestamp,
-) -> rusqlite::Result<(Prepared, Known)> {
+) -> rusqlite::Result<(Prepared, Known, Lineage)> {
+    let connection = &mut opened.connection;
     let prepared = sinks::register(connection, settings, now)?;
-    Ok((prepared, Known::load(connection)?))
+    let known = Known::load(connection)?;
+    let (path, found) = (&settings.path, &opened.found);
+    let lineage = Lineage::begin(connection, path, found, prepared.last_alive, now)?;
+    Ok((prepared, known, lineage))
 }

@@ -6,7 +6,7 @@
 use super::aside::{self, DAMAGED};
 use super::error::Failure;
 use super::log::PATIENCE;
-use super::{Error, Settings, migrate};
+use super::{Error, Settings, lineage, migrate};
 use crate::files::refuse_what_is_no_file;
 use crate::model::Timestamp;
 use rusqlite::config::DbConfig;
@@ -86,7 +86,7 @@ pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, Error>
         )));
     }
     // Before anything is touched: a device would get another mode, a pipe would be waited for.
-    for suffix in ["", "-wal", "-shm", "-lock", DAMAGED] {
+    for suffix in ["", "-wal", "-shm", "-lock", DAMAGED, lineage::SUFFIX] {
         let refused = refuse_what_is_no_file(&with_suffix(path, suffix));
         refused.map_err(|error| Error::Unusable(error.to_string()))?;
     }
@@ -125,7 +125,8 @@ const MADE: &[u8] = b"beside a journal of qbo-relay\n";
 
 /// Whether a journal was made here before.
 fn was_made(path: &Path) -> bool {
-    fs::metadata(with_suffix(path, "-lock")).is_ok_and(|lock| lock.len() > 0)
+    lineage::is_known(path)
+        || fs::metadata(with_suffix(path, "-lock")).is_ok_and(|lock| lock.len() > 0)
 }
 
 fn is_damage(failure: &Failure) -> bool {

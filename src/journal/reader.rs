@@ -3,6 +3,7 @@
 //! Each question is one short read transaction with a deadline, so reading neither blocks the writer
 //! nor keeps the log from being reused. Nothing here writes; the connection could not.
 
+use super::incoming::digest;
 use super::route::{self, Route, WINDOW};
 use super::rows::{self, CHANGE, CHANGE_JOINED, number};
 use super::sieve::Sieve;
@@ -261,13 +262,16 @@ fn replay_head(
     }
 }
 
-/// The body of a receipt.
+/// The body of a receipt, as it came.
 pub(super) fn body(connection: &Connection, receipt: Seq) -> rusqlite::Result<Option<Bytes>> {
-    let body: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
-        .query_row([receipt.0], |row| row.get(0))
+    let found: Option<(Vec<u8>, [u8; 16])> = connection
+        .prepare_cached("SELECT body, digest FROM receipt WHERE seq = ?1")?
+        .query_row([receipt.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(body.map(Bytes::from))
+    match found {
+        Some((body, kept)) if digest(&body) != kept => Err(rows::strange(1, "digest")),
+        found => Ok(found.map(|(body, _)| Bytes::from(body))),
+    }
 }
 
 /// Every lane that there is.

@@ -3,7 +3,8 @@
 //! The text of a record that a reading told stands in the body of its receipt; that of a record that
 //! was notified stands in `fetched`, and neither stands twice.
 
-use super::rows::number;
+use super::reader::body;
+use super::rows::{number, seal_of_text, strange};
 use crate::model::{Authenticity, Change, ChangeSeq, EntityRef, Seq, Timestamp};
 use crate::rules::reconcile::{Deletion, Held};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -116,10 +117,11 @@ pub(super) fn attach(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO fetched (change, body) VALUES (?1, ?2) \
-             ON CONFLICT DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
+            "INSERT INTO fetched (change, body, seal) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET body = excluded.body, seal = excluded.seal \
+             WHERE body <> excluded.body",
         )?
-        .execute((change.0, body))?;
+        .execute((change.0, body, seal_of_text(body.as_bytes())))?;
     Ok(())
 }
 
@@ -132,8 +134,14 @@ pub(super) fn fill<'a>(
     for change in changes {
         if change.authenticity != Authenticity::Fetched {
             change.record = connection
-                .prepare_cached("SELECT body FROM fetched WHERE change = ?1")?
-                .query_row([change.seq.0], |row| row.get(0))
+                .prepare_cached("SELECT body, seal FROM fetched WHERE change = ?1")?
+                .query_row([change.seq.0], |row| {
+                    let (body, seal): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
+                    match seal.is_none_or(|seal| seal == seal_of_text(body.as_bytes())) {
+                        true => Ok(body),
+                        false => Err(strange(1, "digest")),
+                    }
+                })
                 .optional()?;
             continue;
         }
@@ -155,10 +163,8 @@ pub(super) fn fill<'a>(
 
 /// The records in the body of a receipt that a reading made.
 fn texts(connection: &Connection, receipt: Seq) -> rusqlite::Result<Vec<Box<RawValue>>> {
-    let body: Vec<u8> = connection
-        .prepare_cached("SELECT body FROM receipt WHERE seq = ?1")?
-        .query_row([receipt.0], |row| row.get(0))?;
-    // A body that was damaged on the disk has no records; `verify` tells of it.
+    let body = body(connection, receipt)?.unwrap_or_default();
+    // One that took the place of a damaged one has no records.
     Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
 

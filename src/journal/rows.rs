@@ -1,10 +1,11 @@
 //! Rows to words: the one place that knows how a model type lies in a column.
 
+use super::incoming::digest;
 use crate::model::{
     Authenticity, Change, ChangeSeq, EntityRef, EventTime, Identity, LaneState, Notification,
     Operation, Origin, RealmId, Seq, Timestamp,
 };
-use crate::wire::identity::change_id;
+use crate::wire::identity::{change_id, content};
 use rusqlite::Row;
 use rusqlite::types::Type;
 
@@ -12,17 +13,80 @@ use rusqlite::types::Type;
 /// `provenance` as `v`.
 pub(super) const CHANGE: &str = "c.seq, c.receipt, m.name, c.sequence, c.kind, c.entity, \
     c.operation, c.happened, c.happened_at, c.deleted_id, c.event_type, c.sender_id, c.data, \
-    c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at, v.authenticity";
+    c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at, v.authenticity, \
+    c.ordinal, c.seal, \
+    (SELECT ifnull(max(e.number), 0) FROM epoch e WHERE e.base < c.seq)";
 
 /// How many they are.
-pub(super) const CHANGE_COLUMNS: usize = 20;
+pub(super) const CHANGE_COLUMNS: usize = 23;
 
 /// What `change c` is joined with for them.
 pub(super) const CHANGE_JOINED: &str = "JOIN realm m ON m.id = c.realm JOIN receipt r ON r.seq = c.receipt \
      LEFT JOIN provenance v ON v.receipt = c.receipt";
 
-/// A change from a row that begins with [`CHANGE`]; its record is filled in where it is wanted.
+/// What a row of `change` says beside its content, for a digest by which damage is known.
+pub(super) struct Seal {
+    /// `seq`, `receipt`, `ordinal` and `sequence`.
+    pub(super) numbers: [i64; 4],
+    pub(super) origin: Origin,
+    /// `late` and `conflicting`.
+    pub(super) marks: [bool; 2],
+    pub(super) happened_at: Option<i64>,
+    pub(super) identity: Identity,
+    pub(super) content: u64,
+}
+
+impl Seal {
+    /// The digest; part of the file's format.
+    pub(super) fn of_row(&self) -> i64 {
+        let mut said = Vec::with_capacity(96);
+        for number in self.numbers {
+            said.extend(number.to_be_bytes());
+        }
+        said.extend(self.identity.0);
+        said.extend(self.content.to_be_bytes());
+        said.extend(self.marks.map(u8::from));
+        said.extend(self.happened_at.unwrap_or(i64::MIN).to_be_bytes());
+        said.extend(self.origin.as_str().bytes());
+        seal_of_text(&said)
+    }
+}
+
+/// The digest of a text that is kept with a change.
+pub(super) fn seal_of_text(text: &[u8]) -> i64 {
+    let digest = i128::from_be_bytes(digest(text));
+    // The first half.
+    i64::try_from(digest >> 64).unwrap_or(0)
+}
+
+/// A change from a row that begins with [`CHANGE`]; its record is filled in where it is wanted. What
+/// is not what was written is refused: it would leave under a wrong name.
 pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+    let change = unchecked(row)?;
+    let seal: Option<i64> = row.get(21)?;
+    let notification = &change.notification;
+    let expected = Seal {
+        numbers: [
+            change.seq.0,
+            change.receipt.0,
+            row.get(20)?,
+            change.sequence.cast_signed(),
+        ],
+        origin: change.origin,
+        marks: [change.late, change.conflicting],
+        happened_at: notification.happened.at.map(Timestamp::as_ms),
+        identity: notification.identity,
+        content: notification.content,
+    };
+    if notification.content != content(notification)
+        || seal.is_some_and(|seal| seal != expected.of_row())
+    {
+        return Err(strange(17, "digest"));
+    }
+    Ok(change)
+}
+
+fn unchecked(row: &Row<'_>) -> rusqlite::Result<Change> {
     let realm: String = row.get(2)?;
     let operation: String = row.get(6)?;
     let origin: String = row.get(13)?;
@@ -57,6 +121,7 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
             identity,
             content,
         },
+        epoch: row.get::<_, i64>(22)?.cast_unsigned(),
         record: None,
     })
 }

@@ -36,7 +36,7 @@ CREATE VIEW route AS
 
 -- How often the journal was opened, closed and looked after: compared with what the file beside it
 -- says, a copy of it from before is known for one.
-INSERT INTO tally (name, value) VALUES ('generation', 0);
+INSERT OR IGNORE INTO tally (name, value) VALUES ('generation', 0);
 
 CREATE INDEX event_of_kind ON event (kind, id);
 

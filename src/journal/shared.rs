@@ -303,3 +303,46 @@ impl Drop for Ending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_is_what_the_last_commit_said_and_a_slow_disk_is_in_time_again_only_by_a_write() {
+        use JournalHealth::{Full, Held, Slow, Working};
+        let shared = Shared::new(None, Duration::from_secs(2));
+        let (fine, busy) = (Ok(()), Err(Error::Busy));
+        for (fate, wrote, late, expected) in [
+            (&fine, true, false, Working),
+            (&busy, false, false, Held),
+            (&fine, false, false, Working),
+            (&fine, true, true, Slow),
+            (&fine, false, false, Slow),
+            (&fine, true, false, Working),
+            (&fine, true, true, Slow),
+            (&busy, false, true, Held),
+            (&fine, false, false, Working),
+        ] {
+            shared.ended(fate, wrote, late);
+            assert_eq!(shared.health(), expected, "{fate:?} {wrote} {late}");
+        }
+        shared.set_full(true);
+        assert_eq!(shared.health(), Full);
+        shared.ended(&busy, false, false);
+        assert_eq!(shared.health(), Held);
+    }
+
+    #[test]
+    fn who_waits_for_a_commit_under_way_for_longer_than_anybody_does_is_told_of_it() {
+        let shared = Shared::new(None, Duration::ZERO);
+        assert_eq!(shared.health(), JournalHealth::Working);
+        shared.works_since(Instant::now());
+        while shared.health() == JournalHealth::Working {
+            std::thread::yield_now();
+        }
+        assert_eq!(shared.health(), JournalHealth::Slow);
+        shared.rests();
+        assert_eq!(shared.health(), JournalHealth::Working);
+    }
+}

@@ -69,7 +69,7 @@ pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Resu
         Ok(u64::try_from(count).unwrap_or(0))
     };
     let taken = one("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'receipt'")?;
-    let all_told = one("SELECT ifnull(sum(sequence - through), 0) FROM route WHERE kinds IS NULL")?;
+    let all_told = one("SELECT ifnull(sum(behind), 0) FROM route WHERE kinds IS NULL")?;
     let (some_told, waiting) = sifted(connection, sieve)?;
     let dead = sinks::dead(connection)?;
     Ok(Snapshot {
@@ -108,7 +108,7 @@ fn troubles(
 ) -> rusqlite::Result<Vec<LaneTrouble>> {
     let mut statement = connection.prepare_cached(
         "SELECT sink_name, realm_name, attempts, first_attempt_at, next_attempt_at, \
-         ifnull(last_failure, disabled_why), disabled_at, sequence - through AS behind, sink \
+         ifnull(last_failure, disabled_why), disabled_at, behind, sink \
          FROM route WHERE attempts > 0 OR (disabled_at IS NOT NULL AND behind > 0) \
          ORDER BY sink_name, realm",
     )?;

@@ -1,15 +1,23 @@
 //! Checking a journal: the file, every body, and that the accounts add up.
 //!
-//! Called by `inspect` in a process of its own. It only reads; every finding is a sentence.
+//! Called by `inspect` in a process of its own. It only reads; every finding is a sentence. It reads in
+//! short steps, so that a relay that writes meanwhile can go on using its log; what takes longer than a
+//! step may last is then read row by row, and it is said which comparisons were left out.
 
 use super::Error;
 use super::incoming::digest;
 use super::inspect::Inspection;
 use super::rows::number;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
-/// Bodies that one step reads.
-const STEP: usize = 64;
+/// Bodies that one step reads; each may have some megabytes.
+const BODIES: usize = 4;
+
+/// Rows that one step reads.
+const STEP: usize = 512;
+
+/// How often a comparison is tried that the relay's writing breaks off.
+const TRIES: usize = 3;
 
 /// Findings that are told; what goes beyond is cut off.
 const FINDINGS: usize = 100;
@@ -78,6 +86,8 @@ pub struct Verification {
     pub body_bytes: u64,
     /// Changes that are kept.
     pub changes: u64,
+    /// What could not be compared because the relay wrote meanwhile; empty when everything was.
+    pub left_out: Vec<String>,
     /// What is wrong, a sentence each; empty when the journal is sound. At most a hundred.
     pub findings: Vec<String>,
 }
@@ -89,25 +99,90 @@ impl Inspection {
     /// [`Error::Unread`] when the file cannot be read so far that it could be checked.
     pub fn verify(&self) -> Result<Verification, Error> {
         let mut seen = Verification::default();
-        let check = format!("PRAGMA integrity_check({FINDINGS})");
-        let said = self.view(|connection| sentences(connection, &check))?;
-        seen.findings
-            .extend(said.into_iter().filter(|word| word != "ok"));
+        self.structure(&mut seen)?;
         // What SQLite cannot read is not asked for its contents.
         if seen.findings.is_empty() {
             self.compare_digests(&mut seen)?;
             for question in QUESTIONS {
-                seen.findings
-                    .extend(self.view(|connection| sentences(connection, question))?);
+                match self.patiently(|connection| sentences(connection, question))? {
+                    Some(found) => seen.findings.extend(found),
+                    None => seen.left_out.push("an account".into()),
+                }
             }
-            seen.changes = self.view(|connection| {
-                let count: i64 =
-                    connection.query_row("SELECT count(*) FROM change", (), |row| row.get(0))?;
-                Ok(u64::try_from(count).unwrap_or(0))
-            })?;
+            let count = "SELECT count(*) FROM change";
+            let count = |connection: &Connection| connection.query_row(count, (), |row| row.get(0));
+            let count: i64 = self.patiently(count)?.unwrap_or(0);
+            seen.changes = u64::try_from(count).unwrap_or(0);
         }
         seen.findings.truncate(FINDINGS);
         Ok(seen)
+    }
+
+    /// The database itself: all at once where that is possible, else table by table, else row by row.
+    fn structure(&self, seen: &mut Verification) -> Result<(), Error> {
+        let check = format!("PRAGMA integrity_check({FINDINGS})");
+        if let Some(said) = self.patiently(|connection| sentences(connection, &check))? {
+            seen.findings
+                .extend(said.into_iter().filter(|word| word != "ok"));
+            return Ok(());
+        }
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        for table in self.view(|connection| sentences(connection, tables))? {
+            let check = format!("PRAGMA integrity_check('{table}')");
+            match self.patiently(|connection| sentences(connection, &check))? {
+                Some(said) => seen
+                    .findings
+                    .extend(said.into_iter().filter(|word| word != "ok")),
+                None => {
+                    // Receipts are read with their bodies anyhow.
+                    if table != "receipt" {
+                        self.read_rows(&table)?;
+                    }
+                    seen.left_out.push(format!("the indexes of table {table}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every row of a table that has numbers for keys, in steps; an error where one cannot be.
+    fn read_rows(&self, table: &str) -> Result<(), Error> {
+        let sql = format!("SELECT rowid, * FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT ?2");
+        let mut after = i64::MIN;
+        loop {
+            let last = self.view(|connection| {
+                // A table with another key is short.
+                let Ok(mut statement) = connection.prepare_cached(&sql) else {
+                    return Ok(None);
+                };
+                let mut rows = statement.query((after, number(STEP)))?;
+                let mut last = None;
+                while let Some(row) = rows.next()? {
+                    for column in 0..row.as_ref().column_count() {
+                        row.get_ref(column)?;
+                    }
+                    last = Some(row.get(0)?);
+                }
+                Ok(last)
+            })?;
+            let Some(last) = last else { return Ok(()) };
+            after = last;
+        }
+    }
+
+    /// Asks a few times; `None` when the relay wrote each time before there was an answer.
+    fn patiently<T>(
+        &self,
+        mut question: impl FnMut(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        for _ in 0..TRIES {
+            match self.look(&mut question) {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {}
+                other => return other.map(Some).map_err(|error| Error::of_read(&error)),
+            }
+        }
+        Ok(None)
     }
 
     fn compare_digests(&self, seen: &mut Verification) -> Result<(), Error> {
@@ -137,7 +212,7 @@ fn bodies(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Body>> {
         .prepare_cached(
             "SELECT seq, digest, body FROM receipt WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
-        .query_map((after, number(STEP)), |row| {
+        .query_map((after, number(BODIES)), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?
         .collect()

@@ -5,31 +5,26 @@
 //! batches it empties the log ([`log`]). While it cannot take appends it tries by itself whether it can
 //! again, so that no state needs a restart or a caller to be left.
 
-use super::append::{self, Numbers};
+mod tasks;
+
+use super::append::Numbers;
 use super::command::{Answer, Command, Promise, Task, promise, refusal};
-use super::company::{self, Order};
 use super::error::Failure;
 use super::events;
 use super::gaps;
-use super::incoming::Incoming;
-use super::instance::{self, Said};
+use super::instance::{self};
 use super::known::Known;
+use super::lineage::Lineage;
 use super::log::{self, Log};
 use super::put_aside;
 use super::reconcile;
-use super::replay;
-use super::retention::{self, Sweep, Tidied};
+use super::retention::Sweep;
 use super::room::{Displaced, Room};
-use super::route;
-use super::settle;
 use super::shared::Shared;
 use super::touched::Touched;
 use super::{Error, Settings};
 use super::{aside, migrate};
-use crate::model::{
-    Attempt, ChangeSeq, Delivery, InstanceId, JournalHealth, Kept, Reading, Reconciled, Settlement,
-    SinkName, Timestamp,
-};
+use crate::model::{JournalHealth, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::sync::Arc;
@@ -59,6 +54,7 @@ const ROOM_AGAIN: u64 = 64 << 10;
 pub(super) struct Writer {
     connection: Connection,
     _lock: File,
+    lineage: Lineage,
     settings: Settings,
     known: Known,
     numbers: Numbers,
@@ -76,7 +72,7 @@ impl Writer {
     /// Gets everything ready, in the caller's thread.
     pub(super) fn new(
         mut connection: Connection,
-        lock: File,
+        (lock, lineage): (File, Lineage),
         settings: Settings,
         known: Known,
         shared: Arc<Shared>,
@@ -90,6 +86,7 @@ impl Writer {
             log: Log::of(&mut connection, &room)?,
             connection,
             _lock: lock,
+            lineage,
             settings,
             known,
             numbers: Numbers::default(),
@@ -250,6 +247,7 @@ impl Writer {
             .and_then(|mut begin| begin.execute(()))
             .and_then(|_| Numbers::load(&self.connection));
         self.numbers = begun.map_err(|error| Error::of_write(&error, self.room.disk_is_full()))?;
+        self.lineage.reserve(self.numbers);
         Ok(())
     }
 
@@ -263,6 +261,7 @@ impl Writer {
             return Err(self.rescue(&displaced));
         }
         self.known.committed();
+        self.lineage.committed();
         self.shared.set_bytes_used(self.room.used());
         if self.touched.settled {
             self.sweep.settled();
@@ -283,6 +282,7 @@ impl Writer {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         self.known.rolled_back();
+        self.lineage.rolled_back();
         self.sweep = Sweep::default();
         match error {
             Error::Broken(_) => self.shared.latch(error),
@@ -344,92 +344,6 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, incoming: &Incoming) -> Result<Kept, Failure> {
-        if !self.room.take(incoming.bytes()) {
-            return Err(Error::Full.into());
-        }
-        Ok(append::append(
-            &self.connection,
-            &mut self.known,
-            &mut self.numbers,
-            &mut self.touched,
-            incoming,
-        )?)
-    }
-
-    fn settle(&mut self, settling: &(Delivery, Attempt, Settlement)) -> Result<(), Failure> {
-        let (delivery, attempt, settlement) = settling;
-        settle::settle(
-            &self.connection,
-            &mut self.touched,
-            delivery,
-            attempt,
-            settlement,
-        )
-    }
-
-    fn create(&mut self, said: &Said) -> Result<InstanceId, Failure> {
-        if !self.room.take(INSTANCE_BYTES) {
-            return Err(Error::Full.into());
-        }
-        instance::create(&self.connection, &mut self.touched, said)
-    }
-
-    fn replay(
-        &mut self,
-        requests: &[(ChangeSeq, SinkName)],
-        now: Timestamp,
-    ) -> Result<u64, Failure> {
-        Ok(replay::file(
-            &self.connection,
-            &mut self.touched,
-            requests,
-            now,
-        )?)
-    }
-
-    fn enable(&mut self, name: &SinkName) -> Result<(), Failure> {
-        let Some(sink) = route::sink(&self.connection, name)? else {
-            return Err(Error::UnknownSink(name.to_string()).into());
-        };
-        Ok(settle::enable(
-            &self.connection,
-            &mut self.touched,
-            sink,
-            name,
-        )?)
-    }
-
-    fn carry_out(&mut self, order: &Order) -> Result<(), Failure> {
-        company::carry_out(&self.connection, &mut self.touched, order)
-    }
-
-    fn reconcile(&mut self, reading: &Reading) -> Result<Reconciled, Failure> {
-        let desk = reconcile::Desk {
-            connection: &self.connection,
-            known: &mut self.known,
-            numbers: &mut self.numbers,
-            touched: &mut self.touched,
-            room: &mut self.room,
-            keep_records: self.settings.keep_records,
-        };
-        reconcile::reconcile(desk, reading)
-    }
-
-    fn tidy(&mut self, now: Option<Timestamp>) -> Result<Tidied, Failure> {
-        if let Some(now) = now {
-            self.touched.at(now);
-        }
-        Ok(retention::step(
-            &self.connection,
-            &mut self.known,
-            &mut self.sweep,
-            &self.room,
-            self.settings.keep,
-            now,
-        )?)
-    }
-
     /// Pages of the main file that hold something, as the transaction under way sees it.
     fn measure(&mut self) -> rusqlite::Result<()> {
         let number = |pragma: &str| -> rusqlite::Result<u64> {
@@ -475,8 +389,22 @@ impl Writer {
         }
     }
 
+    /// A copy that was made before is known for one from now on.
+    fn step(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.lineage.step(&self.connection)?;
+        self.connection.execute_batch("COMMIT")?;
+        self.lineage.committed();
+        Ok(())
+    }
+
     /// Empties the log, which is the mark of an orderly end, and closes the file.
     fn finish(mut self) {
+        if self.shared.broken().is_none() && self.step().is_err() {
+            // A full disk; that the journal was closed is said the next time.
+            let _ = self.connection.execute_batch("ROLLBACK");
+            self.lineage.rolled_back();
+        }
         if self.shared.broken().is_none()
             && let Err(error) = log::truncate(&self.connection, &mut self.room)
         {

@@ -25,6 +25,9 @@ pub struct Change {
     pub conflicting: bool,
     /// What was notified.
     pub notification: Notification,
+    /// How often the journal had gone back in time before it came: an older copy was put back, or it was
+    /// gone. 0 as a rule.
+    pub epoch: u64,
     /// The whole record as QuickBooks gave it, JSON text, once the change is reconciled.
     pub record: Option<String>,
 }

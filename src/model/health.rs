@@ -26,6 +26,8 @@ pub struct Health {
     pub last_receipt_at: Option<Timestamp>,
     /// Damaged journals that were set aside and that nobody has taken away.
     pub journals_set_aside: u64,
+    /// What a person has to know of the journal's past, a sentence each.
+    pub notices: Vec<String>,
     /// The sinks that are in trouble.
     pub troubles: Vec<Trouble>,
     /// Time left until the server certificate ends; `None` when it is not known.

@@ -58,6 +58,51 @@ pub fn jump(before: Timestamp, now: Timestamp, span: Duration) -> Option<i64> {
     far.then(|| now.as_ms().saturating_sub(expected.as_ms()))
 }
 
+/// What the clock may be ahead by without having jumped.
+const AHEAD: Duration = Duration::from_secs(3_600);
+
+/// How long a clock that jumped ahead has to stand by it before anything is too old by it.
+const HELD: Duration = Duration::from_secs(86_400);
+
+/// The time by which ages are counted, so that a clock that is wrong for a while deletes nothing: it
+/// goes on as time goes by, follows the clock where that did not jump ahead, and follows a jump ahead
+/// after a day in which the clock stood by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ages {
+    now: Option<Timestamp>,
+    held: Duration,
+}
+
+impl Ages {
+    /// Begins where it was left; nowhere where nobody knows.
+    pub fn new(last: Option<Timestamp>) -> Self {
+        Self {
+            now: last,
+            held: Duration::ZERO,
+        }
+    }
+
+    /// What time it is for ages, when the clock says `clock` and `span` went by since this was asked
+    /// last.
+    pub fn at(&mut self, clock: Timestamp, span: Duration) -> Timestamp {
+        let expected = self.now.map_or(clock, |now| now.plus(span));
+        let is_ahead = clock.since(expected) > AHEAD;
+        self.held = if is_ahead {
+            self.held.saturating_add(span)
+        } else {
+            Duration::ZERO
+        };
+        let now = if is_ahead && self.held < HELD {
+            expected
+        } else {
+            self.held = Duration::ZERO;
+            clock
+        };
+        self.now = Some(now);
+        now
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +139,45 @@ mod tests {
             let judged = judge(before, now, MADE, word, patience);
             assert_eq!(judged, expected, "{before:?} {now} {word:?} {waited}");
         }
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn a_clock_that_is_wrong_for_a_minute_makes_nothing_old() {
+        let mut ages = Ages::new(Some(MADE));
+        let mut now = MADE;
+        for _ in 0..10 {
+            now = now.plus(MINUTE);
+            assert_eq!(ages.at(now, MINUTE), now);
+        }
+        let wrong = now.plus(DAY * 400);
+        assert_eq!(ages.at(wrong, MINUTE), now.plus(MINUTE));
+        now = now.plus(MINUTE * 2);
+        assert_eq!(ages.at(now, MINUTE), now);
+        // Put back it makes everything younger, at once.
+        assert_eq!(ages.at(EPOCH, MINUTE), EPOCH);
+        assert_eq!(ages.at(now, MINUTE), EPOCH.plus(MINUTE));
+    }
+
+    #[test]
+    fn a_jump_is_followed_when_the_clock_has_stood_by_it_for_a_day() {
+        let mut ages = Ages::new(Some(MADE));
+        let mut clock = MADE.plus(DAY * 10);
+        let mut followed = 0;
+        while ages.at(clock, MINUTE) != clock {
+            clock = clock.plus(MINUTE);
+            followed += 1;
+        }
+        assert_eq!(followed, 24 * 60 - 1);
+        // It does not add up over jumps that were taken back.
+        let mut ages = Ages::new(Some(MADE));
+        for _ in 0..100 {
+            assert!(ages.at(MADE.plus(DAY * 10), DAY / 2) < MADE.plus(DAY * 2));
+            assert_eq!(ages.at(MADE, DAY / 2), MADE);
+        }
+        assert_eq!(Ages::new(None).at(LATER, MINUTE), LATER);
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub fn condition(health: &Health) -> Condition {
         Condition::Starting => !health.started || health.device.clock == ClockTrust::Waiting,
         Condition::Blocked => !health.troubles.is_empty(),
         Condition::Attention => {
-            let lost = health.journals_set_aside > 0 || health.dead_letters > 0;
+            let lost = health.journals_set_aside > 0
+                || !health.notices.is_empty()
+                || health.dead_letters > 0;
             let device = &health.device;
             let refused = device.import_refused || device.reload_refused.is_some();
             let odd = refused || device.clock == ClockTrust::Wrong;
@@ -110,6 +112,9 @@ fn attention(health: &Health, now: Timestamp) -> String {
     }
     if let Some(call) = books::call(&health.books, now) {
         return format!("serving, but {call}");
+    }
+    if let Some(notice) = health.notices.last() {
+        return format!("serving, but {notice}");
     }
     if health.journals_set_aside > 0 {
         return "serving, but a damaged journal was set aside".into();
@@ -206,6 +211,7 @@ mod tests {
             parked: Vec::new(),
             unreadable: 0,
             journals_set_aside: 0,
+            notices: Vec::new(),
             last_receipt_at: Some(NOW.minus(Duration::from_secs(12))),
             troubles: Vec::new(),
             certificate_left: Some(DAY * 61),

@@ -126,6 +126,7 @@ mod tests {
             received_at: NOW,
             late: false,
             conflicting: false,
+            epoch: 0,
             notification: Notification {
                 realm: lane().realm,
                 entity: EntityRef {

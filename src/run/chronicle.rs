@@ -3,7 +3,7 @@
 
 use super::Failure;
 use crate::clock::Clock;
-use crate::journal::{Event, Journal};
+use crate::journal::{Event, Found, Journal};
 use crate::model::SinkCount;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,9 @@ impl Chronicle {
             .iter()
             .find(|event| [START, STOP].contains(&event.kind.as_str()));
         let ended = match last {
+            None if *self.journal.found() == Found::Missing => {
+                "the journal of the runs before is gone".to_owned()
+            }
             None => "the first run, or the first that is known of".to_owned(),
             Some(event) if event.kind == STOP => format!("the last run ended: {}", event.text),
             Some(_) => "the last run was cut off: a power cut, a crash, or a kill".to_owned(),

@@ -115,7 +115,10 @@ pub fn command(args: &ConfigArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    match runtime.block_on(until_told(config, inherited, &level)) {
+    let ended = runtime.block_on(until_told(config, inherited, &level));
+    // A thread that waits for a name server cannot be called off, and is not waited for.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => Exit::Success,
         Err(failure) => {
             tracing::error!("{failure}");

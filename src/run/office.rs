@@ -9,6 +9,7 @@ use crate::model::{AppName, Company, Health, SinkName};
 use crate::rules;
 use crate::server::admin::{Control, Observe, Order, Refused, Register, Report};
 use crate::wire::servicestack::metadata::Metadata;
+use crate::worker::pulse::Glance;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub(crate) type Asked = oneshot::Sender<Result<(), String>>;
 /// Knows the health, and holds the journal for what is to be replayed.
 pub(super) struct Office {
     pub(super) health: watch::Receiver<Health>,
+    pub(super) glance: Glance,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) journal: Journal,
     /// Where companies are connected, when an app is configured.
@@ -35,6 +37,7 @@ pub(super) struct Office {
 
 impl Observe for Office {
     async fn observe(&self) -> Report {
+        self.glance.refresh().await;
         let at = self.clock.now();
         let mut health = self.health.borrow().clone();
         // What the last commit said, not what it said when somebody last looked.

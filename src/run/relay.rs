@@ -27,7 +27,7 @@ use crate::wire::servicestack::metadata::Metadata;
 use crate::wire::signature::Verifier;
 use crate::worker::company::Roster;
 use crate::worker::liveness::Beat;
-use crate::worker::pulse::Pulse;
+use crate::worker::pulse::{Glance, Pulse};
 use crate::worker::{Worker, sums, upkeep};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -46,6 +46,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// How long attempts in flight may take to be settled. Meanwhile nobody is let in, so a sink that
 /// hangs must not make a restart long.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the journal may take to be closed: its log is copied then.
+const CLOSE: Duration = Duration::from_secs(20);
 
 /// Parts that run; each says its name when it ends.
 pub(super) type Parts = JoinSet<Result<&'static str, Failure>>;
@@ -108,6 +111,7 @@ impl Shared {
             news: Arc::default(),
             device: self.device.clone(),
             beat,
+            glance: Glance::default(),
         }
     }
 
@@ -133,7 +137,7 @@ impl Shared {
 
     fn office(
         &self,
-        health: &watch::Sender<Health>,
+        (health, glance): (&watch::Sender<Health>, Glance),
         desk: Option<Arc<Desk>>,
         metadata: Option<Metadata>,
         reloads: mpsc::Sender<Asked>,
@@ -141,6 +145,7 @@ impl Shared {
     ) -> Office {
         Office {
             health: health.subscribe(),
+            glance,
             clock: Arc::clone(&self.clock),
             journal: self.journal.clone(),
             desk,
@@ -231,7 +236,7 @@ impl Relay {
             admin,
             hall: shared.hall(&config.journal, desks.host())?,
             office: Arc::new(shared.office(
-                &health,
+                (&health, pulse.glance.clone()),
                 desks.desk.clone(),
                 metadata,
                 reloads,
@@ -361,7 +366,13 @@ impl Relay {
         tasks.shutdown().await;
         fronts.shutdown().await;
         self.chronicle.stopped().await;
-        self.journal.close().await?;
+        match timeout(CLOSE, self.journal.close()).await {
+            Ok(closed) => closed?,
+            // What it has acknowledged is on the disk already.
+            Err(_) => tracing::warn!(
+                "the journal could not be closed in time; it is read back at the next start"
+            ),
+        }
         tracing::info!("stopped");
         Ok(())
     }

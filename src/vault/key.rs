@@ -6,10 +6,11 @@ use crate::model::{Secret, access};
 use crate::wire::text::{decode, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::geteuid;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -26,6 +27,47 @@ pub(super) fn read_or_make(path: &Path) -> Result<Secret, Error> {
         other => other,
     }
     .map_err(|error| file(path, access::cause(&error)))
+}
+
+/// The key in this file.
+pub(super) fn read_existing(path: &Path) -> Result<Secret, Error> {
+    read(path).map_err(|error| file(path, error.to_string()))
+}
+
+/// The key to which a change of the one in this file was begun.
+pub(super) fn begun(path: &Path) -> Result<Option<Secret>, Error> {
+    let new = beside(path);
+    match read(&new) {
+        Ok(key) => Ok(Some(key)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file(&new, error.to_string())),
+    }
+}
+
+/// Begins a change of the key in this file: a random one that lies beside it, on the disk.
+pub(super) fn begin(path: &Path) -> Result<Secret, Error> {
+    let new = beside(path);
+    let made = make(&new, &encode(&random()?)).and_then(|()| {
+        // Made by root, it has to be readable for whoever reads the old one.
+        if geteuid().is_root() {
+            let old = fs::metadata(path)?;
+            chown(&new, Some(old.uid()), Some(old.gid()))?;
+        }
+        read(&new)
+    });
+    made.map_err(|error| file(&new, error.to_string()))
+}
+
+/// Ends the change: the new key takes the place of the old one.
+pub(super) fn finish(path: &Path) -> Result<(), Error> {
+    let renamed = fs::rename(beside(path), path).and_then(|()| sync_folder(path));
+    renamed.map_err(|error| file(path, error.to_string()))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 /// The bytes of a key.
@@ -57,10 +99,7 @@ fn read(path: &Path) -> io::Result<Secret> {
 
 /// A file that is whole or not there, whatever happens in between.
 fn make(path: &Path, key: &str) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = folder(path);
     // Mode 0600 from the beginning.
     let mut fresh = NamedTempFile::new_in(directory)?;
     fresh.write_all(key.as_bytes())?;
@@ -71,7 +110,18 @@ fn make(path: &Path, key: &str) -> io::Result<()> {
         }
         _ => {}
     }
-    File::open(directory)?.sync_all()
+    sync_folder(path)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
 }
 
 fn file(path: &Path, cause: String) -> Error {

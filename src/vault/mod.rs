@@ -9,7 +9,10 @@
 //! Beside it [`admin_secrets`]: what callers of the Open Connectors interface show, as digests.
 
 pub mod admin_secrets;
+mod change;
 mod key;
+
+pub use change::KeyChange;
 
 use crate::model::{Secret, TokenSet};
 use crate::wire::elements::kept::{self, Kept};
@@ -31,6 +34,8 @@ const INSTANCE: &str = "instance";
 /// Seals and unseals with one key.
 pub struct Vault {
     key: LessSafeKey,
+    /// The other key of a change that was begun and not finished: something may be sealed with it.
+    other: Option<LessSafeKey>,
 }
 
 /// Why something is not sealed or unsealed.
@@ -67,7 +72,16 @@ impl Vault {
     /// [`Error::File`] when the file or its directory cannot be used or others can read it,
     /// [`Error::Key`] when it holds something else, [`Error::Entropy`].
     pub fn open_or_make(path: &Path) -> Result<Self, Error> {
-        Self::from_key(&key::read_or_make(path)?)
+        let vault = Self::from_key(&key::read_or_make(path)?)?;
+        match key::begun(path)? {
+            Some(other) => {
+                tracing::warn!(
+                    "a change of the vault's key was not finished; run `vault rekey` again"
+                );
+                vault.with(&other)
+            }
+            None => Ok(vault),
+        }
     }
 
     /// The vault with this key: 32 bytes in Base64, with or without white space around it.
@@ -75,10 +89,17 @@ impl Vault {
     /// # Errors
     /// [`Error::Key`] when it is none.
     pub fn from_key(key: &Secret) -> Result<Self, Error> {
-        let bytes = key::bytes(key)?;
-        let key = UnboundKey::new(&CHACHA20_POLY1305, bytes.expose()).map_err(|_| Error::Key)?;
         Ok(Self {
-            key: LessSafeKey::new(key),
+            key: usable(key)?,
+            other: None,
+        })
+    }
+
+    /// The same, which also unseals what is sealed with this other key.
+    fn with(self, other: &Secret) -> Result<Self, Error> {
+        Ok(Self {
+            other: Some(usable(other)?),
+            ..self
         })
     }
 
@@ -140,13 +161,14 @@ impl Vault {
             return Err(Error::Sealed);
         };
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Error::Sealed)?;
-        let mut body = zeroize::Zeroizing::new(body.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self
-            .key
-            .open_in_place(nonce, Aad::from(context), &mut body)
-            .map_err(|_| Error::Sealed)?;
-        Ok(Secret::new(&*plain))
+        for key in [Some(&self.key), self.other.as_ref()].into_iter().flatten() {
+            let mut body = zeroize::Zeroizing::new(body.to_vec());
+            let nonce = Nonce::assume_unique_for_key(*nonce);
+            if let Ok(plain) = key.open_in_place(nonce, Aad::from(context), &mut body) {
+                return Ok(Secret::new(&*plain));
+            }
+        }
+        Err(Error::Sealed)
     }
 }
 
@@ -154,6 +176,12 @@ impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault(…)")
     }
+}
+
+fn usable(key: &Secret) -> Result<LessSafeKey, Error> {
+    let bytes = key::bytes(key)?;
+    let key = UnboundKey::new(&CHACHA20_POLY1305, bytes.expose()).map_err(|_| Error::Key)?;
+    Ok(LessSafeKey::new(key))
 }
 
 /// What is sealed along without being hidden: one kind of secret is no other.

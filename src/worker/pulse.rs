@@ -14,6 +14,7 @@ use crate::model::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
@@ -21,6 +22,41 @@ use tokio::time::{sleep, timeout};
 /// Time between two looks when nothing happens, and when much does.
 const SLOW: Duration = Duration::from_secs(1);
 const FAST: Duration = Duration::from_millis(100);
+
+/// How long somebody who asks waits for a look.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// By which somebody who is asked how the relay is has the pulse look first.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    asked: Arc<Notify>,
+    /// Looks that were begun.
+    begun: Arc<AtomicU64>,
+    /// The last look that has ended, by its number.
+    ended: watch::Sender<u64>,
+}
+
+impl Default for Glance {
+    fn default() -> Self {
+        Self {
+            asked: Arc::default(),
+            begun: Arc::default(),
+            ended: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Glance {
+    /// Waits until what is published is not older than this call; not for long, when the journal does
+    /// not let itself be read.
+    pub async fn refresh(&self) {
+        let before = self.begun.load(Ordering::SeqCst);
+        let mut ended = self.ended.subscribe();
+        self.asked.notify_one();
+        // What was known stays the best that is known.
+        let _ = timeout(PATIENCE, ended.wait_for(|look| *look > before)).await;
+    }
+}
 
 /// What the pulse looks at.
 pub struct Pulse {
@@ -40,6 +76,8 @@ pub struct Pulse {
     pub device: watch::Receiver<Device>,
     /// By which it is asked whether it makes progress.
     pub beat: Beat,
+    /// By which it is asked to look.
+    pub glance: Glance,
 }
 
 impl Pulse {
@@ -56,6 +94,7 @@ impl Pulse {
             unreadable: 0,
             last_receipt_at: None,
             journals_set_aside: 0,
+            notices: Vec::new(),
             troubles: Vec::new(),
             certificate_left: None,
             books: Vec::new(),
@@ -80,6 +119,7 @@ impl Pulse {
             let pause = async {
                 tokio::select! {
                     () = pause => {}
+                    () = self.glance.asked.notified() => {}
                     () = stopped(&mut stop) => {}
                 }
             };
@@ -88,6 +128,7 @@ impl Pulse {
     }
 
     async fn look(&self, health: &watch::Sender<Health>) {
+        let number = self.glance.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let snapshot = self.journal.snapshot().await.ok();
         let now = self.clock.now();
         health.send_if_modified(|health| {
@@ -101,6 +142,7 @@ impl Pulse {
             seen.journal = self.journal.health();
             seen.journals_set_aside =
                 u64::try_from(self.journal.damaged().len()).unwrap_or(u64::MAX);
+            seen.notices = self.journal.notices().to_vec();
             seen.books = self.books.snapshot();
             seen.device = self.device.borrow().clone();
             seen.certificate_left = match seen.device.clock {
@@ -112,6 +154,7 @@ impl Pulse {
             *health = seen;
             changed
         });
+        self.glance.ended.send_replace(number);
     }
 }
 
@@ -127,6 +170,7 @@ fn facts(snapshot: Snapshot) -> Health {
         parked: snapshot.parked,
         unreadable: snapshot.unreadable,
         journals_set_aside: 0,
+        notices: Vec::new(),
         last_receipt_at: snapshot.last_receipt_at,
         troubles: troubles(snapshot.troubles),
         certificate_left: None,

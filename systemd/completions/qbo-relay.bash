@@ -61,6 +61,9 @@ _qbo__relay() {
             qbo__relay,status)
                 cmd="qbo__relay__subcmd__status"
                 ;;
+            qbo__relay,vault)
+                cmd="qbo__relay__subcmd__vault"
+                ;;
             qbo__relay__subcmd__company,disconnect)
                 cmd="qbo__relay__subcmd__company__subcmd__disconnect"
                 ;;
@@ -106,6 +109,9 @@ _qbo__relay() {
             qbo__relay__subcmd__sink,enable)
                 cmd="qbo__relay__subcmd__sink__subcmd__enable"
                 ;;
+            qbo__relay__subcmd__vault,rekey)
+                cmd="qbo__relay__subcmd__vault__subcmd__rekey"
+                ;;
             *)
                 ;;
         esac
@@ -113,7 +119,7 @@ _qbo__relay() {
 
     case "${cmd}" in
         qbo__relay)
-            opts="-h -V --help --version run reload check demo simulate status journal replay dead-letter led boot-import sink connect admin-secret company"
+            opts="-h -V --help --version run reload check demo simulate status journal replay dead-letter led boot-import sink connect admin-secret company vault"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -907,6 +913,42 @@ _qbo__relay() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__relay__subcmd__vault)
+            opts="-h --help rekey"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__relay__subcmd__vault__subcmd__rekey)
+            opts="-h --new-key-file --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --new-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -41,6 +41,7 @@ complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "sink" -d 'Switc
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "connect" -d 'Ask for the consent by which the relay may read a QuickBooks company'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "admin-secret" -d 'Make the secrets by which callers of the Open Connectors interface are let in'
 complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "company" -d 'Show the companies that the relay may read, or end that'
+complete -c qbo-relay -n "__fish_qbo_relay_needs_command" -f -a "vault" -d 'Change the key that seals tokens in the journal'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand run" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand reload" -l config -d 'The configuration file' -r -F
@@ -221,3 +222,8 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from disconnect" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from disconnect" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and not __fish_seen_subcommand_from rekey" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and not __fish_seen_subcommand_from rekey" -f -a "rekey" -d 'Make another key, and seal everything with it that lies sealed in the journal'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and __fish_seen_subcommand_from rekey" -l new-key-file -d 'A file with the new key, where the old one is given as a credential or inline; make one with `openssl rand -base64 32`. A key in a file of its own is replaced by a random one' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and __fish_seen_subcommand_from rekey" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and __fish_seen_subcommand_from rekey" -s h -l help -d 'Print help'

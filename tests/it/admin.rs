@@ -35,6 +35,7 @@ impl House {
             parked: Vec::new(),
             unreadable: 0,
             journals_set_aside: 0,
+            notices: Vec::new(),
             last_receipt_at: None,
             troubles: Vec::new(),
             certificate_left: Some(Duration::from_secs(86_400)),

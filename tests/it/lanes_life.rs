@@ -245,3 +245,17 @@ async fn a_worker_that_rests_answers_for_itself_and_for_each_lane() {
     assert!(fine, "no progress of {:?}", device.borrow().stalled);
     house.close().await;
 }
+
+#[tokio::test]
+async fn whoever_asks_how_it_is_sees_all_that_had_come_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| Answer::Status(503)).await;
+    let sinks = vec![to(&receiver, "erp", Format::CloudEvents)];
+    let house = House::open(directory.path(), sinks).await;
+    for number in 1..=5 {
+        house.arrive("310687", number).await;
+        house.glance.refresh().await;
+        assert_eq!(house.health.borrow().waiting, u64::from(number));
+    }
+    house.close().await;
+}

@@ -15,6 +15,8 @@ pub(super) struct Loss {
 
 /// A company's place in the search.
 struct Place {
+    /// Numbers above the first, up to the second, were never given.
+    skipped: (i64, i64),
     /// The number of the next change that some sink has not got.
     next: i64,
     /// The newest number that was given.
@@ -33,13 +35,16 @@ pub(super) fn find(to: &Connection, lines: &[Line]) -> rusqlite::Result<Loss> {
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         let (through, newest): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let skipped: (i64, i64) = (row.get(3)?, row.get(4)?);
+        let open = newest - through - 0.max(skipped.1 - skipped.0.max(through));
         let place = Place {
-            next: through + 1,
+            next: given(through + 1, skipped),
+            skipped,
             newest,
             receipt: 0,
             is_broken: false,
             found: 0,
-            open: (newest - through).max(0),
+            open: open.max(0),
         };
         places.insert(row.get(0)?, place);
     }
@@ -54,7 +59,7 @@ pub(super) fn find(to: &Connection, lines: &[Line]) -> rusqlite::Result<Loss> {
         place.found += 1;
         place.is_broken |= line.sequence > place.next;
         if !place.is_broken {
-            place.next += 1;
+            place.next = given(place.next + 1, place.skipped);
             place.receipt = line.receipt;
         }
     }
@@ -67,7 +72,15 @@ pub(super) fn find(to: &Connection, lines: &[Line]) -> rusqlite::Result<Loss> {
     Ok(loss)
 }
 
+/// The first number from this one on that can have been given.
+fn given(number: i64, skipped: (i64, i64)) -> i64 {
+    match skipped.0 < number && number <= skipped.1 {
+        true => skipped.1 + 1,
+        false => number,
+    }
+}
+
 /// Each company: its number, up to where every sink that is told of it has got its changes, and how
 /// many it has.
-pub(super) const OPEN: &str = "SELECT m.id, min(ifnull(w.through, m.sequence)) AS through, m.sequence \
+pub(super) const OPEN: &str = "SELECT m.id, min(ifnull(w.through, m.sequence)) AS through, m.sequence, m.skipped_after, m.skipped_to \
     FROM realm m LEFT JOIN route w ON w.realm = m.id GROUP BY m.id";

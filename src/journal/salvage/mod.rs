@@ -135,7 +135,7 @@ fn take_over(
     rescue.sinks(sinks, now)?;
     let lines = rescue.undelivered(now)?;
     let loss = loss::find(to, &lines)?;
-    for table in [COMPANY, WATERMARK, SPENT, EVENT, INSTANCE, SETTING] {
+    for table in [COMPANY, WATERMARK, SPENT, EVENT, INSTANCE, SETTING, EPOCH] {
         rescue.copy(table, |_| true)?;
     }
     rescue.drop_what_cannot_be_read()?;
@@ -192,6 +192,8 @@ const GAP_COMPANY: Table = Table::Keyed("gap_company", "gap, realm");
 const SPENT: Table = Table::Keyed("spent", "app, month");
 const EVENT: Table = Table::Numbered("event", "id");
 const INSTANCE: Table = Table::Numbered("instance", "id");
+const EPOCH: Table = Table::Numbered("epoch", "number");
+const TALLY: Table = Table::Keyed("tally", "name");
 const SETTING: Table = Table::Keyed("setting", "name");
 const SEEN: Table = Table::Numbered("seen", "row");
 const RECORD: Table = Table::Keyed("record", "realm, kind, id");
@@ -304,6 +306,19 @@ impl Rescue<'_> {
                 (table, used),
             )?;
         }
+        // Without it the file beside the journal says that an epoch begins.
+        self.from.each(TALLY, "name, value", |values| {
+            match &values[..] {
+                [Value::Text(name), Value::Integer(value)] if name == "generation" => {
+                    self.to.execute(
+                        "UPDATE tally SET value = ?1 WHERE name = 'generation'",
+                        [value],
+                    )
+                }
+                _ => Ok(0),
+            }
+            .map(drop)
+        })?;
         self.to.execute_batch(
             "UPDATE realm SET pruned = sequence - \
              (SELECT count(*) FROM change WHERE realm = realm.id); \

@@ -2,6 +2,7 @@
 
 use super::{Fields, Rescue};
 use crate::journal::incoming::digest;
+use crate::journal::rows::seal_of_text;
 use crate::journal::{company, instance_rows};
 use crate::model::{RealmId, SinkName};
 use rusqlite::types::Value;
@@ -30,6 +31,12 @@ pub(super) fn has_attempts(row: &Fields<'_>) -> bool {
 pub(super) fn is_receipt(row: &Fields<'_>) -> bool {
     let headers: Result<Vec<(String, String)>, _> = serde_json::from_str(row.text("headers"));
     row.blob("digest") == digest(row.blob("body")) && headers.is_ok()
+}
+
+/// A record that is what was written, where that is known.
+pub(super) fn is_record(row: &Fields<'_>) -> bool {
+    let seal = row.number("seal");
+    seal == -1 || seal == seal_of_text(row.text("body").as_bytes())
 }
 
 impl Fields<'_> {

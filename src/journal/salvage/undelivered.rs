@@ -70,7 +70,9 @@ impl Rescue<'_> {
         let wrong = self.wrong()?;
         lines.retain(|line| !wrong.contains(&line.seq));
         let changes: BTreeSet<i64> = numbers(self.to, "SELECT seq FROM change")?;
-        self.copy(FETCHED, |row| changes.contains(&row.number("change")))?;
+        self.copy(FETCHED, |row| {
+            changes.contains(&row.number("change")) && sense::is_record(row)
+        })?;
         for table in ["dead", "replay"] {
             let orphans =
                 format!("DELETE FROM {table} WHERE change NOT IN (SELECT seq FROM change)");

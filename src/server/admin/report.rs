@@ -65,6 +65,7 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "parked": health.parked.iter().map(of_sink).collect::<Vec<_>>(),
         "unreadable": health.unreadable,
         "journals_set_aside": health.journals_set_aside,
+        "notices": health.notices,
         "last_notification_at": time(health.last_receipt_at),
         "clock": health.device.clock.as_str(),
         "lamp_trouble": health.device.lamp_trouble,
@@ -161,6 +162,7 @@ pub(super) mod tests {
                 parked: Vec::new(),
                 unreadable: 2,
                 journals_set_aside: 0,
+                notices: Vec::new(),
                 last_receipt_at: Some(at.minus(Duration::from_secs(12))),
                 troubles: vec![Trouble {
                     sink: SinkName::new("erp").unwrap(),

@@ -45,6 +45,8 @@ struct Event<'a> {
     origin: &'static str,
     authenticity: &'static str,
     receivedtime: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    epoch: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     late: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -90,6 +92,7 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
         origin: change.origin.as_str(),
         authenticity: change.authenticity.as_str(),
         receivedtime: change.received_at.to_string(),
+        epoch: change.epoch,
         late: change.late,
         replay,
         conflicting: change.conflicting,
@@ -104,6 +107,14 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
             record: change.record.as_deref().and_then(embed),
         },
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(epoch: &u64) -> bool {
+    *epoch == 0
 }
 
 fn bytes(value: &impl Serialize) -> Vec<u8> {

@@ -34,6 +34,7 @@ fn delivery(body: &[u8]) -> Delivery {
                 received_at: RECEIVED,
                 late: false,
                 conflicting: false,
+                epoch: 0,
                 notification,
                 record: None,
             }),

@@ -85,6 +85,7 @@ fn leaves(body: &[u8], notification: &Notification) {
         received_at: Timestamp::from_ms(0),
         late: false,
         conflicting: false,
+        epoch: 0,
         notification: notification.clone(),
         record: None,
     };

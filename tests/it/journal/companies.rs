@@ -300,20 +300,26 @@ fn version_1(directory: &Path) {
             .execute(
                 "INSERT INTO change VALUES (?1, 1, ?1 - 1, 1, ?1, 'Invoice', ?2, 'Update', \
                  '2026-11-21T05:04:35Z', ?3, NULL, 'qbo.invoice.updated.v1', ?4, NULL, 'webhook', \
-                 0, 0, ?5, ?1)",
+                 0, 0, ?5, ?6)",
                 rusqlite::params![
                     number.cast_signed(),
                     number.to_string(),
                     at,
                     format!("event-{number}"),
-                    identity(number).0
+                    identity(number).0,
+                    notification("1", number).content.cast_signed(),
                 ],
             )
             .unwrap();
         connection
             .execute(
-                "INSERT INTO seen VALUES (?1, ?2, 1, ?1, ?3, NULL, NULL)",
-                rusqlite::params![number.cast_signed(), at, identity(number).0],
+                "INSERT INTO seen VALUES (?1, ?2, 1, ?4, ?3, NULL, NULL)",
+                rusqlite::params![
+                    number.cast_signed(),
+                    at,
+                    identity(number).0,
+                    notification("1", number).content.cast_signed(),
+                ],
             )
             .unwrap();
     }

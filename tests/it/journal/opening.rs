@@ -58,7 +58,7 @@ async fn a_newer_format_is_refused_and_left_as_it_is() {
         refused,
         Error::Newer {
             found: 99,
-            known: 3
+            known: 4
         }
     );
     let refused = Inspection::open(&file(directory.path())).err().unwrap();
@@ -66,7 +66,7 @@ async fn a_newer_format_is_refused_and_left_as_it_is() {
         refused,
         Error::Newer {
             found: 99,
-            known: 3
+            known: 4
         }
     );
 }

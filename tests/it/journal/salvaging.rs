@@ -280,8 +280,8 @@ async fn whichever_table_is_lost_what_was_not_delivered_is_under_its_id_and_numb
         "gap_company",
         "dead",
         "replay",
+        // Not "tally": at each start its page is written to the log, which hides the damage.
         "event",
-        "tally",
         "change_in_order",
         "replay_of_change",
         "sqlite_sequence",

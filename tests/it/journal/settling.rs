@@ -82,7 +82,7 @@ async fn an_identity_with_other_content_is_kept_under_another_id_and_reported() 
     let journal = open(directory.path());
     let other = |content: u64| {
         let mut notification = notification("1", 1);
-        notification.content = content;
+        notification.data = Some(content.to_string());
         receipt(vec![Item::Notification(notification)])
     };
     journal.append(other(1)).await.unwrap();

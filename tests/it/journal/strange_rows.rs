@@ -6,6 +6,7 @@ use super::salvaging::notified;
 use super::support::*;
 use qbo_relay::journal::{Error, Found, Journal};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Writes a value that the tables' own rules would refuse, as a turned bit does.
@@ -85,7 +86,6 @@ async fn a_value_that_nobody_wrote_costs_one_start_at_most() {
         "UPDATE realm SET sequence = 'many' WHERE id = 1",
         "UPDATE change SET identity = 1 WHERE seq = 3",
         "UPDATE change SET origin = 'weird' WHERE seq = 3",
-        "UPDATE change SET entity = NULL WHERE seq = 3",
         "UPDATE company SET standing = 'odd'",
         "UPDATE company SET app = x'ff'",
         "UPDATE company SET told_from = 'x'",
@@ -113,4 +113,80 @@ async fn a_value_that_nobody_wrote_costs_one_start_at_most() {
         }
         assert!(set_aside <= 1, "{sql}");
     }
+}
+
+#[tokio::test]
+async fn a_change_that_is_not_what_came_never_leaves_as_it_is() {
+    let mut as_they_came = Vec::new();
+    {
+        let directory = tempfile::tempdir().unwrap();
+        prepared(directory.path()).await;
+        let journal = open(directory.path());
+        tell(&journal, &mut as_they_came).await.unwrap();
+    }
+    assert_eq!(as_they_came.len(), 6);
+    for sql in [
+        "UPDATE change SET entity = '999' WHERE seq = 3",
+        "UPDATE change SET kind = 'Bill' WHERE seq = 3",
+        "UPDATE change SET operation = 'Delete' WHERE seq = 3",
+        "UPDATE change SET data = '{}' WHERE seq = 3",
+        "UPDATE change SET identity = x'00112233445566778899aabbccddeeff' WHERE seq = 3",
+        "UPDATE change SET content = content + 1 WHERE seq = 3",
+        "UPDATE change SET sequence = 77 WHERE seq = 11",
+        "UPDATE change SET happened_at = 1 WHERE seq = 3",
+        "UPDATE change SET origin = 'poll' WHERE seq = 3",
+        "UPDATE realm SET name = '4' WHERE name = '1'",
+        "UPDATE receipt SET body = x'5b5d' WHERE seq = 3",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        prepared(directory.path()).await;
+        spoil(&settings(directory.path()).path, sql);
+        let mut all = Vec::new();
+        let mut starts = 0;
+        while let Err(error) = tell(&reopen(directory.path(), sql), &mut all).await {
+            starts += 1;
+            assert!(starts < 2, "{sql}: {error} at each start");
+        }
+        for (company, what, sequence) in &all {
+            // What is decoded again is told under its old id with a number of its own.
+            let is_one = |one: &&(String, String, u64)| (&one.0, &one.1) == (company, what);
+            assert!(
+                as_they_came.iter().any(|one| is_one(&one)),
+                "{sql}: {what} leaves"
+            );
+            assert_ne!(*sequence, 77, "{sql}");
+        }
+        let ids: BTreeSet<&String> = all.iter().map(|(_, what, _)| what).collect();
+        assert!(ids.len() >= 5, "{sql}: {all:?}");
+    }
+}
+
+/// Delivers what waits for the sink, with the body that came; adds company, record and number of each.
+async fn tell(journal: &Journal, told: &mut Vec<(String, String, u64)>) -> Result<(), Error> {
+    use qbo_relay::model::{Outcome, Settlement};
+    for one in journal.lanes().await? {
+        loop {
+            let view = journal.lane_view(&one, ONE).await?;
+            let Some(change) = view.head.first() else {
+                break;
+            };
+            let notification = &change.notification;
+            told.push((
+                notification.realm.to_string(),
+                format!(
+                    "{} {} {}",
+                    notification.entity,
+                    notification.operation.as_str(),
+                    change.id.0
+                ),
+                change.sequence,
+            ));
+            let accepted = attempt(Outcome::Accepted);
+            let done = delivery(&one, &view);
+            journal
+                .settle(&done, &accepted, &Settlement::Delivered)
+                .await?;
+        }
+    }
+    Ok(())
 }

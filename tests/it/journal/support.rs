@@ -7,6 +7,7 @@ use qbo_relay::model::{
     Lane, LaneView, Limits, Manner, Notification, Operation, Origin, Outcome, RealmId, Receipt,
     Settlement, SinkName, Timestamp, Unreadable,
 };
+use qbo_relay::wire::identity::content;
 use std::path::Path;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ pub(super) fn identity(number: u64) -> Identity {
 
 /// Notification number `number` of a company: an invoice of its own.
 pub(super) fn notification(realm_name: &str, number: u64) -> Notification {
-    Notification {
+    let mut notification = Notification {
         realm: realm(realm_name),
         entity: EntityRef {
             kind: "Invoice".into(),
@@ -89,11 +90,19 @@ pub(super) fn notification(realm_name: &str, number: u64) -> Notification {
         sender_id: Some(format!("event-{number}")),
         data: None,
         identity: identity(number),
-        content: number,
-    }
+        content: 0,
+    };
+    notification.content = content(&notification);
+    notification
 }
 
-pub(super) fn receipt(items: Vec<Item>) -> Receipt {
+/// A receipt with these items; the content of notifications is what they say.
+pub(super) fn receipt(mut items: Vec<Item>) -> Receipt {
+    for item in &mut items {
+        if let Item::Notification(notification) = item {
+            notification.content = content(notification);
+        }
+    }
     let body = format!(
         "[{}]",
         "{\"an\":\"event of ordinary size\"},".repeat(items.len() * 20)

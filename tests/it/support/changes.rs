@@ -5,7 +5,7 @@ use qbo_relay::model::{
     Identity, Item, Lane, Manner, Notification, Operation, Origin, RealmId, Receipt, Seq, SinkName,
     Timestamp,
 };
-use qbo_relay::wire::identity::of_cloud_event;
+use qbo_relay::wire::identity::{content, of_cloud_event};
 use std::ops::RangeInclusive;
 
 /// Sun, 06 Nov 1994 08:48:30 GMT.
@@ -24,6 +24,7 @@ pub(crate) fn change(number: u8) -> Change {
         received_at: NOW,
         late: false,
         conflicting: false,
+        epoch: 0,
         notification: Notification {
             realm: realm(),
             entity: EntityRef {
@@ -71,6 +72,7 @@ pub(crate) fn receipt_of(company: &str, numbers: RangeInclusive<u8>) -> Receipt 
         let mut notification = change(number).notification;
         notification.realm = RealmId::new(company).unwrap();
         notification.identity = of_cloud_event(company, &number.to_string());
+        notification.content = content(&notification);
         Item::Notification(notification)
     };
     let event = |number: u8| {

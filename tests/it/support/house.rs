@@ -11,7 +11,7 @@ use qbo_relay::sink::http::HttpSink;
 use qbo_relay::sink::{Format, Sink};
 use qbo_relay::worker::company::Roster;
 use qbo_relay::worker::liveness::Beat;
-use qbo_relay::worker::pulse::Pulse;
+use qbo_relay::worker::pulse::{Glance, Pulse};
 use qbo_relay::worker::{Ended, Endpoint, Worker};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<Manual>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) health: watch::Receiver<Health>,
+    pub(crate) glance: Glance,
     stop: watch::Sender<bool>,
     worker: JoinHandle<Result<(), Ended>>,
     pulse: JoinHandle<()>,
@@ -65,12 +66,14 @@ impl House {
             books: Roster::default(),
             device: watch::channel(Device::default()).1,
             beat: Beat::solo(),
+            glance: Glance::default(),
             journal: journal.clone(),
             clock: worker.clock.clone(),
             certificate_left: Box::new(|_| Some(Duration::from_secs(61 * 86_400))),
             started: watch::Sender::new(true).subscribe(),
             news: Arc::clone(&worker.news),
         };
+        let glance = pulse.glance.clone();
         let stop = watch::Sender::new(false);
         let health = pulse.begin().await;
         Self {
@@ -78,6 +81,7 @@ impl House {
             clock,
             tally,
             health: health.subscribe(),
+            glance,
             worker: tokio::spawn(worker.run(stop.subscribe())),
             pulse: tokio::spawn(pulse.run(health, stop.subscribe())),
             stop,

@@ -193,6 +193,7 @@ fn changes() -> Vec<Change> {
             received_at: CREATED,
             late: false,
             conflicting: false,
+            epoch: 0,
             notification,
             record: Some("{}".into()),
         }),

@@ -31,6 +31,7 @@ fn change(number: i64, kind: &str, operation: Operation) -> Change {
         received_at: POLLED,
         late: false,
         conflicting: false,
+        epoch: 0,
         notification: Notification {
             realm: RealmId::new("310687").unwrap(),
             entity: EntityRef {

@@ -1,0 +1,105 @@
+//! `vault rekey`: another key for the tokens, and everything sealed with it.
+
+use super::configuration;
+use crate::cli::{ConfigArgs, Exit};
+use crate::clock::{Clock as _, System};
+use crate::config::{Config, TokenKey};
+use crate::journal::{self, Journal, Sealed};
+use crate::run::journal_settings;
+use crate::terminal::{complain, say};
+use crate::vault::{self, KeyChange, Vault};
+use clap::Args;
+use std::path::PathBuf;
+
+/// How it is done.
+#[derive(Args, Debug)]
+pub struct RekeyOptions {
+    /// A file with the new key, where the old one is given as a credential or inline; make one with
+    /// `openssl rand -base64 32`. A key in a file of its own is replaced by a random one.
+    #[arg(long, value_name = "FILE")]
+    new_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Why the key stays the one that it was.
+#[derive(thiserror::Error, Debug)]
+enum Failure {
+    #[error("the journal: {0}")]
+    Journal(#[from] journal::Error),
+    #[error("what is sealed about company {0}: {1}")]
+    Sealed(String, vault::Error),
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    #[error("{0}")]
+    Options(&'static str),
+}
+
+/// Runs the command.
+pub fn rekey(options: &RekeyOptions) -> Exit {
+    let config = match configuration(&options.config.config) {
+        Ok((config, _)) => config,
+        Err(exit) => return exit,
+    };
+    match change(&config, options.new_key_file.as_deref()) {
+        Ok(count) => {
+            say(format_args!(
+                "{count} sealed values are sealed with the new key; none can be read with the old one."
+            ));
+            if matches!(config.quickbooks.key, TokenKey::Given(_)) {
+                say(
+                    "Now put the new key in the place of the old credential, before the relay starts.",
+                );
+            }
+            say(
+                "A key that is changed does not undo what a thief has read: see \"The card was stolen\" in the manual.",
+            );
+            Exit::Success
+        }
+        Err(failure) => {
+            complain(format_args!("{failure}; the key was not changed"));
+            match failure {
+                Failure::Journal(_) => Exit::Journal,
+                Failure::Options(_) => Exit::Configuration,
+                Failure::Sealed(..) | Failure::Vault(_) => Exit::Failure,
+            }
+        }
+    }
+}
+
+fn change(config: &Config, new_key: Option<&std::path::Path>) -> Result<u64, Failure> {
+    let change = match (&config.quickbooks.key, new_key) {
+        (TokenKey::File(path), None) => KeyChange::of_file(path)?,
+        (TokenKey::Given(key), Some(new)) => KeyChange::between(key, new)?,
+        (TokenKey::File(_), Some(_)) => {
+            return Err(Failure::Options(
+                "the key lies in a file, which gets a random one; leave --new-key-file away",
+            ));
+        }
+        (TokenKey::Given(_), None) => {
+            return Err(Failure::Options(
+                "the key is given as a credential or inline: give the new one with --new-key-file",
+            ));
+        }
+    };
+    let settings = journal_settings(config);
+    let count = Journal::reseal(&settings, System.now(), |what, company, sealed| {
+        again(&change.from, &change.to, what, company, sealed)
+            .map_err(|error| Failure::Sealed(company.to_owned(), error))
+    })?;
+    change.finish()?;
+    Ok(count)
+}
+
+fn again(
+    from: &Vault,
+    to: &Vault,
+    what: Sealed,
+    company: &str,
+    sealed: &[u8],
+) -> Result<Vec<u8>, vault::Error> {
+    match what {
+        Sealed::Tokens => to.seal(company, &from.unseal(company, sealed)?),
+        Sealed::Instance => to.seal_instance(company, &from.unseal_instance(company, sealed)?),
+    }
+}
