@@ -4,7 +4,8 @@ use super::file;
 use super::reader::Reader;
 use crate::model::Limits;
 use crate::server::admin::leaves_machine;
-use std::net::{IpAddr, SocketAddr};
+use crate::wire::url::Url;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -83,29 +84,15 @@ pub(super) fn https(listen: &file::Listen, reader: &mut Reader<'_>) -> Option<Ht
 
 /// Whether a URL names the public listener, as far as that can be told without looking anything up;
 /// the rest is found when dialling.
-pub(super) fn is_own(https: HttpsAddress, url: &str) -> bool {
+pub(super) fn is_own(https: HttpsAddress, url: &Url) -> bool {
     let HttpsAddress::At(https) = https else {
         return false;
     };
-    let Ok(url) = url.parse::<http::Uri>() else {
-        return false;
+    let is_here = match url.address() {
+        Some(ip) => ip == https.ip() || (https.ip().is_unspecified() && ip.is_loopback()),
+        None => url.is_this_machine() && (https.ip().is_loopback() || https.ip().is_unspecified()),
     };
-    let port = url
-        .port_u16()
-        .unwrap_or(if url.scheme_str() == Some("http") {
-            80
-        } else {
-            443
-        });
-    let host = url.host().unwrap_or("").trim_matches(['[', ']']);
-    let is_here = match host.parse::<IpAddr>() {
-        Ok(ip) => ip == https.ip() || (https.ip().is_unspecified() && ip.is_loopback()),
-        Err(_) => {
-            host.eq_ignore_ascii_case("localhost")
-                && (https.ip().is_loopback() || https.ip().is_unspecified())
-        }
-    };
-    is_here && port == https.port()
+    is_here && url.port() == https.port()
 }
 
 pub(super) fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<String> {

@@ -125,7 +125,7 @@ fn app(table: &table::App, reader: &mut Reader<'_>) -> Option<AppConfig> {
     let redirect_uri = table.redirect_uri.get_ref().as_str();
     let mut settings =
         qbo::Settings::new(name?, environment, client_id, secret?, redirect_uri, tls);
-    settings.endpoints = endpoints(table, environment);
+    settings.endpoints = endpoints(table, environment, reader);
     settings.pinned = qbo::Pinned {
         authorize: table.authorize_url.is_some(),
         token: table.token_url.is_some(),
@@ -169,9 +169,8 @@ fn environment(table: &table::App, reader: &mut Reader<'_>) -> Environment {
 
 /// The redirect must come back to this gateway, and as Intuit wants it.
 fn check_redirect(uri: &Spanned<String>, environment: Environment, reader: &mut Reader<'_>) {
-    let Ok(parsed) = uri.get_ref().parse::<http::Uri>() else {
-        let why = "redirect_uri is not an address; write it like \"https://gateway.example/oauth/callback\"";
-        return reader.error(&uri.span(), why);
+    let Some(parsed) = reader.url("redirect_uri", uri) else {
+        return;
     };
     if parsed.path() != consent::PATH || parsed.query().is_some() {
         let why = format!(
@@ -180,9 +179,9 @@ fn check_redirect(uri: &Spanned<String>, environment: Environment, reader: &mut 
         );
         return reader.error(&uri.span(), why);
     }
-    if parsed.scheme_str() != Some("https") {
+    if !parsed.is_https() {
         reader.error(&uri.span(), "redirect_uri must begin with https://");
-    } else if environment == Environment::Production && parsed.host() == Some("localhost") {
+    } else if environment == Environment::Production && parsed.host() == "localhost" {
         let why = "Intuit does not take localhost in a redirect_uri of production keys";
         reader.warn(&uri.span(), why);
     }
@@ -203,24 +202,42 @@ fn tls(table: &table::App, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>>
         .ok()
 }
 
-fn endpoints(table: &table::App, environment: Environment) -> qbo::Endpoints {
+fn endpoints(
+    table: &table::App,
+    environment: Environment,
+    reader: &mut Reader<'_>,
+) -> qbo::Endpoints {
     let mut endpoints = qbo::Endpoints::default();
-    let put = |place: &mut String, given: &Option<Spanned<String>>| {
-        if let Some(given) = given {
-            given.get_ref().trim_end_matches('/').clone_into(place);
+    let mut put = |key: &'static str, place: &mut String, given: &Option<Spanned<String>>| {
+        let Some(given) = given else { return };
+        match qbo::endpoint(given.get_ref()) {
+            Ok(url) => url.as_str().trim_end_matches('/').clone_into(place),
+            Err(cause) => reader.error(&given.span(), format!("{key}: {cause}")),
         }
     };
-    put(&mut endpoints.authorize, &table.authorize_url);
-    put(&mut endpoints.token, &table.token_url);
-    put(&mut endpoints.revoke, &table.revoke_url);
+    put(
+        "authorize_url",
+        &mut endpoints.authorize,
+        &table.authorize_url,
+    );
+    put("token_url", &mut endpoints.token, &table.token_url);
+    put("revoke_url", &mut endpoints.revoke, &table.revoke_url);
     match environment {
         Environment::Production => {
-            put(&mut endpoints.api_production, &table.api_url);
-            put(&mut endpoints.discovery_production, &table.discovery_url);
+            put("api_url", &mut endpoints.api_production, &table.api_url);
+            put(
+                "discovery_url",
+                &mut endpoints.discovery_production,
+                &table.discovery_url,
+            );
         }
         Environment::Sandbox => {
-            put(&mut endpoints.api_sandbox, &table.api_url);
-            put(&mut endpoints.discovery_sandbox, &table.discovery_url);
+            put("api_url", &mut endpoints.api_sandbox, &table.api_url);
+            put(
+                "discovery_url",
+                &mut endpoints.discovery_sandbox,
+                &table.discovery_url,
+            );
         }
     }
     endpoints

@@ -4,6 +4,7 @@ use crate::model::{Secret, access};
 use crate::wire::text::{
     NoSecret, decode, line_of, secret_line, secret_lines, token, verifier_token,
 };
+use crate::wire::url::Url;
 use std::fmt;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -131,6 +132,13 @@ impl<'a> Reader<'a> {
         let place = self.file.display().to_string();
         self.findings
             .push(Finding::new(Severity::Error, place, text));
+    }
+
+    /// The URL that a key gives; `None` when it cannot be read, which has then been said.
+    pub(super) fn url(&mut self, key: &str, given: &Spanned<String>) -> Option<Url> {
+        let read = Url::parse(given.get_ref());
+        read.map_err(|bad| self.error(&given.span(), format!("{key}: {bad}")))
+            .ok()
     }
 
     /// A path as the file means it: relative to the folder that the file lies in.

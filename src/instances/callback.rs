@@ -9,8 +9,7 @@ use super::Settings;
 use crate::model::Interest;
 use crate::sink::{Objection, Reach, reach};
 use crate::wire::elements::{BASE, ELEMENT, Terms, Wrong};
-use http::Uri;
-use http::uri::Scheme;
+use crate::wire::url::Url;
 use std::net::SocketAddr;
 
 /// How the relay itself is known.
@@ -54,8 +53,7 @@ pub(super) async fn judge(
     if is_inbound_of_a_platform(url) {
         return Ok(Some(here));
     }
-    let reached = reach(url, settings.private_callbacks, &own.addresses, &own.names).await;
-    match reached.map_err(|bad| Wrong::at(KEY, bad))? {
+    match reach(url, settings.private_callbacks, &own.addresses, &own.names).await {
         Reach::Here => Ok(Some(here)),
         Reach::Elsewhere if is_plain(url) && !settings.plain_callbacks => {
             Err(Wrong::at(KEY, plain_refused()))
@@ -75,9 +73,8 @@ pub(super) async fn judge(
 }
 
 /// Whether what is posted there can be read by whoever is on the way.
-pub fn is_plain(url: &str) -> bool {
-    let uri = url.parse::<Uri>();
-    uri.is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTP))
+pub fn is_plain(url: &Url) -> bool {
+    !url.is_https()
 }
 
 /// What an owner is told whose callback is plain.
@@ -96,18 +93,14 @@ fn plain_refused() -> &'static str {
 }
 
 /// Whether this is where QuickBooks posts to one of the original platforms.
-fn is_inbound_of_a_platform(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else {
-        return false;
-    };
-    let path = uri.path().trim_end_matches('/');
+fn is_inbound_of_a_platform(url: &Url) -> bool {
+    let path = url.path().trim_end_matches('/');
     let inbound = path
         .strip_prefix(BASE)
         .and_then(|rest| rest.strip_prefix("/events/"));
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     inbound.is_some_and(|element| element == ELEMENT)
         && PLATFORMS.iter().any(|platform| {
-            let before = host.strip_suffix(platform);
+            let before = url.host().strip_suffix(platform);
             before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
         })
 }
@@ -136,7 +129,7 @@ mod tests {
                 polling: None,
                 calls_back: true,
             }),
-            callback: url.map(str::to_owned),
+            callback: url.map(|url| Url::parse(url).unwrap()),
             signature_key: None,
             basic: None,
             headers: Vec::new(),

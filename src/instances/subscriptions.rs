@@ -7,6 +7,7 @@ use crate::model::InstanceId;
 use crate::wire::elements::notifications::DeliveryStatus;
 use crate::wire::elements::show::{ShownEvent, ShownSubscription};
 use crate::wire::elements::{Filter, Paging, Wrong, show};
+use crate::wire::url::Url;
 use std::collections::BTreeSet;
 
 impl Platform {
@@ -137,7 +138,7 @@ fn show_one<'a>(entry: &'a Permitted, paused: &BTreeSet<InstanceId>) -> ShownSub
 }
 
 fn url(permitted: &Permitted) -> Option<&str> {
-    permitted.entry().terms.as_ref()?.callback.as_deref()
+    permitted.entry().terms.as_ref()?.callback.as_ref().map(Url::as_str)
 }
 
 /// Whether the filter can mean anything of this subscription.

@@ -4,9 +4,7 @@
 //! only.
 
 use crate::model::Environment;
-use http::Uri;
-use http::uri::Scheme;
-use std::net::IpAddr;
+use crate::wire::url::{BadUrl, Url};
 
 /// Addresses of Intuit; `https`, or `http` to this machine only.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,7 +43,21 @@ pub struct BadEndpoint {
     /// Which.
     pub name: &'static str,
     /// What is wrong with it.
-    pub cause: &'static str,
+    pub cause: BadAddress,
+}
+
+/// Why an address cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadAddress {
+    /// Correct the URL.
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    /// Leave the query out.
+    #[error("it carries a query; the relay adds its own")]
+    Query,
+    /// Use `https`.
+    #[error("tokens would travel in the clear; use https (http is taken for loopback only)")]
+    Clear,
 }
 
 impl Default for Endpoints {
@@ -65,23 +77,24 @@ impl Default for Endpoints {
 }
 
 impl Endpoints {
-    /// Whether each of them can be used.
+    /// All of them as they are requested.
     ///
     /// # Errors
-    /// The first that cannot.
-    pub fn check(&self) -> Result<(), BadEndpoint> {
+    /// The first that cannot be used.
+    pub(super) fn normal(mut self) -> Result<Self, BadEndpoint> {
         for (name, address) in [
-            ("authorize", &self.authorize),
-            ("token", &self.token),
-            ("revoke", &self.revoke),
-            ("api_production", &self.api_production),
-            ("api_sandbox", &self.api_sandbox),
-            ("discovery_production", &self.discovery_production),
-            ("discovery_sandbox", &self.discovery_sandbox),
+            ("authorize", &mut self.authorize),
+            ("token", &mut self.token),
+            ("revoke", &mut self.revoke),
+            ("api_production", &mut self.api_production),
+            ("api_sandbox", &mut self.api_sandbox),
+            ("discovery_production", &mut self.discovery_production),
+            ("discovery_sandbox", &mut self.discovery_sandbox),
         ] {
-            check(address).map_err(|cause| BadEndpoint { name, cause })?;
+            let url = endpoint(address).map_err(|cause| BadEndpoint { name, cause })?;
+            url.as_str().clone_into(address);
         }
-        Ok(())
+        Ok(self)
     }
 
     /// The address of a call of the API.
@@ -102,33 +115,19 @@ impl Endpoints {
     }
 }
 
-fn check(address: &str) -> Result<(), &'static str> {
-    let uri: Uri = address
-        .parse()
-        .map_err(|_| "it must be an absolute URL in ASCII, like https://host/path")?;
-    let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
-        return Err("it must be an absolute URL, like https://host/path");
-    };
-    if authority.as_str().contains('@') {
-        return Err("it carries a user name or password");
+/// Reads an address that tokens may travel to.
+///
+/// # Errors
+/// [`BadAddress`] says what is wrong with it.
+pub fn endpoint(address: &str) -> Result<Url, BadAddress> {
+    let url = Url::parse(address)?;
+    if url.query().is_some() {
+        return Err(BadAddress::Query);
     }
-    if uri.query().is_some() {
-        return Err("it carries a query; the relay adds its own");
+    match url.is_https() || url.is_this_machine() {
+        true => Ok(url),
+        false => Err(BadAddress::Clear),
     }
-    match scheme {
-        scheme if *scheme == Scheme::HTTPS => Ok(()),
-        scheme if *scheme == Scheme::HTTP && is_this_machine(authority.host()) => Ok(()),
-        scheme if *scheme == Scheme::HTTP => {
-            Err("tokens would travel in the clear; use https (http is taken for loopback only)")
-        }
-        _ => Err("it must begin with https://"),
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -137,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_documented_addresses_can_be_used() {
-        assert_eq!(Endpoints::default().check(), Ok(()));
+        assert!(Endpoints::default().normal().is_ok());
     }
 
     #[test]
@@ -149,7 +148,7 @@ mod tests {
             "http://[::1]:8080/x",
             "http://LocalHost:1",
         ] {
-            assert_eq!(check(good), Ok(()), "{good}");
+            assert!(endpoint(good).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -163,12 +162,12 @@ mod tests {
             "https://intuit.example/?a=b",
             "ftp://127.0.0.1/",
         ] {
-            assert!(check(bad).is_err(), "{bad}");
+            assert!(endpoint(bad).is_err(), "{bad}");
         }
         let endpoints = Endpoints {
             revoke: "http://intuit.example/".into(),
             ..Endpoints::default()
         };
-        assert_eq!(endpoints.check().unwrap_err().name, "revoke");
+        assert_eq!(endpoints.normal().unwrap_err().name, "revoke");
     }
 }

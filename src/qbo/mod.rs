@@ -13,7 +13,7 @@ mod oauth;
 mod proof;
 
 pub use crate::wire::quickbooks::{Question, Since, Skipped};
-pub use endpoints::{BadEndpoint, Endpoints, Pinned};
+pub use endpoints::{BadAddress, BadEndpoint, Endpoints, Pinned, endpoint};
 pub use failure::Failure;
 pub use oauth::Granted;
 pub use proof::{Proven, Unproven};
@@ -147,8 +147,8 @@ impl App {
     ///
     /// # Errors
     /// [`SetUpError`] says which setting cannot be used.
-    pub fn new(settings: Settings) -> Result<Self, SetUpError> {
-        settings.endpoints.check()?;
+    pub fn new(mut settings: Settings) -> Result<Self, SetUpError> {
+        settings.endpoints = settings.endpoints.normal()?;
         let authorization = basic(&settings.client_id, &settings.client_secret);
         Ok(Self(Arc::new(Parts {
             authorization: ArcSwap::from_pointee(authorization.ok_or(SetUpError::Credentials)?),

@@ -128,8 +128,8 @@ impl App {
                 *place = found;
             }
         }
-        let checked = endpoints.check();
-        checked.map_err(|bad| Failure::NotUnderstood {
+        let endpoints = endpoints.normal();
+        let endpoints = endpoints.map_err(|bad| Failure::NotUnderstood {
             why: bad.to_string(),
         })?;
         self.0.endpoints.store(Arc::new(endpoints));

@@ -15,6 +15,7 @@ use crate::model::{Secret, access};
 use crate::terminal::{complain, say, say_lines};
 use crate::tls::client;
 use crate::wire::text;
+use crate::wire::url::Url;
 use clap::Args;
 pub use insecure::client_config as insecure_client;
 
@@ -38,7 +39,7 @@ use tokio::task::JoinSet;
 pub struct Options {
     /// Address that takes notifications, such as <https://gw.example/qbowebhook>.
     #[arg(required_unless_present = "company")]
-    url: Option<http::Uri>,
+    url: Option<Url>,
     /// File with the verifier token that signs the payloads.
     #[arg(long, value_name = "FILE", required_unless_present = "company")]
     token_file: Option<PathBuf>,
@@ -190,12 +191,6 @@ fn prepare(options: &Options) -> Result<Intuit, String> {
         return Err("an address and --token-file are needed".into());
     };
     let token = token(file)?;
-    let is_http = matches!(url.scheme_str(), Some("https" | "http"));
-    if !is_http || url.authority().is_none() {
-        return Err(format!(
-            "{url} is not an address like https://host/qbowebhook"
-        ));
-    }
     let ledger = options.ledger.as_ref().map(|path| {
         let file = File::options().create(true).append(true).open(path);
         file.map_err(|error| format!("--ledger {}: {error}", path.display()))

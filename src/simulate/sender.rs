@@ -8,8 +8,13 @@ use super::company::Chance;
 use crate::clock::{Clock as _, System};
 use crate::model::Secret;
 use crate::wire::signature;
+use crate::wire::url::Url;
 use bytes::Bytes;
+<<<<<<< HEAD
 use http::{Request, StatusCode, Uri, request};
+=======
+use http::{Request, StatusCode};
+>>>>>>> f79fe2c (Every address is read strictly, once, by one function)
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -41,7 +46,7 @@ static POSTS: AtomicU64 = AtomicU64::new(0);
 #[derive(Clone, Debug)]
 pub struct Sender {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    url: Uri,
+    url: Url,
 }
 
 /// What came back for one post.
@@ -57,7 +62,7 @@ pub struct Answer {
 
 impl Sender {
     /// A sender to this address that trusts what `tls` trusts.
-    pub fn new(url: Uri, mut tls: ClientConfig) -> Self {
+    pub fn new(url: Url, mut tls: ClientConfig) -> Self {
         // The connector names the protocols itself, and insists on it.
         tls.alpn_protocols.clear();
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
@@ -77,7 +82,19 @@ impl Sender {
     /// Posts `body` with this signature, right or wrong.
     pub async fn post_signed(&self, body: &[u8], signature: &str) -> Answer {
         let began = Instant::now();
+<<<<<<< HEAD
         let request = headed(Request::post(self.url.clone()), body)
+=======
+        let request = Request::post(self.url.uri().clone())
+            .header(
+                "content-type",
+                "application/cloudevents-batch+json; charset=utf-8",
+            )
+            .header("accept", "application/json")
+            .header("user-agent", "intuit_notification_server/1.0")
+            .header("intuit-notification-schema-version", "2.0")
+            .header("intuit-signature-algorithm", "HMAC-SHA256")
+>>>>>>> f79fe2c (Every address is read strictly, once, by one function)
             .header("intuit-signature", signature)
             .body(Full::new(Bytes::copy_from_slice(body)));
         let request = match request {

@@ -6,7 +6,7 @@
 
 use super::address::{self, Objection};
 use super::networks::Networks;
-use super::target::{BadUrl, Target};
+use crate::wire::url::Url;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::lookup_host;
@@ -27,28 +27,24 @@ pub enum Reach {
 }
 
 /// Looks where `url` leads. `own` is where the relay listens, `names` what its certificate calls it.
-///
-/// # Errors
-/// [`BadUrl`]: nothing can be posted there.
 pub async fn reach(
-    url: &str,
+    url: &Url,
     private_addresses: bool,
     own: &[SocketAddr],
     names: &[String],
-) -> Result<Reach, BadUrl> {
-    let target = Target::parse(url)?;
-    let is_own_port = own.iter().any(|address| address.port() == target.port);
+) -> Reach {
+    let is_own_port = own.iter().any(|address| address.port() == url.port());
     // The public port may be another one than the one that is listened on: a router forwards it.
-    let is_public = is_own_port || target.port == 443;
+    let is_public = is_own_port || url.port() == 443;
     let is_named = names
         .iter()
-        .any(|name| name.eq_ignore_ascii_case(&target.host));
-    if is_named && is_public && target.server_name.is_some() {
-        return Ok(Reach::Here);
+        .any(|name| name.eq_ignore_ascii_case(url.host()));
+    if is_named && is_public && url.is_https() {
+        return Reach::Here;
     }
-    let lookup = lookup_host((target.host.as_str(), target.port));
+    let lookup = lookup_host((url.host(), url.port()));
     let Ok(Ok(addresses)) = timeout(LOOKUP, lookup).await else {
-        return Ok(Reach::Elsewhere);
+        return Reach::Elsewhere;
     };
     let addresses: Vec<SocketAddr> = addresses.collect();
     // What this machine's own side of such a connection would be is not known here; loopback is.
@@ -57,7 +53,7 @@ pub async fn reach(
         .iter()
         .any(|at| address::is_own(loopback, *at, own))
     {
-        return Ok(Reach::Here);
+        return Reach::Here;
     }
     let networks = Networks::of_this_machine();
     let judge = |ip| address::objection(ip, private_addresses, &networks);
@@ -66,7 +62,7 @@ pub async fn reach(
         .map(|at| judge(at.ip()).map(|why| (at.ip(), why)));
     let objections: Option<Vec<_>> = objections.collect();
     let first = objections.and_then(|all| all.into_iter().next());
-    Ok(first.map_or(Reach::Elsewhere, |(ip, why)| Reach::Forbidden(ip, why)))
+    first.map_or(Reach::Elsewhere, |(ip, why)| Reach::Forbidden(ip, why))
 }
 
 #[cfg(test)]
@@ -76,7 +72,8 @@ mod tests {
     async fn look(url: &str, private_addresses: bool) -> Reach {
         let own = ["127.0.0.1:8443".parse().unwrap()];
         let names = ["gateway.example".to_owned()];
-        reach(url, private_addresses, &own, &names).await.unwrap()
+        let url = Url::parse(url).unwrap();
+        reach(&url, private_addresses, &own, &names).await
     }
 
     #[tokio::test]

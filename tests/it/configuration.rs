@@ -279,3 +279,42 @@ fn a_target_that_is_the_relay_itself_is_refused() {
         "another port is another program"
     );
 }
+
+#[test]
+fn an_address_that_means_nothing_or_two_things_is_refused_with_its_key_and_line() {
+    let url = |url: &str| format!("[[sink]]\nname = \"a\"\nkind = \"http\"\nurl = '{url}'\n");
+    for (address, why) in [
+        ("http://127.0.0.1:99999/x", "url: its port \"99999\""),
+        ("http://127.0.0.1:0/x", "url: its port \"0\""),
+        ("https://bücher.example/", "xn--"),
+        ("https://erp.example/a/../b", "a segment . or .."),
+        (r"https:\\erp.example", "a backslash"),
+        ("http://[fe80::1%25eth0]/", "its host has a zone"),
+    ] {
+        refused(&Gateway::new(&url(address)), &["qbo-relay.toml:15", why]);
+    }
+    let app = |key: &str, value: &str| {
+        let redirect = match key {
+            "redirect_uri" => value,
+            _ => "https://gw.example/oauth/callback",
+        };
+        let other = match key {
+            "redirect_uri" => String::new(),
+            _ => format!("{key} = '{value}'\n"),
+        };
+        format!(
+            "[[app]]\nname = \"office\"\nclient_id = \"AB\"\nclient_secret = \"s\"\nredirect_uri = '{redirect}'\n{other}"
+        )
+    };
+    for (key, value, place) in [
+        ("redirect_uri", "https://gw.example:0/oauth/callback", "16"),
+        ("api_url", "https://intuit.example:70000", "17"),
+        ("token_url", "https://intuit.example/to ken", "17"),
+        ("discovery_url", "https://u@intuit.example/", "17"),
+        ("revoke_url", "http://intuit.example/", "17"),
+    ] {
+        let place = format!("qbo-relay.toml:{place}");
+        let gateway = Gateway::new(&app(key, value));
+        refused(&gateway, &[&place, &format!("{key}: ")]);
+    }
+}

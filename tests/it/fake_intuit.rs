@@ -238,8 +238,8 @@ async fn https_is_served_with_a_certificate_that_clients_can_trust() {
     std::fs::write(&file, intuit.certificate_pem().unwrap()).unwrap();
     let roots = qbo_relay::tls::client::file_roots(&file).unwrap();
     let config = qbo_relay::tls::client::client_config(roots, None).unwrap();
-    let url: http::Uri = intuit.token_url().parse().unwrap();
-    assert_eq!(url.scheme_str(), Some("https"));
+    let url: qbo_relay::wire::url::Url = intuit.token_url().parse().unwrap();
+    assert!(url.is_https());
     let sender =
         qbo_relay::simulate::sender::Sender::new(url, std::sync::Arc::unwrap_or_clone(config));
     let answer = sender.post_signed(b"", "").await;

@@ -12,6 +12,7 @@ use crate::signals::{Request, Signals};
 use crate::simulate::books::{Books, Happening};
 use crate::simulate::company::{Chance, FIRST_REALM};
 use crate::terminal::{Tint, complain, say, say_lines, tinted};
+use crate::wire::url::Url;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ pub(in crate::simulate) struct CompanyOptions {
     certificate: Option<PathBuf>,
     /// Tell this relay of each change; `--token-file` signs.
     #[arg(long, value_name = "URL", requires = "token_file")]
-    notify: Option<http::Uri>,
+    notify: Option<Url>,
     /// Of 100 changes, so many are never told.
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     lose: u8,

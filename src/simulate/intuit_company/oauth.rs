@@ -7,6 +7,7 @@ use super::desk::{Desk, Question};
 use super::grants::{Granted, Refused};
 use super::options::{AppKeys, Consent};
 use crate::model::Environment;
+use crate::wire::url::Url;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
@@ -36,7 +37,7 @@ impl Desk {
         let back = parameter("redirect_uri");
         let is_registered =
             app.redirect_uris.is_empty() || app.redirect_uris.iter().any(|uri| uri == back);
-        if back.parse::<http::Uri>().is_err() || !is_registered {
+        if Url::parse(back).is_err() || !is_registered {
             return page(
                 400,
                 "The redirect_uri is not one that is registered for the app.",

@@ -3,6 +3,7 @@
 use crate::clock::{Clock, System};
 use crate::model::{Environment, Secret};
 use crate::simulate::company::PayloadForm;
+use crate::wire::url::Url;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +111,7 @@ pub struct Pace {
 #[derive(Clone, Debug)]
 pub struct Notify {
     /// The address that takes notifications.
-    pub url: http::Uri,
+    pub url: Url,
     /// The verifier token that signs them.
     pub token: Arc<Secret>,
     /// Whom to trust.
@@ -185,7 +186,7 @@ impl Default for Pace {
 
 impl Notify {
     /// Everything told at once, in order, once.
-    pub fn new(url: http::Uri, token: Secret, trust: rustls::ClientConfig) -> Self {
+    pub fn new(url: Url, token: Secret, trust: rustls::ClientConfig) -> Self {
         Self {
             url,
             token: Arc::new(token),

@@ -52,7 +52,7 @@ impl OauthAsk {
         let missing = |name| move || Wrong::at(name, "missing");
         let key = key.ok_or_else(missing("apiKey"))?;
         let callback_url = callback_url.ok_or_else(missing("callbackUrl"))?;
-        terms::check_address(&callback_url).map_err(|why| Wrong::at("callbackUrl", why))?;
+        terms::read_address(&callback_url).map_err(|why| Wrong::at("callbackUrl", why))?;
         Ok(Self {
             key,
             secret: secret.map(Secret::new),
