@@ -1,8 +1,9 @@
 //! One request and its answer: connection, deadline, bound.
 
 use super::Failure;
+use crate::wire::retry_after;
 use bytes::Bytes;
-use http::header::{RETRY_AFTER, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -29,9 +30,6 @@ const PING: Duration = Duration::from_secs(10);
 /// How the relay names itself.
 const AGENT: &str = concat!("qbo-relay/", env!("CARGO_PKG_VERSION"));
 
-/// The longest wait that an answer can ask for.
-const WAIT_MAX: Duration = Duration::from_secs(3_600);
-
 /// Sends requests; its clones share connections.
 #[derive(Clone)]
 pub(super) struct Client {
@@ -44,7 +42,7 @@ pub(super) struct Client {
 pub(super) struct Answer {
     /// The status code.
     pub(super) status: u16,
-    /// `Retry-After` in seconds, at most an hour.
+    /// The wait that it asks for.
     pub(super) retry_after: Option<Duration>,
     /// All of the body.
     pub(super) body: Vec<u8>,
@@ -111,7 +109,7 @@ impl Client {
             );
             Ok(Answer {
                 status,
-                retry_after: retry_after(&head.headers),
+                retry_after: retry_after::read(&head.headers, None),
                 body: self.collect(body, status, unavailable).await?,
             })
         };
@@ -153,18 +151,6 @@ impl Client {
 fn text<'h>(fields: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let value = fields.get(name)?.to_str().ok();
     value.filter(|text| text.len() <= 128)
-}
-
-/// Intuit's documentation knows no such field; what stands before the API may send it.
-fn retry_after(fields: &HeaderMap) -> Option<Duration> {
-    let seconds = fields
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds).min(WAIT_MAX))
 }
 
 fn explain(error: &legacy::Error) -> String {

@@ -8,11 +8,15 @@
 //! subscription as 400 or 403 (Intuit's pages on error codes and on common errors).
 
 use super::client::Answer;
+use crate::rules::retry::lengthened;
 use crate::wire::quickbooks::{Fault, Refusal, Trouble, read_refusal};
 use std::time::Duration;
 
 /// The wait that Intuit asks for after too many requests.
 const THROTTLE: Duration = Duration::from_secs(60);
+
+/// The longest wait that an answer can ask for.
+const THROTTLE_MAX: Duration = Duration::from_secs(3_600);
 
 /// Why a call brought nothing. Never holds a token or a secret: Intuit's own words are shortened,
 /// and whatever in them looks like a token is left out.
@@ -226,7 +230,7 @@ impl Failure {
         match said.contains("month") {
             true => Self::CapReached,
             false => Self::Throttled {
-                wait: retry_after.unwrap_or(THROTTLE),
+                wait: lengthened(THROTTLE, retry_after, THROTTLE_MAX),
             },
         }
     }

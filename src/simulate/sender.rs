@@ -10,11 +10,7 @@ use crate::model::Secret;
 use crate::wire::signature;
 use crate::wire::url::Url;
 use bytes::Bytes;
-<<<<<<< HEAD
-use http::{Request, StatusCode, Uri, request};
-=======
-use http::{Request, StatusCode};
->>>>>>> f79fe2c (Every address is read strictly, once, by one function)
+use http::{Request, StatusCode, request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -82,19 +78,7 @@ impl Sender {
     /// Posts `body` with this signature, right or wrong.
     pub async fn post_signed(&self, body: &[u8], signature: &str) -> Answer {
         let began = Instant::now();
-<<<<<<< HEAD
-        let request = headed(Request::post(self.url.clone()), body)
-=======
-        let request = Request::post(self.url.uri().clone())
-            .header(
-                "content-type",
-                "application/cloudevents-batch+json; charset=utf-8",
-            )
-            .header("accept", "application/json")
-            .header("user-agent", "intuit_notification_server/1.0")
-            .header("intuit-notification-schema-version", "2.0")
-            .header("intuit-signature-algorithm", "HMAC-SHA256")
->>>>>>> f79fe2c (Every address is read strictly, once, by one function)
+        let request = headed(Request::post(self.url.uri().clone()), body)
             .header("intuit-signature", signature)
             .body(Full::new(Bytes::copy_from_slice(body)));
         let request = match request {

@@ -18,9 +18,11 @@ mod json;
 mod mutated;
 pub mod outgoing;
 pub mod quickbooks;
+pub mod retry_after;
 pub mod servicestack;
 pub mod signature;
 pub mod text;
 pub mod token_set;
+pub mod url;
 
 pub use incoming::{Decoded, decode};

@@ -110,7 +110,18 @@ async fn a_throttle_is_understood_in_xml_and_its_wait_is_bounded() {
     let body = data!("fault-throttled.xml").to_vec();
     let table = [
         ("", 60),
-        ("Retry-After: 7\r\n", 7),
+        ("Retry-After: 0\r\n", 60),
+        ("Retry-After: 7\r\n", 60),
+        ("Retry-After: 90\r\n", 90),
+        ("Retry-After: 0\r\nRetry-After: 120\r\n", 120),
+        (
+            "Date: Mon, 30 Nov 2026 12:00:00 GMT\r\nRetry-After: Mon, 30 Nov 2026 12:01:30 GMT\r\n",
+            90,
+        ),
+        (
+            "Date: Mon, 30 Nov 2026 12:00:00 GMT\r\nRetry-After: Mon, 30 Nov 2026 11:00:00 GMT\r\n",
+            60,
+        ),
         ("Retry-After: soon\r\n", 60),
         ("Retry-After: 99999999999\r\n", 3600),
     ];

@@ -188,14 +188,16 @@ fn a_part_of_a_good_answer_fails_by_intuits_fault_only() {
 }
 
 #[test]
-fn a_wait_that_is_asked_for_is_kept() {
-    let wait = Duration::from_secs(7);
-    let asked = Answer {
-        retry_after: Some(wait),
-        ..answer(429, data!("fault-throttled.xml"))
-    };
-    assert_eq!(Failure::of_answer(&asked), Failure::Throttled { wait });
-    assert_eq!(Failure::of_refusal(&asked), Failure::Throttled { wait });
+fn a_wait_that_is_asked_for_is_never_shorter_than_the_relays_own() {
+    for (asked, seconds) in [(0, 60), (7, 60), (90, 90), (u64::MAX, 3_600)] {
+        let wait = Duration::from_secs(seconds);
+        let asked = Answer {
+            retry_after: Some(Duration::from_secs(asked)),
+            ..answer(429, data!("fault-throttled.xml"))
+        };
+        assert_eq!(Failure::of_answer(&asked), Failure::Throttled { wait });
+        assert_eq!(Failure::of_refusal(&asked), Failure::Throttled { wait });
+    }
 }
 
 #[test]
