@@ -154,6 +154,16 @@ pub struct LaneView {
     pub replay: Option<ReplayHead>,
 }
 
+impl LaneView {
+    /// Whatever is there may go now.
+    pub fn wait_no_more(&mut self) {
+        self.state.next_attempt_at = None;
+        if let Some(replay) = &mut self.replay {
+            replay.state.next_attempt_at = None;
+        }
+    }
+}
+
 /// The oldest open replay of a lane that is due, or else the one that is due first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReplayHead {

@@ -13,6 +13,7 @@ pub mod lamp;
 pub mod lane;
 pub mod lapse;
 pub mod led;
+pub mod outage;
 pub mod pause;
 pub mod reconcile;
 pub mod retry;

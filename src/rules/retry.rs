@@ -8,8 +8,8 @@ use super::span;
 use crate::model::{LaneState, Outcome, Settlement, Stage, Timestamp};
 use std::time::Duration;
 
-/// The shortest and the longest wait that a `Retry-After` is taken for.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), hours(6));
+/// The longest wait that a `Retry-After` is taken for.
+pub(super) const RETRY_AFTER_MAX: Duration = hours(6);
 
 /// How far jitter moves a wait to either side.
 const JITTER: f64 = 0.2;
@@ -21,6 +21,9 @@ pub struct Schedule {
     pub delays: Vec<Duration>,
     /// Every wait after those.
     pub then_every: Duration,
+    /// While the sink itself is out, one delivery is tried at least so often, however long the waits
+    /// are; `None` where nothing is tried before its time.
+    pub probe_every: Option<Duration>,
     /// Time since the first attempt after which a failure is the last one.
     pub give_up_after: Duration,
     /// What happens then, and whether it happens earlier.
@@ -52,6 +55,7 @@ impl Default for Schedule {
                 hours(4),
             ],
             then_every: hours(6),
+            probe_every: Some(Duration::from_mins(1)),
             give_up_after: hours(7 * 24),
             exhausted: Exhausted::DeadLetter,
         }
@@ -59,11 +63,13 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// As many attempts more as there are `delays`, then a pause until the sink is enabled.
+    /// As many attempts more as there are `delays`, then a pause until the sink is enabled. None is
+    /// made before its time: whoever is called back so counts on it.
     pub fn pausing(delays: Vec<Duration>) -> Self {
         Self {
             then_every: delays.last().copied().unwrap_or_default(),
             delays,
+            probe_every: None,
             exhausted: Exhausted::Pause,
             ..Self::default()
         }
@@ -76,7 +82,7 @@ impl Schedule {
             .iter()
             .copied()
             .fold(self.then_every, Duration::max);
-        scaled(own, 1.0).max(RETRY_AFTER.1)
+        scaled(own, 1.0).max(RETRY_AFTER_MAX)
     }
 
     /// Whether the delays are used up after this many earlier failures.
@@ -110,8 +116,8 @@ impl Schedule {
 /// What the journal records after an attempt that ended at `now`.
 ///
 /// `state` is the lane's before this attempt. `jitter` is chance from -1 to 1 and moves a wait by up
-/// to 20 % either way; a `Retry-After` is taken as it is, clamped to 1 s to 6 h. A sink that asks for
-/// patience without saying how long gets the next longer wait.
+/// to 20 % either way. A sink that asks for patience gets the next longer wait; a `Retry-After`
+/// makes either one longer, up to 6 h.
 pub fn settle(
     now: Timestamp,
     jitter: f64,
@@ -120,22 +126,16 @@ pub fn settle(
     outcome: &Outcome,
 ) -> Settlement {
     let failures = state.attempts;
-    let wait = match outcome {
+    let (own, wish) = match outcome {
         Outcome::Accepted => return Settlement::Delivered,
         Outcome::Gone => return Settlement::Disabled,
-        Outcome::Busy {
-            retry_after: Some(span),
-            ..
+        Outcome::Busy { retry_after, .. } => {
+            (schedule.delay(failures.saturating_add(1)), *retry_after)
         }
-        | Outcome::Refused {
-            retry_after: Some(span),
-            ..
-        } => (*span).clamp(RETRY_AFTER.0, RETRY_AFTER.1),
-        Outcome::Busy { .. } => scaled(schedule.delay(failures.saturating_add(1)), jitter),
-        Outcome::Refused { .. } | Outcome::Failed { .. } => {
-            scaled(schedule.delay(failures), jitter)
-        }
+        Outcome::Refused { retry_after, .. } => (schedule.delay(failures), *retry_after),
+        Outcome::Failed { .. } => (schedule.delay(failures), None),
     };
+    let wait = lengthened(scaled(own, jitter), wish, RETRY_AFTER_MAX);
     let attempts = failures.saturating_add(1);
     let tried_for = match state.first_attempt_at {
         Some(first) if first <= now => now.since(first),
@@ -156,6 +156,12 @@ pub fn settle(
         },
         Exhausted::Pause | Exhausted::DeadLetter => Settlement::Retry { at: now.plus(wait) },
     }
+}
+
+/// The pause before the other side is asked again: the relay's own, which a wish of the other side
+/// (`Retry-After`) makes longer, up to `most`, and never shorter.
+pub fn lengthened(own: Duration, wish: Option<Duration>, most: Duration) -> Duration {
+    own.max(wish.unwrap_or_default().min(most))
 }
 
 /// What an attempt came to, as the rest of a sentence that begins with the sink: `refuses: HTTP 500`.
@@ -259,13 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_honoured_within_bounds_and_without_jitter() {
-        for (seconds, expected) in [
-            (0, 1.0),
-            (1, 1.0),
-            (90, 90.0),
-            (21_600, 21_600.0),
-            (86_400, 21_600.0),
+    fn retry_after_makes_a_wait_longer_and_never_shorter() {
+        for (seconds, first, later) in [
+            (0, 6.0, 14_400.0),
+            (1, 6.0, 14_400.0),
+            (90, 90.0, 14_400.0),
+            (14_401, 14_401.0, 14_401.0),
+            (86_400, 21_600.0, 21_600.0),
+            (u64::MAX, 21_600.0, 21_600.0),
         ] {
             let retry_after = Some(Duration::from_secs(seconds));
             let busy = Outcome::Busy {
@@ -276,8 +283,10 @@ mod tests {
                 status: 500,
                 retry_after,
             };
-            assert_eq!(wait_s(0, 1.0, &busy), expected);
-            assert_eq!(wait_s(7, -1.0, &refused), expected);
+            assert_eq!(wait_s(0, 1.0, &refused), first);
+            assert_eq!(wait_s(7, 0.0, &refused), later);
+            // As if it had failed once more.
+            assert_eq!(wait_s(0, 1.0, &busy), first.max(36.0));
         }
     }
 
@@ -338,6 +347,7 @@ mod tests {
         let schedule = Schedule {
             delays: Vec::new(),
             then_every: Duration::from_millis(10),
+            probe_every: None,
             give_up_after: Duration::from_secs(1),
             exhausted: Exhausted::DeadLetter,
         };
@@ -430,6 +440,7 @@ mod tests {
             .prop_map(|(delays, then_every, give_up_after)| Schedule {
                 delays,
                 then_every,
+                probe_every: None,
                 give_up_after,
                 exhausted: Exhausted::DeadLetter,
             });

@@ -11,7 +11,6 @@ use super::liveness::Beat;
 use super::outlet::{Outlet, Places};
 use crate::journal::Error;
 use crate::model::{Lane, SinkName, Timestamp};
-use crate::rules::lane::is_due;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +106,11 @@ impl Crew {
         Ok(first.map_or(tick, |span| span.min(tick)))
     }
 
+    /// An outage has ended: what waits because of it is to be looked at again.
+    pub(super) fn look_again(&mut self) {
+        self.asked_at = None;
+    }
+
     /// A task has ended.
     pub(super) fn ended(&mut self, ended: Ended) {
         let is_woken = ended.is_woken();
@@ -142,12 +146,11 @@ impl Crew {
                 continue;
             };
             let is_new = !self.at_work.contains(&lane) && !self.queued.contains(&lane);
-            match not_before {
-                _ if !is_new => {}
-                Some(at) if !outlet.is_impatient() && !is_due(now, Some(at), &outlet.schedule) => {
-                    self.rest(lane, at);
-                }
-                _ => self.queue(lane),
+            let not_before = not_before.filter(|_| !outlet.is_impatient());
+            match is_new.then(|| outlet.look_at(now, &lane, not_before)) {
+                None => {}
+                Some(Some(at)) => self.rest(lane, at),
+                Some(None) => self.queue(lane),
             }
         }
         Ok(())
@@ -186,7 +189,11 @@ impl Crew {
                 break;
             }
             let lane = lane.clone();
-            self.queue(lane);
+            let outlet = self.outlet(&lane);
+            match outlet.and_then(|outlet| outlet.look_at(now, &lane, None)) {
+                Some(at) if at > now => self.rest(lane, at),
+                _ => self.queue(lane),
+            }
         }
     }
 

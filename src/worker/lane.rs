@@ -15,6 +15,7 @@ use crate::model::{
     Attempt, ClockTrust, Delivery, Device, Lane, LaneState, Outcome, Settlement, Tally, Timestamp,
 };
 use crate::rules::lane::{Step, step};
+use crate::rules::outage::{Leave, is_of_the_sink};
 use crate::rules::retry::settle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(super) struct Common {
     pub(super) tick: Duration,
     /// Told after every settlement.
     pub(super) news: Arc<Notify>,
+    /// Told when the outage of a sink has ended.
+    pub(super) back: Arc<Notify>,
     /// True when the lanes are to stop.
     pub(super) stop: watch::Receiver<bool>,
     /// Whose clock is waited for.
@@ -121,6 +124,7 @@ impl Runner {
     /// Those of the journal after which going on is pointless.
     pub(super) async fn run(mut self) -> Result<Ended, Error> {
         let mut wake = self.common.journal.subscribe(&self.lane.realm);
+        let mut back = self.outlet.back();
         let mut end = End {
             stop: self.common.stop.clone(),
             retired: self.outlet.retired(),
@@ -142,6 +146,7 @@ impl Runner {
             }
             // Marked as seen before the look, so that what happens after it wakes the lane.
             wake.mark_unchanged();
+            back.mark_unchanged();
             let outlet = Arc::clone(&self.outlet);
             let permit = answering(&mut self.beat, async {
                 tokio::select! {
@@ -173,6 +178,8 @@ impl Runner {
             let pause = async {
                 tokio::select! {
                     woken = rest(pause, &mut wake) => woken,
+                    // Nobody is left to say so only when the lane has ended.
+                    _ = back.changed() => true,
                     () = end.comes() => true,
                 }
             };
@@ -200,29 +207,60 @@ impl Runner {
             Err(error) => return pointless(error).map(|()| Turn::Unsure),
         };
         if std::mem::take(&mut self.is_impatient) {
-            let replayed = view.replay.as_mut().map(|replay| &mut replay.state);
-            let states = replayed.into_iter().chain([&mut view.state]);
-            states.for_each(|state| state.next_attempt_at = None);
+            view.wait_no_more();
         }
-        match step(now, &self.lane, &view, &self.outlet.schedule, hold) {
-            Step::Rest { until } => Ok(Turn::Rest(until)),
-            Step::Deliver {
-                mut delivery,
-                state,
-            } => {
-                let fitting = self.outlet.sink.fitting(&delivery.changes);
-                delivery.changes.truncate(fitting);
-                self.attempt(&delivery, &state).await?;
-                Ok(Turn::Done)
+        let schedule = &self.outlet.schedule;
+        let mut planned = step(now, &self.lane, &view, schedule, hold);
+        let mut until = None;
+        let is_due = match planned {
+            Step::Deliver { .. } => true,
+            Step::Rest { until: wait } => {
+                until = wait;
+                // Perhaps it waits for the sink, which may be back.
+                view.wait_no_more();
+                planned = step(now, &self.lane, &view, schedule, hold);
+                false
             }
+        };
+        let Step::Deliver {
+            mut delivery,
+            state,
+        } = planned
+        else {
+            return Ok(Turn::Rest(until));
+        };
+        match self.outlet.leave(now, &self.lane, is_due) {
+            Leave::AsPlanned => return Ok(Turn::Rest(until)),
+            Leave::NotBefore(at) if is_due => return Ok(Turn::Rest(Some(at))),
+            Leave::NotBefore(at) => return Ok(Turn::Rest(until.min(Some(at)).or(Some(at)))),
+            Leave::Go => {}
         }
+        let fitting = self.outlet.sink.fitting(&delivery.changes);
+        delivery.changes.truncate(fitting);
+        self.attempt(&delivery, &state, is_due).await?;
+        Ok(Turn::Done)
     }
 
-    async fn attempt(&mut self, delivery: &Delivery, state: &LaneState) -> Result<(), Error> {
+    async fn attempt(
+        &mut self,
+        delivery: &Delivery,
+        state: &LaneState,
+        is_due: bool,
+    ) -> Result<(), Error> {
         let common = Arc::clone(&self.common);
         let at = common.clock.now();
         let outcome = self.outlet.sink.deliver(delivery, at).await;
         let now = common.clock.now();
+        if self.outlet.came(&self.lane, at, now, &outcome) {
+            common.back.notify_one();
+        }
+        if !is_due && is_of_the_sink(&outcome) {
+            // Nothing has changed: the lane waits for its time as before, and nothing is written.
+            let wait = Settlement::Retry { at: now };
+            self.count(delivery, &outcome, &wait);
+            self.outlet.note(delivery, &outcome, &wait);
+            return Ok(());
+        }
         let chance = (common.jitter)();
         let settlement = settle(now, chance, state, &self.outlet.schedule, &outcome);
         self.count(delivery, &outcome, &settlement);

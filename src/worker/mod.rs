@@ -132,7 +132,8 @@ impl Worker {
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Ended> {
         let mut work = self.journal.subscribe_work();
         let mut published = self.published.clone();
-        let mut crew = self.crew(&stop);
+        let back: Arc<Notify> = Arc::default();
+        let mut crew = self.crew(&stop, &back);
         crew.equip(&published.borrow_and_update());
         while !*stop.borrow() {
             // Marked as seen before the look, so that what comes after it is not missed.
@@ -141,17 +142,25 @@ impl Worker {
                 crew.equip(&published.borrow_and_update());
             }
             let pause = crew.hire().await?;
+            let mut is_back = false;
             let Crew { beat, lanes, .. } = &mut crew;
             let waited = answering(beat, async {
                 tokio::select! {
                     _ = rest(pause, &mut work) => Ok(None),
                     () = changed(&mut published) => Ok(None),
+                    () = back.notified() => {
+                        is_back = true;
+                        Ok(None)
+                    }
                     Some(ended) = lanes.join_next() => Ok(Some(ended??)),
                     () = stopped(&mut stop) => Ok(None),
                 }
             });
             if let Some(ended) = waited.await.map_err(|ended: Ended| ended)? {
                 crew.ended(ended);
+            }
+            if is_back {
+                crew.look_again();
             }
         }
         while let Some(ended) = crew.lanes.join_next().await {
@@ -160,7 +169,7 @@ impl Worker {
         Ok(())
     }
 
-    fn crew(self, stop: &watch::Receiver<bool>) -> Crew {
+    fn crew(self, stop: &watch::Receiver<bool>, back: &Arc<Notify>) -> Crew {
         let share = self.attempts_max / (self.endpoints.len() + 1);
         let common = Common {
             journal: self.journal,
@@ -169,6 +178,7 @@ impl Worker {
             jitter: self.jitter,
             tick: self.tick,
             news: self.news,
+            back: Arc::clone(back),
             stop: stop.clone(),
             device: self.device,
         };

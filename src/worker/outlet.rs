@@ -5,7 +5,11 @@
 //! not one for each attempt; the journal has those.
 
 use super::Endpoint;
-use crate::model::{Attempt, Delivery, Outcome, RealmId, Sampler, Settlement};
+use crate::model::{
+    Attempt, Delivery, Lane, Outcome, RealmId, Sampler, Settlement, Timestamp,
+};
+use crate::rules::lane::is_due;
+use crate::rules::outage::{Leave, Outage};
 use crate::rules::retry::{Schedule, describe};
 use crate::sink::Sink;
 use std::collections::BTreeSet;
@@ -61,6 +65,10 @@ pub(super) struct Outlet {
     permits: Arc<Semaphore>,
     retired: watch::Sender<bool>,
     failing: Mutex<BTreeSet<RealmId>>,
+    /// What its lanes learn from each other; `None` where each follows its schedule alone.
+    outage: Option<Mutex<Outage>>,
+    /// Changes when an outage has ended.
+    back: watch::Sender<()>,
 }
 
 impl Outlet {
@@ -78,6 +86,8 @@ impl Outlet {
             hold,
         } = endpoint;
         Self {
+            outage: Outage::new(&schedule).map(Mutex::new),
+            back: watch::Sender::new(()),
             schedule,
             record,
             hold,
@@ -122,6 +132,61 @@ impl Outlet {
     /// happens: the semaphore is not closed.
     pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         self.permits.acquire().await.ok()
+    }
+
+    /// Whether this lane may make an attempt, for which it is due by its own schedule or not.
+    pub(super) fn leave(&self, now: Timestamp, lane: &Lane, is_due: bool) -> Leave {
+        match &self.outage {
+            Some(outage) => {
+                let mut outage = outage.lock().unwrap_or_else(PoisonError::into_inner);
+                outage.leave(now, &lane.realm, is_due)
+            }
+            None if is_due => Leave::Go,
+            None => Leave::AsPlanned,
+        }
+    }
+
+    /// Lets the other lanes know what an attempt came to that was made between these instants.
+    /// True when that has ended an outage.
+    pub(super) fn came(
+        &self,
+        lane: &Lane,
+        began: Timestamp,
+        now: Timestamp,
+        outcome: &Outcome,
+    ) -> bool {
+        let Some(outage) = &self.outage else {
+            return false;
+        };
+        let is_back = {
+            let mut outage = outage.lock().unwrap_or_else(PoisonError::into_inner);
+            outage.came(&lane.realm, began, now, outcome)
+        };
+        if is_back {
+            self.back.send_replace(());
+        }
+        is_back
+    }
+
+    /// When a lane that has no task is to be looked at, which waits until `not_before` by its own
+    /// schedule; `None`: now.
+    pub(super) fn look_at(
+        &self,
+        now: Timestamp,
+        lane: &Lane,
+        not_before: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let wait = not_before.filter(|at| !is_due(now, Some(*at), &self.schedule));
+        let Some(outage) = &self.outage else {
+            return wait;
+        };
+        let mut outage = outage.lock().unwrap_or_else(PoisonError::into_inner);
+        outage.look_at(now, &lane.realm, wait)
+    }
+
+    /// Changes when an outage has ended, so that lanes that wait may go.
+    pub(super) fn back(&self) -> watch::Receiver<()> {
+        self.back.subscribe()
     }
 
     /// Tells the log when the state of the sink has changed.

@@ -173,6 +173,7 @@ pub(crate) fn schedule() -> Schedule {
     Schedule {
         delays: vec![Duration::from_secs(5), Duration::from_secs(30)],
         then_every: Duration::from_secs(60),
+        probe_every: Some(Duration::from_secs(60)),
         give_up_after: Duration::from_secs(600),
         exhausted: Exhausted::DeadLetter,
     }
