@@ -1,8 +1,8 @@
 //! The form that is live since 2026: an array of CloudEvents 1.0. Source: Intuit's announcement of
 //! 2025-11-12.
 
-use super::field::{self, Fault};
-use super::{Items, entity, identity, json};
+use super::field::{self, Fault, Optional};
+use super::{Entry, Items, entity, identity, json};
 use crate::model::{EntityRef, EventTime, Notification, Operation, RealmId};
 use crate::wire::instant;
 use crate::wire::json::Key;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 pub(super) fn read_array(json: &str, items: &mut Items<'_>) {
     let found = json::elements(json, items.left);
     for (at, event) in found.kept.iter().enumerate() {
-        let read = read(event.get());
+        let read = read(event.get(), items.damaged.is_some());
         items.add(event.get(), &format!("[{at}]"), read);
     }
     items.skip(|| format!("[{}]", found.kept.len()), found.left);
@@ -22,7 +22,7 @@ pub(super) fn read_array(json: &str, items: &mut Items<'_>) {
 }
 
 /// One of them; the place in a fault is the field's name.
-pub(super) fn read(event: &str) -> Result<Notification, Fault> {
+pub(super) fn read(event: &str, is_damaged: bool) -> Result<Entry<'_>, Fault> {
     let keys = [
         "id",
         "source",
@@ -39,10 +39,24 @@ pub(super) fn read(event: &str) -> Result<Notification, Fault> {
     let realm = field::id(realm, "intuitaccountid")?;
     let entity_id = field::id(entity, "intuitentityid")?;
     let sender_id = field::id(id, "id")?;
-    let source = field::optional(source, "source")?.unwrap_or_default();
-    let text = field::optional(time, "time")?.unwrap_or_default();
-    let data = data.map(RawValue::get).filter(|data| says_something(data));
-    let deleted_id = data.map_or(Ok(None), read_data)?;
+    let mut optional = Optional::new(is_damaged);
+    // What cannot be read of it still tells two events apart.
+    let source = match (source, optional.text(source, "source")) {
+        (_, Some(text)) => text,
+        (raw, None) => raw.map_or("", RawValue::get).to_owned(),
+    };
+    let source = if source == "null" {
+        String::new()
+    } else {
+        source
+    };
+    let text = optional.text(time, "time").unwrap_or_default();
+    let said = data.filter(|data| says_something(data.get()));
+    let data = optional.keep(said, "data", readable);
+    let deleted = data.and_then(|data| optional.keep(Some(data), "data", deleted));
+    let deleted_id = optional
+        .text(deleted.flatten(), "data.deletedid")
+        .filter(|id| !id.is_empty());
     let mut notification = Notification {
         realm: RealmId::new(realm).ok_or_else(|| no_realm("intuitaccountid"))?,
         entity: EntityRef {
@@ -58,11 +72,17 @@ pub(super) fn read(event: &str) -> Result<Notification, Fault> {
         event_type,
         identity: identity::of_cloud_event(&source, &sender_id),
         sender_id: Some(sender_id),
-        data: data.map(str::to_owned),
+        data: said.map(|data| data.get().to_owned()),
         content: 0,
     };
     notification.content = identity::content(&notification);
-    Ok(notification)
+    if data.is_none() {
+        notification.data = None;
+    }
+    Ok(Entry {
+        notification,
+        left_out: optional.left_out,
+    })
 }
 
 /// A realm id that [`RealmId`] does not take.
@@ -95,15 +115,19 @@ fn says_something(data: &str) -> bool {
     data != "null" && !json::is_empty_object(data)
 }
 
-/// The id of the record that a merge removed, if `data` names one. `data` travels on verbatim, so
-/// the sinks' receivers have to be able to read it.
-fn read_data(data: &str) -> Result<Option<String>, Fault> {
-    json::check_readable(data).map_err(|why| Fault::new("data", why))?;
-    if !data.starts_with('{') {
+/// `data`, which travels on verbatim, so the sinks' receivers have to be able to read it.
+fn readable(data: &RawValue) -> Result<&RawValue, Fault> {
+    let read = json::check_readable(data.get());
+    read.map(|()| data).map_err(|why| Fault::new("data", why))
+}
+
+/// The id of the record that a merge removed, if `data` names one.
+fn deleted(data: &RawValue) -> Result<Option<&RawValue>, Fault> {
+    if !data.get().starts_with('{') {
         return Ok(None);
     }
-    let [deleted] =
-        json::fields(data, [Key::AnyCase("deletedid")]).map_err(|why| Fault::new("data", why))?;
-    let deleted = field::optional(deleted, "data.deletedid")?;
-    Ok(deleted.filter(|id| !id.is_empty()))
+    let found = json::fields(data.get(), [Key::AnyCase("deletedid")]);
+    found
+        .map(|[deleted]| deleted)
+        .map_err(|why| Fault::new("data", why))
 }

@@ -41,6 +41,51 @@ impl Fault {
     }
 }
 
+/// The optional fields of an entry. One that cannot be read costs itself only: the entry is
+/// understood without it, and what was left out is told beside it.
+pub(in crate::wire) struct Optional<'a> {
+    /// Bad bytes of the body were replaced by U+FFFD.
+    is_damaged: bool,
+    /// What was left out: its text, and what is wrong with it.
+    pub(in crate::wire) left_out: Vec<(&'a str, Fault)>,
+}
+
+impl<'a> Optional<'a> {
+    pub(in crate::wire) fn new(is_damaged: bool) -> Self {
+        Self {
+            is_damaged,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// A string or a number.
+    pub(in crate::wire) fn text(
+        &mut self,
+        value: Option<&'a RawValue>,
+        at: &str,
+    ) -> Option<String> {
+        self.keep(value, at, |value| optional(Some(value), at))
+            .flatten()
+    }
+
+    /// Whatever `read` makes of it.
+    pub(in crate::wire) fn keep<T>(
+        &mut self,
+        value: Option<&'a RawValue>,
+        at: &str,
+        read: impl FnOnce(&'a RawValue) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let value = value?;
+        let is_bad = self.is_damaged && value.get().contains(char::REPLACEMENT_CHARACTER);
+        let read = match is_bad {
+            true => Err(Fault::new(at, "not UTF-8")),
+            false => read(value),
+        };
+        read.map_err(|fault| self.left_out.push((value.get(), fault)))
+            .ok()
+    }
+}
+
 /// A string that must be there.
 pub(in crate::wire) fn word(value: Option<&RawValue>, at: &str) -> Result<String, Fault> {
     match value {

@@ -55,15 +55,6 @@ fn one_bad_event_never_spoils_the_others() {
             &event(r#""id":"\ud800""#),
             ".id: expected a string, found a string with half of a surrogate pair",
         ),
-        (
-            &event(r#""data":{"x":"\udfff"}"#),
-            ".data: lone leading surrogate in hex escape",
-        ),
-        (&event(r#""data":1e999"#), ".data: number out of range"),
-        (
-            &event(r#""data":{"deletedid":[]}"#),
-            ".data.deletedid: expected a string, found an array",
-        ),
     ];
     for (bad, fault) in bad {
         let found = outline(format!("[{good},{bad},{good}]"), 100);
@@ -217,6 +208,80 @@ fn beyond_the_bound_the_rest_is_one_entry_that_says_how_many() {
 }
 
 #[test]
+fn what_cannot_be_read_costs_itself_only() {
+    let good = "310687 Invoice/7 Update";
+    let deep = format!(r#""data":{}{}"#, "[".repeat(200), "]".repeat(200));
+    for (field, fault) in [
+        (
+            r#""data":{"x":"\udfff"}"#,
+            ".data: lone leading surrogate in hex escape",
+        ),
+        (r#""data":1e999"#, ".data: number out of range"),
+        (r#""data":{"a":[1e400]}"#, ".data: number out of range"),
+        (deep.as_str(), ".data: recursion limit exceeded"),
+        (
+            r#""data":{"deletedid":[]}"#,
+            ".data.deletedid: expected a string, found an array",
+        ),
+        (
+            r#""time":"\ud800""#,
+            ".time: expected a string, found a string with half of a surrogate pair",
+        ),
+        (
+            r#""source":[]"#,
+            ".source: expected a string, found an array",
+        ),
+    ] {
+        let found = outline(format!("[{},{}]", event(field), event("")), 9);
+        assert_eq!(found, [good, &format!("[0]{fault}"), good], "{field:.60}");
+        let single = outline(event(field), 9);
+        assert_eq!(single, [good, fault.trim_start_matches('.')], "{field:.60}");
+    }
+    let entity = |field: &str| {
+        format!(
+            r#"{{"eventNotifications":[{{"realmId":"310687","dataChangeEvent":{{"entities":[{{"name":"Invoice","id":"7","operation":"Update",{field}}}]}}}}]}}"#
+        )
+    };
+    for field in [
+        r#""lastUpdated":"\udc00""#,
+        r#""deletedId":{}"#,
+        r#""lastUpdated":[1]"#,
+    ] {
+        let found = outline(entity(field), 9);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found[0], good);
+        assert!(found[1].starts_with("eventNotifications[0].dataChangeEvent.entities[0]."));
+    }
+    // The data is left out, and a deleted id in it; what else is said stays.
+    let merge = event(r#""data":{"deletedid":"27","x":1e400}"#);
+    let decoded = decode(merge.as_bytes(), 9);
+    let Item::Notification(notification) = &decoded.items[0] else {
+        panic!("{decoded:?}");
+    };
+    assert_eq!(
+        (&notification.data, &notification.deleted_id),
+        (&None, &None)
+    );
+    // Two that differ in what cannot be read alone are not the same.
+    let [one, other] = [r#""data":1e998"#, r#""data":1e999"#].map(|field| {
+        match decode(event(field).as_bytes(), 9).items.remove(0) {
+            Item::Notification(notification) => notification.content,
+            Item::Unreadable(fault) => panic!("{fault:?}"),
+        }
+    });
+    assert_ne!(one, other);
+}
+
+#[test]
+fn bad_bytes_in_what_is_optional_cost_no_event() {
+    let mut body = event(r#""data":{"memo":"?"}"#).into_bytes();
+    let at = body.windows(3).position(|part| part == b"\"?\"").unwrap() + 1;
+    body[at] = 0xff;
+    let found = outline(&body, 9);
+    assert_eq!(found, ["310687 Invoice/7 Update", "data: not UTF-8"]);
+}
+
+#[test]
 fn depth_is_no_danger_and_is_not_passed_on() {
     let deep = |levels: usize| {
         let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -227,7 +292,10 @@ fn depth_is_no_danger_and_is_not_passed_on() {
     };
     let good = "310687 Invoice/7 Update";
     assert_eq!(deep(100), [good, good]);
-    assert_eq!(deep(1 << 20), ["[0].data: recursion limit exceeded", good]);
+    assert_eq!(
+        deep(1 << 20),
+        [good, "[0].data: recursion limit exceeded", good]
+    );
     let unclosed = "[".repeat(1 << 20);
     assert_eq!(decode(unclosed.as_bytes(), 9).items.len(), 1);
 }
@@ -236,7 +304,7 @@ fn depth_is_no_danger_and_is_not_passed_on() {
 fn fields_are_bounded_in_length() {
     let with = |field: &str, bytes: usize| {
         let more = format!(r#""{field}":"{}""#, "7".repeat(bytes));
-        outline(event(&more), 9).remove(0)
+        outline(event(&more), 9).pop().unwrap()
     };
     for field in ["id", "intuitentityid", "time", "source"] {
         assert!(with(field, 1024).starts_with("310687 Invoice/7"), "{field}");

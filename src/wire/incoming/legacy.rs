@@ -1,8 +1,8 @@
 //! The form before 2026: `eventNotifications` (Intuit's webhooks documentation).
 
 use super::cloud_event::no_realm;
-use super::field::{self, Fault};
-use super::{Items, identity, json};
+use super::field::{self, Fault, Optional};
+use super::{Entry, Items, identity, json};
 use crate::model::{EntityRef, EventTime, Notification, Operation, RealmId};
 use crate::wire::instant;
 use crate::wire::json::Key;
@@ -47,7 +47,7 @@ fn read_entities(notification: &str, place: &str, items: &mut Items<'_>) -> Resu
         .ok_or_else(|| Fault::new(at, "expected an array"))?;
     let found = json::elements(entities.get(), items.left);
     for (index, entity) in found.kept.iter().enumerate() {
-        let read = read_entity(entity.get(), &realm);
+        let read = read_entity(entity.get(), &realm, items.damaged.is_some());
         items.add(entity.get(), &format!("{place}.{at}[{index}]"), read);
     }
     let place = || format!("{place}.{at}[{}]", found.kept.len());
@@ -58,7 +58,7 @@ fn read_entities(notification: &str, place: &str, items: &mut Items<'_>) -> Resu
     Ok(())
 }
 
-fn read_entity(entity: &str, realm: &RealmId) -> Result<Notification, Fault> {
+fn read_entity<'a>(entity: &'a str, realm: &RealmId, is_damaged: bool) -> Result<Entry<'a>, Fault> {
     let [name, id, operation, updated, deleted] = json::fields(
         entity,
         [
@@ -73,12 +73,20 @@ fn read_entity(entity: &str, realm: &RealmId) -> Result<Notification, Fault> {
     let name = field::word(name, "name")?;
     let id = field::id(id, "id")?;
     let verb = field::word(operation, "operation")?;
-    let text = field::optional(updated, "lastUpdated")?.unwrap_or_default();
-    let deleted_id = field::optional(deleted, "deletedId")?.filter(|id| !id.is_empty());
+    let mut optional = Optional::new(is_damaged);
+    let read = optional.text(updated, "lastUpdated");
+    let deleted_id = optional
+        .text(deleted, "deletedId")
+        .filter(|id| !id.is_empty());
+    // What cannot be read of it still tells two changes apart.
+    let is_unread = !optional.left_out.is_empty() && read.is_none();
+    let raw = updated.filter(|_| is_unread).map_or("", RawValue::get);
+    let text = read.unwrap_or_default();
+    let moment = if is_unread { raw } else { &text };
     let operation = Operation::parse(&verb);
     let mut notification = Notification {
         realm: realm.clone(),
-        identity: identity::of_legacy(realm.as_str(), &name, &id, &verb, &text),
+        identity: identity::of_legacy(realm.as_str(), &name, &id, &verb, moment),
         event_type: format!("qbo.{}.{}.v1", name.to_ascii_lowercase(), operation.verb()),
         entity: EntityRef { kind: name, id },
         operation,
@@ -92,5 +100,8 @@ fn read_entity(entity: &str, realm: &RealmId) -> Result<Notification, Fault> {
         content: 0,
     };
     notification.content = identity::content(&notification);
-    Ok(notification)
+    Ok(Entry {
+        notification,
+        left_out: optional.left_out,
+    })
 }

@@ -14,7 +14,7 @@ mod tests;
 
 use super::json::{self, Key};
 use super::{entity, identity};
-use crate::model::{Form, Identity, Item, Unreadable};
+use crate::model::{Form, Identity, Item, Notification, Unreadable};
 use field::Fault;
 use std::borrow::Cow;
 
@@ -82,7 +82,7 @@ fn read_object(json: &str, items: &mut Items<'_>) -> Option<Form> {
             None
         }
         Ok(_) => {
-            items.add(json, "", cloud_event::read(json));
+            items.add(json, "", cloud_event::read(json, items.damaged.is_some()));
             Some(Form::CloudEvents)
         }
         Err(error) => {
@@ -90,6 +90,12 @@ fn read_object(json: &str, items: &mut Items<'_>) -> Option<Form> {
             None
         }
     }
+}
+
+/// An entry that was understood, and its optional parts that were not.
+struct Entry<'a> {
+    notification: Notification,
+    left_out: Vec<(&'a str, Fault)>,
 }
 
 /// The items so far, and what is needed to make the next one.
@@ -106,13 +112,25 @@ struct Items<'a> {
 
 impl Items<'_> {
     /// One entry: its text, its place, and what was read from it.
-    fn add(&mut self, raw: &str, place: &str, read: Result<crate::model::Notification, Fault>) {
+    fn add(&mut self, raw: &str, place: &str, read: Result<Entry<'_>, Fault>) {
         self.left = self.left.saturating_sub(1);
-        let intact = !(self.damaged.is_some() && raw.contains(char::REPLACEMENT_CHARACTER));
-        match read {
-            Ok(notification) if intact => self.items.push(Item::Notification(notification)),
-            Ok(_) => self.add_fault(raw, Fault::new("", "not UTF-8").within(place)),
-            Err(fault) => self.add_fault(raw, fault.within(place)),
+        let Entry {
+            notification,
+            left_out,
+        } = match read {
+            Ok(entry) => entry,
+            Err(fault) => return self.add_fault(raw, fault.within(place)),
+        };
+        let bad = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+        let bad_parts: usize = left_out.iter().map(|(part, _)| bad(part)).sum();
+        if self.damaged.is_some() && bad(raw) > bad_parts {
+            return self.add_fault(raw, Fault::new("", "not UTF-8").within(place));
+        }
+        self.items.push(Item::Notification(notification));
+        for (_, fault) in left_out {
+            // With its entry, because the same nonsense in another one is another fault.
+            let text = format!("{raw}\0{}", fault.at);
+            self.add_fault(&text, fault.within(place));
         }
     }
 
