@@ -140,9 +140,11 @@ pub(super) struct Sink {
     pub(super) name: Spanned<String>,
     pub(super) kind: Spanned<String>,
     pub(super) format: Option<Spanned<String>>,
+    pub(super) mode: Option<Spanned<String>>,
 
     // kind = "http"
     pub(super) url: Option<Spanned<String>>,
+    pub(super) content_type: Option<Spanned<String>>,
     pub(super) signing_secret: Option<Spanned<String>>,
     pub(super) signing_secret_file: Option<Spanned<PathBuf>>,
     pub(super) signing_secret_credential: Option<Spanned<String>>,
@@ -172,6 +174,7 @@ pub(super) struct Sink {
     pub(super) relay_within: Option<Spanned<Span>>,
     pub(super) retry_delays: Option<Spanned<Vec<Span>>>,
     pub(super) retry_every: Option<Spanned<Span>>,
+    pub(super) probe_every: Option<Spanned<Span>>,
     pub(super) retry_for: Option<Spanned<Span>>,
 }
 

@@ -37,7 +37,7 @@ pub struct InstancesConfig {
 
 /// Five attempts after the first, 8^x seconds after its failure (the events documentation of Cloud
 /// Elements): each pause is the difference to the one before.
-const DEFAULT_RETRY_DELAYS_S: [u64; 5] = [8, 56, 448, 3_584, 28_672];
+pub(super) const DEFAULT_RETRY_DELAYS_S: [u64; 5] = [8, 56, 448, 3_584, 28_672];
 const RETRY_DELAYS_MAX: usize = 100;
 /// Shorter pauses would only make a receiver that struggles struggle harder.
 const LEAST_DELAY: Duration = Duration::from_millis(100);

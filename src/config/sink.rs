@@ -11,6 +11,8 @@ use crate::tls::client;
 use crate::wire::credential::Credential;
 use crate::wire::outgoing::open_connectors::OpenConnectors;
 use crate::wire::outgoing::standard_webhooks::SigningKey;
+use crate::wire::url::Url;
+use ::http::HeaderValue;
 use rustls::ClientConfig;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -60,6 +62,7 @@ const DEFAULT_ROTATE_KEEP: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
 const FILE_TIMEOUT: Duration = Duration::from_secs(20);
 const DEFAULT_RELAY_WITHIN: Duration = Duration::from_secs(30);
 const MOST_RELAY_WITHIN: Duration = Duration::from_secs(3_600);
+const MOST_PROBE_EVERY: Duration = Duration::from_secs(3_600);
 /// Shorter pauses would only make a sink that struggles struggle harder.
 const LEAST_DELAY: Duration = Duration::from_millis(100);
 
@@ -145,25 +148,85 @@ fn relay(table: &table::Sink, reader: &mut Reader<'_>) -> Relay {
     }
 }
 
+const FORMATS: [&str; 4] = ["cloudevents", "cloudevents-batch", "json", "open-connectors"];
+
 fn format(table: &table::Sink, reader: &mut Reader<'_>) -> Format {
-    let Some(format) = &table.format else {
-        return Format::CloudEvents;
-    };
-    match format.get_ref().as_str() {
-        "cloudevents" => Format::CloudEvents,
-        "cloudevents-batch" => Format::CloudEventsBatch,
-        "open-connectors" => Format::OpenConnectors(OpenConnectors::default()),
-        other => {
+    let word = table.format.as_ref().map(|word| word.get_ref().as_str());
+    let format = match (word, &table.format) {
+        (None | Some("cloudevents"), _) => Format::CloudEvents,
+        (Some("cloudevents-batch"), _) => Format::CloudEventsBatch,
+        (Some("json"), _) => Format::Json,
+        (Some("open-connectors"), _) => Format::OpenConnectors(OpenConnectors::default()),
+        (Some(other), given) => {
+            let span = given.as_ref().map_or(table.name.span(), Spanned::span);
             reader.error(
-                &format.span(),
+                &span,
                 format!(
-                    "format = \"{other}\" is not known; use cloudevents, cloudevents-batch or open-connectors{}",
-                    did_you_mean(other, ["cloudevents", "cloudevents-batch", "open-connectors"])
+                    "format = \"{other}\" is not known; use {}{}",
+                    FORMATS.join(", "),
+                    did_you_mean(other, FORMATS)
                 ),
             );
             Format::CloudEvents
         }
+    };
+    let Some(mode) = &table.mode else {
+        return format;
+    };
+    match (mode.get_ref().as_str(), &format) {
+        ("structured", _) => format,
+        ("binary", Format::CloudEvents) => Format::CloudEventsBinary,
+        ("binary", _) => {
+            let why =
+                "mode = \"binary\" is for format = \"cloudevents\" only; leave one of the two out";
+            reader.error(&mode.span(), why);
+            format
+        }
+        (other, _) => {
+            let why = format!("mode = \"{other}\" is not known; use structured or binary");
+            reader.error(&mode.span(), why);
+            format
+        }
     }
+}
+
+/// What is sent is JSON in every form; a receiver may want it under another name.
+fn content_type(
+    table: &table::Sink,
+    format: &Format,
+    reader: &mut Reader<'_>,
+) -> Option<HeaderValue> {
+    let given = table.content_type.as_ref()?;
+    if matches!(format, Format::CloudEventsBinary) {
+        let why =
+            "content_type means nothing in binary mode, whose content type is application/json";
+        reader.error(&given.span(), why);
+        return None;
+    }
+    let text = given.get_ref();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let is_token = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    let is_type = essence
+        .split_once('/')
+        .is_some_and(|(kind, name)| is_token(kind) && is_token(name));
+    let value = HeaderValue::from_str(text)
+        .ok()
+        .filter(|_| is_type && text.is_ascii());
+    if value.is_none() {
+        let why = format!(
+            "content_type = {text:?} is not a media type; write it like \"application/json\""
+        );
+        reader.error(&given.span(), why);
+    } else if essence != "application/json" && !essence.ends_with("+json") {
+        let why = format!("content_type: what is sent is JSON, and {essence} says something else");
+        reader.warn(&given.span(), why);
+    }
+    value
 }
 
 fn schedule(table: &table::Sink, reader: &mut Reader<'_>) -> Schedule {
@@ -184,6 +247,13 @@ fn schedule(table: &table::Sink, reader: &mut Reader<'_>) -> Schedule {
             reader.error(&every.span(), "retry_every is at least 100 ms");
         }
     }
+    if let Some(every) = &table.probe_every {
+        let span = every.get_ref().0;
+        if !(LEAST_DELAY..=MOST_PROBE_EVERY).contains(&span) {
+            reader.error(&every.span(), "probe_every is between 100 ms and 1 h");
+        }
+        schedule.probe_every = Some(span);
+    }
     if let Some(give_up_after) = &table.retry_for {
         schedule.give_up_after = give_up_after.get_ref().0;
     }
@@ -199,13 +269,14 @@ fn http(
     refuse(&table.path, "path", "http", reader);
     refuse(&table.rotate_bytes, "rotate_bytes", "http", reader);
     refuse(&table.rotate_keep, "rotate_keep", "http", reader);
-    let Some(url) = &table.url else {
+    let Some(given) = &table.url else {
         reader.error(&table.name.span(), "a sink of kind \"http\" needs `url`");
         return None;
     };
-    if url.get_ref().starts_with("http://") {
+    let url = reader.url("url", given);
+    if url.as_ref().is_some_and(|url| !url.is_https()) {
         reader.warn(
-            &url.span(),
+            &given.span(),
             "http:// leaves unencrypted; use https:// wherever the target has it",
         );
     }
@@ -213,9 +284,11 @@ fn http(
         signing: signing(table, &format, reader),
         authorization: authorization(table, reader),
         headers: headers(table, reader),
-        tls: tls(table, reader)?,
+        tls: tls(table, url.as_ref(), reader)?,
     };
-    let mut settings = http::Settings::new(name, url.get_ref().clone(), format, credentials);
+    let content_type = content_type(table, &format, reader);
+    let mut settings = http::Settings::new(name, url?, format, credentials);
+    settings.content_type = content_type;
     settings.private_addresses = table
         .private_addresses
         .as_ref()
@@ -232,7 +305,7 @@ fn http(
             http::SettingsError::Header(_) => table.headers.as_ref().map(Spanned::span),
             http::SettingsError::Url(_) | http::SettingsError::Signing => None,
         };
-        reader.error(&span.unwrap_or_else(|| url.span()), error.to_string());
+        reader.error(&span.unwrap_or_else(|| given.span()), error.to_string());
     }
     Some(Target::Http(Box::new(settings)))
 }
@@ -331,17 +404,15 @@ fn headers(table: &table::Sink, reader: &mut Reader<'_>) -> Vec<(String, Secret)
         .collect()
 }
 
-fn tls(table: &table::Sink, reader: &mut Reader<'_>) -> Option<Arc<ClientConfig>> {
+fn tls(
+    table: &table::Sink,
+    url: Option<&Url>,
+    reader: &mut Reader<'_>,
+) -> Option<Arc<ClientConfig>> {
     let made = (|| {
         let roots = match &table.ca_file {
             Some(path) => client::file_roots(&reader.resolve(path.get_ref())),
-            None if table
-                .url
-                .as_ref()
-                .is_some_and(|url| url.get_ref().starts_with("http://")) =>
-            {
-                Ok(client::Trust::nobody())
-            }
+            None if url.is_some_and(|url| !url.is_https()) => Ok(client::Trust::nobody()),
             None => client::system_roots(),
         };
         let identity = match (&table.client_certificate, &table.client_key) {
@@ -379,6 +450,8 @@ fn file(
     reader: &mut Reader<'_>,
 ) -> Option<Target> {
     refuse(&table.url, "url", "file", reader);
+    refuse(&table.mode, "mode", "file", reader);
+    refuse(&table.content_type, "content_type", "file", reader);
     refuse(&table.signing_secret, "signing_secret", "file", reader);
     refuse(
         &table.signing_secret_file,

@@ -123,3 +123,26 @@ fn every_default_in_the_shipped_configuration_is_what_the_code_does_without_it()
     );
     assert!(checked > 20);
 }
+
+#[test]
+fn what_is_said_about_the_pauses_of_callbacks_is_what_the_key_means() {
+    let readme = include_str!("../../README.md");
+    let key = "[instances] retry_delays";
+    let spans = |text: &str| -> Vec<u64> {
+        let numbers = text.split(|c: char| !c.is_ascii_digit());
+        numbers.filter_map(|number| number.parse().ok()).collect()
+    };
+    let shipped: toml::Table = toml::from_str(&all_set()).unwrap();
+    let shipped = shipped["instances"]["retry_delays"].to_string();
+    let expected = spans(&shipped);
+    let told: Vec<&str> = readme.lines().filter(|line| line.contains(key)).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for line in told {
+        let line = match line.split_once("after pauses of") {
+            Some((_, list)) => list.split(" s (").next().unwrap(),
+            None => line.split('|').nth(2).unwrap(),
+        };
+        assert_eq!(spans(line), expected, "{line}");
+    }
+    assert_eq!(instances::DEFAULT_RETRY_DELAYS_S.to_vec(), expected);
+}

@@ -5,6 +5,7 @@
 //! request, and it knows one target only: the client's URI is not looked at.
 
 use super::address;
+use super::head::Reduced;
 use super::networks::Networks;
 use super::target::Target;
 use crate::model::Stage;
@@ -25,7 +26,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 /// A connection as the client takes it.
-pub(super) type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Connection = Reduced<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 /// Makes connections to one target.
 #[derive(Clone)]
@@ -85,17 +86,17 @@ impl Route {
         self.refuse_itself(&tcp)?;
         let tcp = TokioIo::new(tcp);
         let Some(name) = self.target.server_name.clone() else {
-            return Ok(tcp.into());
+            return Ok(Reduced::new(tcp.into()));
         };
         let handshake = TlsConnector::from(Arc::clone(&self.tls)).connect(name, TokioIo::new(tcp));
         let session = self.in_time(Stage::Tls, deadline, handshake).await?;
         session
-            .map(Into::into)
+            .map(|session| Reduced::new(session.into()))
             .map_err(|error| self.error(Stage::Tls, &format!("no TLS session: {error}")))
     }
 
     async fn resolve(&self, deadline: Pin<&mut Sleep>) -> Result<Vec<SocketAddr>, DialError> {
-        let lookup = lookup_host((self.target.host.as_str(), self.target.port));
+        let lookup = lookup_host((self.target.url.host(), self.target.url.port()));
         match self.in_time(Stage::Resolve, deadline, lookup).await? {
             Ok(addresses) => Ok(addresses.collect()),
             Err(error) => Err(self.error(Stage::Resolve, &error.to_string())),
@@ -187,7 +188,7 @@ impl Route {
     }
 
     fn error(&self, stage: Stage, cause: &str) -> DialError {
-        let detail = format!("{}: {cause}", self.target);
+        let detail = format!("{}: {cause}", self.target.url);
         DialError { stage, detail }
     }
 }

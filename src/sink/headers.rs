@@ -80,7 +80,13 @@ const RESERVED: [&str; 13] = [
 ];
 
 /// Families of names that the relay keeps to itself.
-const RESERVED_PREFIXES: [&str; 4] = ["elements-webhook-", "proxy-", "qbo-relay-", "webhook-"];
+const RESERVED_PREFIXES: [&str; 5] = [
+    "ce-",
+    "elements-webhook-",
+    "proxy-",
+    "qbo-relay-",
+    "webhook-",
+];
 
 /// The fields that do not change from attempt to attempt.
 pub(super) fn fixed(
@@ -196,6 +202,7 @@ mod tests {
             "Host",
             "User-Agent",
             "qbo-relay-replay",
+            "ce-id",
         ] {
             assert_eq!(one(name, "1"), Err(BadHeader::Reserved(name.into())));
         }

@@ -6,14 +6,15 @@
 //! secret in what it says.
 
 use super::dial::{DialError, Dialer, Route, cause};
-use super::format::{Appetite, Format};
+use super::format::{Appetite, Encoded, Format};
 use super::headers::{self, Authorization, BadHeader, Convention, Signing};
-use super::retry_after;
-use super::target::{BadUrl, Target};
+use super::target::Target;
 use crate::model::{Change, Delivery, Limits, Outcome, Secret, SinkName, Stage, Timestamp};
+use crate::wire::retry_after;
+use crate::wire::url::{BadUrl, Url};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -36,15 +37,20 @@ const IDLE: Duration = Duration::from_secs(30);
 /// another until the kernel notices.
 const PING: Duration = Duration::from_secs(5);
 
+/// How long the rest of an answer is waited for.
+const DRAIN: Duration = Duration::from_secs(1);
+
 /// What an HTTP sink is made from.
 #[derive(Clone)]
 pub struct Settings {
     /// Its name.
     pub name: SinkName,
-    /// Where deliveries are posted: absolute, `https` or `http`, without credentials in it.
-    pub url: String,
+    /// Where deliveries are posted.
+    pub url: Url,
     /// Their form.
     pub format: Format,
+    /// The content type, where it is not that of the form.
+    pub content_type: Option<HeaderValue>,
     /// What can change while the relay runs.
     pub credentials: Credentials,
     /// From the name lookup to the end of the TLS handshake.
@@ -107,16 +113,12 @@ struct Prepared {
 impl Settings {
     /// Settings with the usual bounds: 10 s to connect, 20 s in total, 8 attempts at a time,
     /// private addresses and plain HTTP allowed.
-    pub fn new(
-        name: SinkName,
-        url: impl Into<String>,
-        format: Format,
-        credentials: Credentials,
-    ) -> Self {
+    pub fn new(name: SinkName, url: Url, format: Format, credentials: Credentials) -> Self {
         Self {
             name,
-            url: url.into(),
+            url,
             format,
+            content_type: None,
             credentials,
             connect: Duration::from_secs(10),
             total: Duration::from_secs(20),
@@ -135,7 +137,7 @@ impl HttpSink {
     /// # Errors
     /// [`SettingsError`] says which setting cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let target = Target::parse(&settings.url)?;
+        let target = Target::new(settings.url.clone())?;
         let prepared = prepare(&settings, &target, &settings.credentials)?;
         Ok(Self {
             settings,
@@ -194,8 +196,9 @@ impl HttpSink {
             Ok(answer) => {
                 let outcome = judge(&answer, now);
                 // The status has decided; the rest is read only so that the connection can serve
-                // again.
+                // again, which is not worth a long wait.
                 tokio::select! {
+                    () = sleep(DRAIN) => {}
                     () = drain(answer.into_body(), self.settings.answer_bytes_max) => {}
                     () = deadline => {}
                 }
@@ -211,9 +214,20 @@ impl HttpSink {
         now: Timestamp,
     ) -> http::Result<Request<Full<Bytes>>> {
         let format = &self.settings.format;
-        let (body, content_type) = format.encode(delivery);
+        let Encoded {
+            body,
+            content_type,
+            fields,
+        } = format.encode(delivery);
         let id = format.id(delivery);
-        let mut request = Request::post(self.target.uri.clone()).header(CONTENT_TYPE, content_type);
+        let mut request = Request::post(self.target.url.uri().clone());
+        request = match &self.settings.content_type {
+            Some(other) => request.header(CONTENT_TYPE, other),
+            None => request.header(CONTENT_TYPE, content_type),
+        };
+        for (name, value) in fields {
+            request = request.header(name, value);
+        }
         if let Some(fields) = request.headers_mut() {
             fields.extend(prepared.fields.clone());
         }
@@ -255,7 +269,7 @@ impl HttpSink {
     }
 
     fn failed(&self, stage: Stage, cause: &str) -> Outcome {
-        let detail = format!("{}: {cause}", self.target);
+        let detail = format!("{}: {cause}", self.target.url);
         Outcome::Failed { stage, detail }
     }
 }
@@ -274,15 +288,15 @@ impl fmt::Debug for HttpSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSink")
             .field("name", &self.settings.name)
-            .field("target", &self.target.to_string())
+            .field("target", &self.target.url)
             .finish_non_exhaustive()
     }
 }
 
 fn convention(format: &Format) -> Convention {
     match format {
-        Format::CloudEvents | Format::CloudEventsBatch => Convention::StandardWebhooks,
         Format::OpenConnectors(_) => Convention::Elements,
+        _ => Convention::StandardWebhooks,
     }
 }
 
@@ -323,10 +337,7 @@ fn prepare(
 fn judge(answer: &Response<Incoming>, now: Timestamp) -> Outcome {
     let code = answer.status();
     let status = code.as_u16();
-    let retry_after = answer
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| retry_after::parse(value.as_bytes(), now));
+    let retry_after = retry_after::read(answer.headers(), Some(now));
     match code {
         _ if code.is_success() => Outcome::Accepted,
         StatusCode::GONE => Outcome::Gone,

@@ -8,11 +8,11 @@ mod address;
 mod dial;
 pub mod file;
 mod format;
+mod head;
 mod headers;
 pub mod http;
 mod networks;
 mod reach;
-mod retry_after;
 mod target;
 
 pub use address::Objection;
@@ -21,7 +21,6 @@ pub use format::{Appetite, Format};
 pub use headers::{Authorization, BadHeader, Signing};
 pub use http::HttpSink;
 pub use reach::{Reach, reach};
-pub use target::BadUrl;
 
 use crate::model::{Change, Delivery, Outcome, SinkName, Timestamp};
 

@@ -181,9 +181,9 @@ async fn a_replay_keeps_its_id_and_says_so() {
         panic!("{requests:?}");
     };
     assert_eq!(one.field("webhook-id"), two.field("webhook-id"));
+    assert_eq!(one.headers.get("qbo-relay-replay"), None);
     assert_eq!(two.field("qbo-relay-replay"), "true");
-    assert_eq!(one.json().get("replay"), None);
-    assert_eq!(two.json()["replay"], true);
+    assert_eq!(one.body, two.body, "same key, same bytes");
 }
 
 #[tokio::test]
@@ -267,7 +267,9 @@ async fn a_wish_for_patience_is_passed_on_as_a_span() {
     };
     assert_eq!(ask("120").await, busy(Some(120)));
     assert_eq!(ask("Sun, 06 Nov 1994 08:48:37 GMT").await, busy(Some(7)));
-    assert_eq!(ask("later").await, busy(None));
+    for nothing in ["later", "0", "Sun, 06 Nov 1994 08:48:29 GMT"] {
+        assert_eq!(ask(nothing).await, busy(None), "{nothing}");
+    }
     let refused = Answer::With(500, "retry-after", "3".into());
     assert_eq!(
         outcome(refused).await,
@@ -361,4 +363,47 @@ async fn neither_debug_nor_a_failure_shows_a_secret() {
     let shown = format!("{shown} {sink:?} {outcome:?}");
     assert!(!shown.contains("hunter"), "{shown}");
     assert!(!shown.contains("MfKQ9r8GKYq"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_knows_plain_json_only_gets_it() {
+    let receiver = Receiver::start_with(vec![Answer::Status(200)]).await;
+    let only = || delivery(vec![change(7)]);
+    sink(&receiver, Format::CloudEvents)
+        .deliver(&only(), NOW)
+        .await;
+    sink(&receiver, Format::Json).deliver(&only(), NOW).await;
+    let renamed = with(&receiver, |settings| {
+        settings.content_type = Some("text/x-own; a=b".parse().unwrap());
+    });
+    renamed.deliver(&only(), NOW).await;
+    let requests = receiver.requests();
+    let types = requests.iter().map(|request| request.field("content-type"));
+    let types: Vec<&str> = types.collect();
+    assert_eq!(
+        types[1..],
+        ["application/json; charset=utf-8", "text/x-own; a=b"]
+    );
+    for request in &requests {
+        assert_eq!(request.body, requests[0].body);
+        assert!(verifies(SECRET, request, NOW));
+    }
+}
+
+#[tokio::test]
+async fn in_binary_mode_the_attributes_are_header_fields() {
+    let receiver = Receiver::start_with(vec![Answer::Status(200)]).await;
+    let sink = sink(&receiver, Format::CloudEventsBinary);
+    let mut only = change(7);
+    only.notification.entity.id = "a b\u{fc}".into();
+    let outcome = sink.deliver(&delivery(vec![only.clone()]), NOW).await;
+    assert_eq!(outcome, Outcome::Accepted);
+    let requests = receiver.requests();
+    let request = &requests[0];
+    assert_eq!(request.field("content-type"), "application/json");
+    assert_eq!(request.field("ce-specversion"), "1.0");
+    assert_eq!(request.field("ce-id"), only.id.0);
+    assert_eq!(request.field("ce-subject"), "Invoice/a%20b%C3%BC");
+    assert_eq!(request.json()["entityId"], "a b\u{fc}");
+    assert!(verifies(SECRET, request, NOW));
 }

@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 in the structured and the batched JSON form.
+//! CloudEvents 1.0 in the structured and the batched JSON form, and in the binary form of HTTP.
 //!
 //! `data` is what is known of the change. Sources: CloudEvents 1.0, its JSON format, its HTTP binding,
 //! and its `sequence` extension.
@@ -6,16 +6,15 @@
 use super::embed;
 use crate::model::Change;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
 
-/// Content type of [`encode_one`].
-pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+/// Content type of [`encode_data`], which is also `datacontenttype`.
+pub const CONTENT_TYPE_DATA: &str = "application/json";
 
-/// Content type of [`encode_batch`].
-pub const CONTENT_TYPE_BATCH: &str = "application/cloudevents-batch+json";
-
-/// One change as one event; `replay` marks it as sent again at the operator's wish.
+/// One change as one event; `replay` marks it as sent again at the operator's wish, where nothing else
+/// can.
 pub fn encode_one(change: &Change, replay: bool) -> Vec<u8> {
     bytes(&event(change, replay))
 }
@@ -26,10 +25,42 @@ pub fn encode_batch(changes: &[Change], replay: bool) -> Vec<u8> {
     bytes(&events)
 }
 
+/// The `data` of one change: the body in binary mode.
+pub fn encode_data(change: &Change) -> Vec<u8> {
+    bytes(&event(change, false).data)
+}
+
+/// The attributes of one change as header fields, without `datacontenttype`, which is the content
+/// type in binary mode (HTTP binding, section 3.1.1).
+pub fn header_fields(change: &Change) -> Vec<(String, String)> {
+    let attributes = serde_json::to_value(event(change, false).attributes);
+    let attributes = attributes.ok().and_then(|value| match value {
+        Value::Object(attributes) => Some(attributes),
+        _ => None,
+    });
+    let fields = attributes.unwrap_or_default().into_iter();
+    let fields = fields.filter(|(name, _)| name != "datacontenttype");
+    let text = |value: Value| match value {
+        Value::String(text) => header_encoded(&text),
+        other => other.to_string(),
+    };
+    fields
+        .map(|(name, value)| (format!("ce-{name}"), text(value)))
+        .collect()
+}
+
+/// One event: its attributes, and `data` as the last member.
+#[derive(Serialize)]
+struct Event<'a> {
+    #[serde(flatten)]
+    attributes: Attributes<'a>,
+    data: Data<'a>,
+}
+
 /// The attributes in the order in which they are written. Attribute names have no capitals, by the
 /// standard.
 #[derive(Serialize)]
-struct Event<'a> {
+struct Attributes<'a> {
     specversion: &'static str,
     id: &'a str,
     source: String,
@@ -53,7 +84,6 @@ struct Event<'a> {
     replay: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     conflicting: bool,
-    data: Data<'a>,
 }
 
 #[derive(Serialize)]
@@ -77,7 +107,7 @@ struct Data<'a> {
 
 fn event(change: &Change, replay: bool) -> Event<'_> {
     let notification = &change.notification;
-    Event {
+    let attributes = Attributes {
         specversion: "1.0",
         id: &change.id.0,
         source: format!("/qbo/{}", percent_encoded(notification.realm.as_str())),
@@ -96,6 +126,9 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
         late: change.late,
         replay,
         conflicting: change.conflicting,
+    };
+    Event {
+        attributes,
         data: Data {
             operation: notification.operation.as_str(),
             entity: &notification.entity.kind,
@@ -130,6 +163,19 @@ fn percent_encoded(segment: &str) -> String {
                 encoded.push(char::from(byte));
             }
             _ => write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail"),
+        }
+    }
+    encoded
+}
+
+/// A header value (HTTP binding, section 3.1.3.2): the percent sign, the double quote, the space and
+/// everything outside the printable ASCII characters are percent-encoded.
+fn header_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte.is_ascii_graphic() && byte != b'%' && byte != b'"' {
+            true => encoded.push(char::from(byte)),
+            false => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
         }
     }
     encoded

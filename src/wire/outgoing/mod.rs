@@ -15,9 +15,29 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::Mac;
 use serde_json::value::RawValue;
 
-/// The id of a delivery, the same over all its attempts: the [`ChangeId`](crate::model::ChangeId)
-/// of a single change, or for several `batch_` and 32 hexadecimal digits over all their ids, so that
-/// two deliveries with other contents never share one.
+/// The id under which a delivery is posted: [`delivery_id`], followed by a digest of the records that
+/// ride along. The record of a change may become known between two attempts, or before a replay; then
+/// it is another body, and a receiver that keeps what it answered to an id must not take it for the
+/// same. Same id, same bytes; the ids of the events stay.
+pub fn message_id(delivery: &Delivery) -> String {
+    let id = delivery_id(delivery);
+    let records = delivery
+        .changes
+        .iter()
+        .map(|change| change.record.as_deref());
+    let records: Vec<&[u8]> = records
+        .map(|record| record.unwrap_or_default().as_bytes())
+        .collect();
+    if records.iter().all(|record| record.is_empty()) {
+        return id;
+    }
+    let digest = Identity(first(&sha256("qbo-relay records", &records)));
+    format!("{id}_{}", digest.to_hex())
+}
+
+/// The id of what is delivered, the same over all its attempts: the
+/// [`ChangeId`](crate::model::ChangeId) of a single change, or for several `batch_` and 32 hexadecimal
+/// digits over all their ids, so that two deliveries with other contents never share one.
 pub fn delivery_id(delivery: &Delivery) -> String {
     if let [change] = delivery.changes.as_slice() {
         return change.id.0.clone();

@@ -296,20 +296,88 @@ fn only_the_company_of_the_lane_is_in_the_raw_body() {
 }
 
 #[test]
-fn a_retry_has_the_same_body_and_a_replay_says_so() {
+fn the_same_id_has_the_same_bytes() {
     let first = delivery(LEGACY);
-    let retry = Delivery {
-        attempt: 2,
-        ..first.clone()
+    let account = OpenConnectors::default();
+    let again = [
+        Delivery {
+            attempt: 2,
+            ..first.clone()
+        },
+        Delivery {
+            manner: Manner::Replay(7),
+            ..first.clone()
+        },
+    ];
+    let callback = |delivery: &Delivery| {
+        let id = open_connectors::id(delivery, &account);
+        (id, open_connectors::encode(delivery, &account))
     };
-    assert_eq!(callback(&retry), callback(&first));
-    assert_eq!(callback(&first)["message"].get("replay"), None);
-    let replay = Delivery {
-        manner: Manner::Replay(7),
-        ..first.clone()
+    for again in &again {
+        assert_eq!(callback(again), callback(&first));
+        assert_eq!(message_id(again), message_id(&first));
+    }
+    // What a change is told with may be known, or forgotten, only later.
+    let mut known = first.clone();
+    known.changes[0].record = Some(r#"{"Id":"1","SyncToken":"0"}"#.into());
+    let mut newer = first.clone();
+    newer.changes[0].record = Some(r#"{"Id":"1","SyncToken":"1"}"#.into());
+    let mut forgotten = again[1].clone();
+    forgotten.body = None;
+    let ids = [&first, &known, &newer].map(message_id);
+    assert!(
+        ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
+        "{ids:?}"
+    );
+    assert_eq!(message_id(&known), ids[1], "and stays so");
+    assert_ne!(callback(&forgotten).0, callback(&first).0);
+    let event = |delivery: &Delivery| {
+        let body = cloud_event::encode_one(&delivery.changes[0], false);
+        serde_json::from_slice::<Value>(&body).unwrap()["id"].clone()
     };
-    assert_eq!(callback(&replay)["message"]["replay"], true);
-    assert_eq!(callback(&replay)["id"], callback(&first)["id"]);
+    assert_eq!(event(&known), event(&first));
+    let line = open_connectors::encode_line(&again[1], &account);
+    let line: Value = serde_json::from_slice(&line).unwrap();
+    assert_eq!(line["message"]["replay"], true);
+}
+
+#[test]
+fn in_binary_mode_attributes_are_header_fields_and_the_body_is_data() {
+    let mut account = change(ACCOUNT);
+    account.late = true;
+    account.notification.event_type = "Euro € \"😀\" 100%".into();
+    let fields = cloud_event::header_fields(&account);
+    let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    let mut structured: Value =
+        serde_json::from_slice(&cloud_event::encode_one(&account, false)).unwrap();
+    for (name, value) in &fields {
+        assert!(value.bytes().all(|byte| byte.is_ascii_graphic()), "{value}");
+        let plain = percent_encoding::percent_decode_str(value)
+            .decode_utf8()
+            .unwrap();
+        let attribute = name.strip_prefix("ce-").unwrap();
+        let expected = match structured[attribute].take() {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        assert_eq!(plain, expected, "{name}");
+    }
+    // The sample of the HTTP binding, section 3.1.3.2, with a quote and a percent sign.
+    let kind = fields.iter().find(|(name, _)| name == "ce-type").unwrap();
+    assert_eq!(kind.1, "Euro%20%E2%82%AC%20%22%F0%9F%98%80%22%20100%25");
+    for required in [
+        "ce-specversion",
+        "ce-id",
+        "ce-source",
+        "ce-type",
+        "ce-late",
+        "ce-sequence",
+    ] {
+        assert!(names.contains(&required), "{names:?}");
+    }
+    assert!(!names.contains(&"ce-datacontenttype") && !names.contains(&"ce-data"));
+    let data: Value = serde_json::from_slice(&cloud_event::encode_data(&account)).unwrap();
+    assert_eq!(data, structured["data"]);
 }
 
 #[test]

@@ -19,9 +19,7 @@ pub(crate) const ELEMENTS_KEY: &str = "MySecretEventSignatureKey";
 pub(crate) fn http(url: String, format: Format) -> Settings {
     let signing = match format {
         Format::OpenConnectors(_) => Signing::Elements(Secret::new(ELEMENTS_KEY)),
-        Format::CloudEvents | Format::CloudEventsBatch => {
-            Signing::StandardWebhooks(vec![key(SECRET)])
-        }
+        _ => Signing::StandardWebhooks(vec![key(SECRET)]),
     };
     let credentials = Credentials {
         signing,
@@ -29,7 +27,12 @@ pub(crate) fn http(url: String, format: Format) -> Settings {
         headers: Vec::new(),
         tls: no_trust(),
     };
-    Settings::new(SinkName::new("erp").unwrap(), url, format, credentials)
+    Settings::new(
+        SinkName::new("erp").unwrap(),
+        url.parse().unwrap(),
+        format,
+        credentials,
+    )
 }
 
 pub(crate) fn key(text: &str) -> SigningKey {

@@ -3,7 +3,7 @@
 //!
 //! The envelope has the keys of the published QuickBooks capture in their order. Numbers that only
 //! the platform could know come from [`OpenConnectors`]; ids come from digests, so that a retry has
-//! the same ones. A replay says so in `message.replay`. An event of a client that did not sign says so
+//! the same ones. A replay says so in a header. An event of a client that did not sign says so
 //! in `authenticity`, and one whose kind is not decided has in `notified` what the client wrote.
 //!
 //! It has two shapes. What was notified is shown as the vendor wrote it; what was polled is shown as
@@ -115,7 +115,15 @@ pub fn notification_id(instance: u32, change: &ChangeId) -> u64 {
 /// attempts, and another one for another instance, whose callback may be the same.
 pub fn id(delivery: &Delivery, account: &OpenConnectors) -> String {
     let instance = account.instance(&delivery.lane.realm);
-    number(instance.id, &delivery_id(delivery)).to_string()
+    let mut of = delivery_id(delivery);
+    let is_replay = matches!(delivery.manner, Manner::Replay(_));
+    let is_polled = |head: &Change| account.shape.is_polled(head);
+    let is_notified = !delivery.changes.first().is_some_and(is_polled);
+    if is_replay && is_notified && delivery.body.is_none() {
+        // Its `raw` is no longer kept, so it is another body than the one before.
+        of.push_str(" without raw");
+    }
+    number(instance.id, &of).to_string()
 }
 
 fn number(instance: u32, delivery: &str) -> u64 {
@@ -179,6 +187,19 @@ impl Instance {
 /// when the notification or the answer to the poll arrived, because the time of the attempt would
 /// make every retry another body.
 pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
+    written(delivery, account, false)
+}
+
+/// The same as a line of a file, where only `message.replay` can say that it is a replay.
+pub fn encode_line(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
+    written(
+        delivery,
+        account,
+        matches!(delivery.manner, Manner::Replay(_)),
+    )
+}
+
+fn written(delivery: &Delivery, account: &OpenConnectors, replay: bool) -> Vec<u8> {
     let realm = &delivery.lane.realm;
     let instance = account.instance(realm);
     let head = delivery.changes.first();
@@ -214,7 +235,7 @@ pub fn encode(delivery: &Delivery, account: &OpenConnectors) -> Vec<u8> {
             raw: raw.or_else(|| embed("{}")),
             user_id: account.user_id,
             events,
-            replay: matches!(delivery.manner, Manner::Replay(_)),
+            replay,
         },
         user: &account.user,
     };
