@@ -148,7 +148,12 @@ fn relay(table: &table::Sink, reader: &mut Reader<'_>) -> Relay {
     }
 }
 
-const FORMATS: [&str; 4] = ["cloudevents", "cloudevents-batch", "json", "open-connectors"];
+const FORMATS: [&str; 4] = [
+    "cloudevents",
+    "cloudevents-batch",
+    "json",
+    "open-connectors",
+];
 
 fn format(table: &table::Sink, reader: &mut Reader<'_>) -> Format {
     let word = table.format.as_ref().map(|word| word.get_ref().as_str());
@@ -335,7 +340,7 @@ fn signing(table: &table::Sink, format: &Format, reader: &mut Reader<'_>) -> Sig
     };
     let shape = match format {
         Format::OpenConnectors(_) => Shape::Bytes,
-        Format::CloudEvents | Format::CloudEventsBatch => Shape::Lines,
+        _ => Shape::Lines,
     };
     let Some(secret) = reader.secret(&keys, shape) else {
         return Signing::Unsigned;
