@@ -72,13 +72,10 @@ pub(super) fn read(event: &str, is_damaged: bool) -> Result<Entry<'_>, Fault> {
         event_type,
         identity: identity::of_cloud_event(&source, &sender_id),
         sender_id: Some(sender_id),
-        data: said.map(|data| data.get().to_owned()),
+        data: data.map(|data| data.get().to_owned()),
         content: 0,
     };
     notification.content = identity::content(&notification);
-    if data.is_none() {
-        notification.data = None;
-    }
     Ok(Entry {
         notification,
         left_out: optional.left_out,

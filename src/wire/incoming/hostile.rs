@@ -262,14 +262,6 @@ fn what_cannot_be_read_costs_itself_only() {
         (&notification.data, &notification.deleted_id),
         (&None, &None)
     );
-    // Two that differ in what cannot be read alone are not the same.
-    let [one, other] = [r#""data":1e998"#, r#""data":1e999"#].map(|field| {
-        match decode(event(field).as_bytes(), 9).items.remove(0) {
-            Item::Notification(notification) => notification.content,
-            Item::Unreadable(fault) => panic!("{fault:?}"),
-        }
-    });
-    assert_ne!(one, other);
 }
 
 #[test]
