@@ -22,15 +22,8 @@ async fn request(tcp: &mut TcpStream) -> Option<String> {
                 return Some(head.to_owned());
             }
         }
-        if tcp
-            .read_buf(&mut read)
-            .await
-            .ok()
-            .filter(|count| *count > 0)
-            .is_none()
-        {
-            return None;
-        }
+        let more = tcp.read_buf(&mut read).await.ok();
+        more.filter(|count| *count > 0)?;
     }
 }
 

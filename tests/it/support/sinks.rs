@@ -16,6 +16,7 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const ELEMENTS_KEY: &str = "MySecretEventSignatureKey";
 
 /// An HTTP sink `erp` that signs as its format wants.
+#[expect(clippy::needless_pass_by_value, reason = "receivers make it for this")]
 pub(crate) fn http(url: String, format: Format) -> Settings {
     let signing = match format {
         Format::OpenConnectors(_) => Signing::Elements(Secret::new(ELEMENTS_KEY)),
