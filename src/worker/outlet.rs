@@ -5,9 +5,7 @@
 //! not one for each attempt; the journal has those.
 
 use super::Endpoint;
-use crate::model::{
-    Attempt, Delivery, Lane, Outcome, RealmId, Sampler, Settlement, Timestamp,
-};
+use crate::model::{Attempt, Delivery, Lane, Outcome, RealmId, Sampler, Settlement, Timestamp};
 use crate::rules::lane::is_due;
 use crate::rules::outage::{Leave, Outage};
 use crate::rules::retry::{Schedule, describe};
