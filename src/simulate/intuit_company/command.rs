@@ -311,14 +311,7 @@ fn introduce(options: &CompanyOptions, intuit: &FakeIntuit, realms: &[String], s
     let base = intuit.base_url();
     let redirect_uri = options.redirect_uri.clone().unwrap_or_else(|| {
         // The relay that is notified is the one that browsers come back to.
-        let port = options.notify.as_ref().map_or(8443, |url| {
-            let default = if url.scheme_str() == Some("http") {
-                80
-            } else {
-                443
-            };
-            url.port_u16().unwrap_or(default)
-        });
+        let port = options.notify.as_ref().map_or(8443, Url::port);
         format!("https://localhost:{port}/oauth/callback")
     });
     let trust = options
