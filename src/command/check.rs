@@ -323,7 +323,7 @@ fn callback(config: &Config, vault: Option<&Vault>, instance: &Instance) -> Opti
     draft.events.as_ref().filter(|events| events.calls_back)?;
     let kept = vault?.unseal_instance(draft.realm.as_str(), &draft.sealed);
     let terms = kept.ok()?.configuration.terms().ok()?;
-    if !is_plain(terms.callback.as_deref()?) {
+    if !is_plain(terms.callback.as_ref()?) {
         return None;
     }
     Some(match config.instances.plain_callbacks {

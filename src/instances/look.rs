@@ -133,7 +133,7 @@ impl Platform {
         let mut warnings = terms.warnings.clone();
         let events = entry.instance.draft.events.as_ref();
         let calls = events.is_some_and(|events| events.calls_back);
-        let callback = terms.callback.as_deref().filter(|_| calls);
+        let callback = terms.callback.as_ref().filter(|_| calls);
         if callback.is_some_and(callback::is_plain) {
             warnings.push(callback::plain_warning(&self.settings));
         }

@@ -138,7 +138,13 @@ fn show_one<'a>(entry: &'a Permitted, paused: &BTreeSet<InstanceId>) -> ShownSub
 }
 
 fn url(permitted: &Permitted) -> Option<&str> {
-    permitted.entry().terms.as_ref()?.callback.as_ref().map(Url::as_str)
+    permitted
+        .entry()
+        .terms
+        .as_ref()?
+        .callback
+        .as_ref()
+        .map(Url::as_str)
 }
 
 /// Whether the filter can mean anything of this subscription.
