@@ -4,6 +4,7 @@
 
 mod world;
 
+use crate::support::office::SECRET;
 use serde_json::{Value, json};
 use world::{Caller, FOREIGN, OWN, World};
 
@@ -20,6 +21,8 @@ enum Right {
     Organization,
     /// For the instance of the path: its own token, or the organization.
     Path,
+    /// The same, but of a token's instance alone wherever one is shown.
+    Narrowed,
     /// For the instance of the token, whoever shows it.
     Token,
 }
@@ -48,7 +51,7 @@ fn right(method: &str, path: &str) -> Right {
             | "/notifications/subscriptions/deliveries",
         )
         | ("put", "/notifications/subscriptions/deliveries") => Right::Seen,
-        ("get", "/notifications/subscriptions/{id}") => Right::Path,
+        ("get", "/notifications/subscriptions/{id}") => Right::Narrowed,
         (_, path) if path.starts_with("/instances/{id}") => Right::Path,
         (_, "/instances") => Right::Token,
         (
@@ -138,7 +141,9 @@ fn expected(right: Right, method: &str, path: &str, caller: Caller, is_own: bool
         (Right::Organization, caller) if caller.is_organization() => 200,
         (Right::Organization, _) => 401,
         (Right::Path, caller) if caller.is_organization() || is_own => 200,
-        (Right::Path, _) => 404,
+        (Right::Narrowed, Caller::Organization) => 200,
+        (Right::Narrowed, _) if is_own => 200,
+        (Right::Path | Right::Narrowed, _) => 404,
         (Right::Token, Caller::Organization) => 401,
         (Right::Token, _) => 200,
     }
@@ -203,7 +208,7 @@ fn unproven(world: &World) -> Vec<(&'static str, Value)> {
             "providerData": { "realmId": realm },
             "configuration": {
                 "oauth.api.key": "client",
-                "oauth.api.secret": "secret",
+                "oauth.api.secret": SECRET,
                 "oauth.user.token": access,
                 "oauth.user.refresh_token": refresh,
             },
@@ -214,7 +219,7 @@ fn unproven(world: &World) -> Vec<(&'static str, Value)> {
             "providerData": { "realmId": realm, "code": code },
             "configuration": {
                 "oauth.api.key": "client",
-                "oauth.api.secret": "secret",
+                "oauth.api.secret": SECRET,
                 "oauth.callback.url": "https://mycoolapp.com",
             },
         })
@@ -359,7 +364,7 @@ async fn tokens_and_codes_of_its_own_company_are_taken_from_who_has_its_element_
     let at = format!("/instances/{id}");
     let mut keys = json!({
         "oauth.api.key": "client",
-        "oauth.api.secret": "secret",
+        "oauth.api.secret": SECRET,
         "oauth.callback.url": "https://mycoolapp.com",
     });
     let coded = json!({
@@ -419,7 +424,7 @@ async fn whoever_waits_for_intuit_keeps_nobody_waiting() {
         "providerData": { "realmId": OWN, "code": world.code(OWN) },
         "configuration": {
             "oauth.api.key": "client",
-            "oauth.api.secret": "secret",
+            "oauth.api.secret": SECRET,
             "oauth.callback.url": "https://mycoolapp.com",
         },
     });
@@ -470,7 +475,7 @@ async fn a_change_that_waited_for_intuit_keeps_what_others_changed_meanwhile() {
         "tags": ["slow"],
         "configuration": {
             "oauth.api.key": "client",
-            "oauth.api.secret": "secret",
+            "oauth.api.secret": SECRET,
             "oauth.callback.url": "https://mycoolapp.com",
         },
     });

@@ -1,7 +1,7 @@
 //! Element instances from end to end: the real binary, a simulated Intuit behind it, a receiver in
 //! front of it.
 
-use crate::support::office::{Office, REALM, SIGNATURE_KEY};
+use crate::support::office::{Office, REALM, SECRET, SIGNATURE_KEY};
 use crate::support::receiver::{Answer, Recorded};
 use qbo_relay::model::Secret;
 use qbo_relay::wire::outgoing::elements_signature;
@@ -141,7 +141,7 @@ async fn the_published_bodies_work_as_they_stand_and_the_faulty_ones_are_told_wh
             ),
             (
                 "\"oauth.api.secret\": \"\"",
-                "\"oauth.api.secret\": \"secret\"".into(),
+                format!("\"oauth.api.secret\": \"{SECRET}\""),
             ),
         ];
         keys.iter()

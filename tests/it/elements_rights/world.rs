@@ -1,7 +1,7 @@
 //! A gateway with instances of two companies, and everybody who may come and ask.
 
 use crate::support::intuit::Came;
-use crate::support::office::Office;
+use crate::support::office::{Office, SECRET};
 use crate::support::receiver::Answer;
 use crate::support::relay::eventually;
 use qbo_relay::model::Environment;
@@ -164,7 +164,7 @@ impl World {
             "configuration": {
                 "oauth.callback.url": "https://mycoolapp.com",
                 "oauth.api.key": "client",
-                "oauth.api.secret": "secret",
+                "oauth.api.secret": SECRET,
                 "event.notification.enabled": true,
                 "event.notification.callback.url": format!("http://127.0.0.1:9{}", hook(realm)),
             },

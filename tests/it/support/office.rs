@@ -19,6 +19,9 @@ pub(crate) use super::intuit::REALM;
 /// The key that callbacks are signed with.
 pub(crate) const SIGNATURE_KEY: &str = "abcd1234efgh5678";
 
+/// The client secret of the app.
+pub(crate) const SECRET: &str = "Zq8sT1mKfEwV4nXb";
+
 /// All of it.
 pub(crate) struct Office {
     pub(crate) gateway: Gateway,
@@ -37,6 +40,10 @@ impl Office {
 
     /// The same with another Intuit.
     pub(crate) async fn open_with(options: Options, instances: &str, answers: Vec<Answer>) -> Self {
+        let mut options = options;
+        for app in &mut options.apps {
+            app.client_secret = Secret::new(SECRET);
+        }
         let intuit = FakeIntuit::start(options).await.unwrap();
         let receiver = Receiver::start_with(answers).await;
         let gateway = Gateway::new(&tables(intuit.base_url(), instances));
@@ -123,7 +130,7 @@ impl Office {
             "configuration": {
                 "oauth.callback.url": "https://mycoolapp.com",
                 "oauth.api.key": "client",
-                "oauth.api.secret": "secret",
+                "oauth.api.secret": SECRET,
                 "authentication.type": "oauth2",
                 "scope": "com.intuit.quickbooks.accounting openid profile email phone address",
                 "event.notification.enabled": true,
@@ -179,7 +186,7 @@ fn tables(base: &str, instances: &str) -> String {
 [[app]]
 name = "books"
 client_id = "client"
-client_secret = "secret"
+client_secret = "{SECRET}"
 redirect_uri = "https://gateway.example/oauth/callback"
 authorize_url = "{base}/connect/oauth2"
 token_url = "{base}/oauth2/v1/tokens/bearer"
