@@ -230,6 +230,10 @@ enum CompanyCommand {
     #[command(after_help = "Example:
   qbo-relay company disconnect 9341455841580195")]
     Disconnect(command::company::DisconnectOptions),
+    /// Let a company be read that was connected in a browser, without a shell on the gateway.
+    #[command(after_help = "Example:
+  qbo-relay company approve 9341455841580195")]
+    Approve(command::company::ApproveOptions),
 }
 
 #[derive(Subcommand, Debug)]
@@ -342,6 +346,7 @@ pub fn main() -> Exit {
         Command::AdminSecret(options) => command::admin_secret::command(&options),
         Command::Vault(VaultCommand::Rekey(options)) => command::vault::rekey(&options),
         Command::Company(CompanyCommand::List(options)) => command::company::list(&options),
+        Command::Company(CompanyCommand::Approve(options)) => command::company::approve(&options),
         Command::Company(CompanyCommand::Disconnect(options)) => {
             command::company::disconnect(&options)
         }

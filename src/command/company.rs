@@ -27,6 +27,25 @@ pub struct DisconnectOptions {
     config: ConfigArgs,
 }
 
+/// Which company.
+#[derive(Args, Debug)]
+pub struct ApproveOptions {
+    /// Its number at Intuit (realm id).
+    realm: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Lets a company be read that waits for approval.
+pub fn approve(options: &ApproveOptions) -> Exit {
+    let path = format!("/companies/{}/approve", options.realm);
+    match order(&options.config, Method::POST, &path) {
+        Ok(_) => say(tinted(Tint::Green, "approved; it is read from now on")),
+        Err(exit) => return exit,
+    }
+    Exit::Success
+}
+
 /// Lists them.
 pub fn list(options: &ListOptions) -> Exit {
     match order(&options.config, Method::GET, "/companies") {
@@ -85,6 +104,12 @@ fn show(companies: &Value) {
         ));
         if let Some(why) = company.get("why").and_then(Value::as_str) {
             say(format_args!("    {why}"));
+        }
+        if standing == "awaits approval" {
+            let realm = word(company, "realm");
+            say(format_args!(
+                "    approve it: qbo-relay company approve {realm}"
+            ));
         }
     }
 }

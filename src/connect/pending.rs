@@ -1,25 +1,35 @@
 //! Questions that were asked of Intuit and not answered yet, and for a while what came of them.
 //!
-//! Each is known by a `state` of 256 random bits, of which only the digest is kept: it is looked up
-//! by the digest, so nothing about a wrong one can be learned from how long the look takes. Bounded:
-//! the oldest makes room.
+//! Each is known by a `state` of 256 random bits, and one that was begun in a browser by a link and a
+//! cookie of as many; they are looked up by their digests, so nothing about a wrong one can be learned
+//! from how long the look takes. Bounded: so many for each who begins them and so many in all, and
+//! nobody's question makes room for somebody else's.
 
-use super::Outcome;
+use super::{Begun, Connected, Error, Outcome};
 use crate::model::{AppName, Timestamp};
+use crate::wire::quickbooks::redirect::Redirect;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
+use tokio::sync::watch;
 
-/// Random bytes of a `state`.
-pub(super) const STATE_BYTES: usize = 32;
+/// Random bytes of a `state`, a link and a cookie.
+pub(super) const SECRET_BYTES: usize = 32;
 
 /// How long a question is open, and how long its outcome is remembered.
 pub(super) const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// Questions at a time: a person opens one, perhaps two.
-const PENDING_MAX: usize = 32;
+/// Questions at a time of the operator's shell, of one network, and of all networks: a person opens
+/// one, perhaps two.
+const SHELL_MAX: usize = 32;
+const NETWORK_MAX: usize = 8;
+const NETWORKS_MAX: usize = 256;
+
+/// What every cookie's name begins with. Browsers take `__Host-` only from the host itself, by HTTPS.
+const COOKIE_PREFIX: &str = "__Host-qbo-relay-consent-";
 
 /// The name of a question for whoever asked it: says nothing about its `state`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +47,40 @@ impl Ticket {
     }
 }
 
+/// Who begins a consent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Beginner {
+    /// The operator, who has a shell on this machine.
+    Shell,
+    /// Somebody with a browser, in this network; `None` for this machine's own sockets.
+    Browser(Option<IpAddr>),
+}
+
+/// How an answer came, which tells whether whoever brings it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bringer<'a> {
+    /// The operator pasted it.
+    Shell,
+    /// A browser came back with these cookies, as its header fields have them.
+    Browser(&'a [&'a str]),
+}
+
+/// What came of a question, once it is known.
+pub(super) type Settled = Option<Result<Connected, Error>>;
+
+/// An answer to an open question.
+pub(super) enum Taken {
+    /// The first: whoever takes it sees to it, and says here what came of it.
+    First {
+        app: AppName,
+        /// Nobody with the operator's shell had a part in it.
+        unattended: bool,
+        settle: watch::Sender<Settled>,
+    },
+    /// The same once more: what came of the first, as soon as that is known.
+    Again(watch::Receiver<Settled>),
+}
+
 /// The questions.
 #[derive(Default)]
 pub(super) struct Pending(Vec<Question>);
@@ -45,59 +89,151 @@ struct Question {
     ticket: Ticket,
     app: AppName,
     at: Timestamp,
-    /// The redirect has come; it comes once.
-    taken: bool,
-    outcome: Outcome,
+    by: Beginner,
+    way: Way,
+    /// The answer that was taken: its digest, and what comes of it.
+    answer: Option<([u8; 32], watch::Receiver<Settled>)>,
+}
+
+/// How somebody gets to Intuit with it.
+enum Way {
+    /// The address was told to the operator.
+    Told,
+    /// The link with this digest leads to the address, and leaves a cookie with this digest.
+    Link {
+        link: [u8; 32],
+        url: String,
+        cookie: Option<[u8; 32]>,
+    },
 }
 
 impl Pending {
-    /// A new question; the text of its `state`, and its ticket.
-    pub(super) fn begin(
+    /// A new question of the operator's: `url` makes the address at Intuit from its `state`.
+    pub(super) fn begin_told(
         &mut self,
         app: AppName,
-        state: [u8; STATE_BYTES],
+        state: [u8; SECRET_BYTES],
+        url: impl FnOnce(&str) -> String,
         now: Timestamp,
-    ) -> (String, Ticket) {
+    ) -> Begun {
         self.forget(now);
-        if self.0.len() >= PENDING_MAX {
-            self.0.remove(0);
+        let is_shells = |question: &Question| question.by == Beginner::Shell;
+        if self.0.iter().filter(|question| is_shells(question)).count() >= SHELL_MAX {
+            // All of them are the operator's own, and the newest is the one that is meant.
+            if let Some(oldest) = self.0.iter().position(is_shells) {
+                self.0.remove(oldest);
+            }
         }
-        let text = URL_SAFE_NO_PAD.encode(state);
-        let ticket = ticket(&text);
+        let state = text(&state);
+        let url = url(&state);
+        let ticket = self.ask(app, &state, Beginner::Shell, Way::Told, now);
+        Begun { url, ticket }
+    }
+
+    /// A new question of somebody with a browser. `link` is what its link ends with.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`].
+    pub(super) fn begin_linked(
+        &mut self,
+        app: AppName,
+        [state, link]: [[u8; SECRET_BYTES]; 2],
+        url: impl FnOnce(&str) -> String,
+        network: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        self.forget(now);
+        let by = Beginner::Browser(network);
+        let all = self.0.iter().filter(|asked| asked.by != Beginner::Shell);
+        let here = all.clone().filter(|asked| asked.by == by);
+        if here.count() >= NETWORK_MAX || all.count() >= NETWORKS_MAX {
+            return Err(Error::TooMany);
+        }
+        let (state, link) = (text(&state), text(&link));
+        let way = Way::Link {
+            link: digest(&link),
+            url: url(&state),
+            cookie: None,
+        };
+        self.ask(app, &state, by, way, now);
+        Ok(link)
+    }
+
+    fn ask(&mut self, app: AppName, state: &str, by: Beginner, way: Way, now: Timestamp) -> Ticket {
+        let ticket = ticket(state);
         self.0.push(Question {
             ticket: ticket.clone(),
             app,
             at: now,
-            taken: false,
-            outcome: Outcome::Waiting,
+            by,
+            way,
+            answer: None,
         });
-        (text, ticket)
+        ticket
     }
 
-    /// Uses a question up: its app and ticket, if it is open.
-    pub(super) fn take(&mut self, state: &str, now: Timestamp) -> Option<(AppName, Ticket)> {
+    /// Opens a link: the address at Intuit, and the cookie to leave in the browser (`name=value`). A
+    /// link is opened by one browser; the same one, which brings the cookie, may open it again.
+    ///
+    /// # Errors
+    /// [`Error::Unasked`], [`Error::OtherBrowser`].
+    pub(super) fn open(
+        &mut self,
+        opened: &str,
+        cookies: &[&str],
+        fresh: [u8; SECRET_BYTES],
+        now: Timestamp,
+    ) -> Result<(String, String), Error> {
         self.forget(now);
-        let ticket = ticket(state);
-        let question = self
-            .0
-            .iter_mut()
-            .find(|question| question.ticket == ticket)?;
-        if question.taken {
-            return None;
+        let opened = digest(opened);
+        for question in &mut self.0 {
+            let name = cookie_name(&question.ticket);
+            if let Way::Link { link, url, cookie } = &mut question.way
+                && *link == opened
+            {
+                let value = match cookie {
+                    None => text(&fresh),
+                    Some(known) => brought(cookies, &name, known).ok_or(Error::OtherBrowser)?,
+                };
+                *cookie = Some(digest(&value));
+                return Ok((url.clone(), format!("{name}={value}")));
+            }
         }
-        question.taken = true;
-        Some((question.app.clone(), ticket))
+        Err(Error::Unasked)
     }
 
-    /// Remembers what came of a question.
-    pub(super) fn settle(&mut self, ticket: &Ticket, outcome: Outcome, now: Timestamp) {
-        if let Some(question) = self
-            .0
-            .iter_mut()
-            .find(|question| question.ticket == *ticket)
-        {
-            question.outcome = outcome;
-            question.at = now;
+    /// Takes an answer to an open question. What was answered is not answered anew: the same answer
+    /// gets the same outcome, another one none.
+    ///
+    /// # Errors
+    /// [`Error::Unasked`]; [`Error::OtherBrowser`], and the question stays as it is.
+    pub(super) fn take(
+        &mut self,
+        redirect: &Redirect,
+        bringer: Bringer<'_>,
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
+        self.forget(now);
+        let ticket = ticket(&redirect.state);
+        let mut questions = self.0.iter_mut();
+        let question = questions
+            .find(|question| question.ticket == ticket)
+            .ok_or(Error::Unasked)?;
+        question.admit(bringer)?;
+        let answer = digest_of(redirect);
+        match &question.answer {
+            Some((first, outcome)) if *first == answer => Ok(Taken::Again(outcome.clone())),
+            Some(_) => Err(Error::Unasked),
+            None => {
+                let (settle, outcome) = watch::channel(None);
+                question.answer = Some((answer, outcome));
+                question.at = now;
+                Ok(Taken::First {
+                    app: question.app.clone(),
+                    unattended: question.by != Beginner::Shell && bringer != Bringer::Shell,
+                    settle,
+                })
+            }
         }
     }
 
@@ -105,7 +241,13 @@ impl Pending {
     pub(super) fn outcome(&mut self, ticket: &Ticket, now: Timestamp) -> Option<Outcome> {
         self.forget(now);
         let question = self.0.iter().find(|question| question.ticket == *ticket)?;
-        Some(question.outcome.clone())
+        let settled = question.answer.as_ref();
+        let settled = settled.and_then(|(_, settled)| settled.borrow().clone());
+        Some(match settled {
+            None => Outcome::Waiting,
+            Some(Ok(connected)) => Outcome::Connected(connected),
+            Some(Err(error)) => Outcome::Refused(error.to_string()),
+        })
     }
 
     /// A clock that was put back makes a question older, never younger.
@@ -115,10 +257,62 @@ impl Pending {
     }
 }
 
+impl Question {
+    /// Whether the answer may come in this way: to the browser that began it, or by the operator.
+    fn admit(&self, bringer: Bringer<'_>) -> Result<(), Error> {
+        let (Bringer::Browser(cookies), Way::Link { cookie, .. }) = (bringer, &self.way) else {
+            return Ok(());
+        };
+        let name = cookie_name(&self.ticket);
+        let known = cookie.as_ref();
+        let brought = known.and_then(|known| brought(cookies, &name, known));
+        brought.map(drop).ok_or(Error::OtherBrowser)
+    }
+}
+
+/// The cookie of this name with this digest, if it is among those that a browser sent.
+fn brought(cookies: &[&str], name: &str, known: &[u8; 32]) -> Option<String> {
+    let mut pairs = cookies.iter().flat_map(|field| field.split(';'));
+    pairs.find_map(|pair| {
+        let (found, value) = pair.trim().split_once('=')?;
+        (found == name && digest(value) == *known).then(|| value.to_owned())
+    })
+}
+
+/// One for each question, so that two that are open in one browser do not get in each other's way.
+fn cookie_name(ticket: &Ticket) -> String {
+    let short = ticket.0.get(..16).unwrap_or_default();
+    format!("{COOKIE_PREFIX}{short}")
+}
+
+fn text(secret: &[u8; SECRET_BYTES]) -> String {
+    URL_SAFE_NO_PAD.encode(secret)
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Of the answer as it was understood: an address that was pasted and the redirect itself are one.
+fn digest_of(redirect: &Redirect) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    match &redirect.consent {
+        Ok((code, realm)) => {
+            digest.update(code.expose());
+            digest.update([0]);
+            digest.update(realm.as_str());
+        }
+        Err(why) => {
+            digest.update([1]);
+            digest.update(why);
+        }
+    }
+    digest.finalize().into()
+}
+
 fn ticket(state: &str) -> Ticket {
-    let digest = Sha256::digest(state.as_bytes());
     let mut text = String::with_capacity(64);
-    for byte in digest {
+    for byte in digest(state) {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
@@ -126,56 +320,4 @@ fn ticket(state: &str) -> Ticket {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::RealmId;
-
-    const NOW: Timestamp = Timestamp::from_ms(1_795_252_440_000);
-
-    fn app() -> AppName {
-        AppName::new("books").unwrap()
-    }
-
-    #[test]
-    fn a_question_is_answered_once_and_only_by_its_own_state() {
-        let mut pending = Pending::default();
-        let (state, ticket) = pending.begin(app(), [7; STATE_BYTES], NOW);
-        assert_eq!(state.len(), 43);
-        assert_eq!(pending.outcome(&ticket, NOW), Some(Outcome::Waiting));
-        assert_eq!(pending.take("", NOW), None);
-        assert_eq!(pending.take(ticket.as_str(), NOW), None);
-        assert_eq!(pending.take(&state, NOW), Some((app(), ticket.clone())));
-        assert_eq!(pending.take(&state, NOW), None);
-        let connected = Outcome::Connected(RealmId::new("310687").unwrap());
-        pending.settle(&ticket, connected.clone(), NOW);
-        assert_eq!(pending.outcome(&ticket, NOW), Some(connected));
-    }
-
-    #[test]
-    fn a_question_is_open_for_ten_minutes() {
-        let mut pending = Pending::default();
-        let (state, ticket) = pending.begin(app(), [7; STATE_BYTES], NOW);
-        let late = NOW.plus(LIFETIME + Duration::from_millis(1));
-        assert_eq!(pending.take(&state, late), None);
-        assert_eq!(pending.outcome(&ticket, late), None);
-    }
-
-    #[test]
-    fn a_clock_that_was_put_back_does_not_keep_a_question_open() {
-        let mut pending = Pending::default();
-        let (state, _) = pending.begin(app(), [7; STATE_BYTES], NOW);
-        assert_eq!(pending.take(&state, NOW.minus(LIFETIME)), None);
-    }
-
-    #[test]
-    fn the_oldest_question_makes_room() {
-        let mut pending = Pending::default();
-        let states: Vec<String> = (0..=PENDING_MAX)
-            .map(|n| [u8::try_from(n).unwrap(); STATE_BYTES])
-            .map(|bytes| pending.begin(app(), bytes, NOW).0)
-            .collect();
-        assert_eq!(pending.take(&states[0], NOW), None);
-        assert!(pending.take(&states[1], NOW).is_some());
-        assert!(pending.take(&states[PENDING_MAX], NOW).is_some());
-    }
-}
+mod tests;

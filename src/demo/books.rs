@@ -3,7 +3,7 @@
 
 use super::Mishap;
 use super::tale::Tale;
-use crate::connect::Desk;
+use crate::connect::{Bringer, Desk};
 use crate::simulate::books::{Books, Happening};
 use crate::simulate::company::PayloadForm;
 use crate::simulate::intuit_company::notices::payload;
@@ -132,6 +132,7 @@ async fn consent(desk: &Desk) -> Result<(), Mishap> {
     let answer = browser.request(request).await?;
     let back = answer.headers().get("location");
     let back = back.ok_or("Intuit sends the browser nowhere")?;
-    desk.complete(back.to_str()?).await?;
+    let back = back.to_str()?;
+    desk.complete(back, Bringer::Browser(&[])).await?.outcome?;
     Ok(())
 }

@@ -15,9 +15,9 @@ use crate::model::{
 
 impl Journal {
     /// A company was connected, or connected again: the company and its sealed tokens in one
-    /// transaction. What `company` says of its standing is not looked at: it is connected from
-    /// `now` on. Again: it goes on where it had been read to, and a gap is opened for it from the
-    /// moment on since which it could not be read.
+    /// transaction. It is connected from `now` on; where `company` says that it awaits approval, only
+    /// if it could be read before, and what it is then is returned. Again: it goes on where it had
+    /// been read to, and a gap is opened for it from the moment on since which it could not be read.
     ///
     /// # Errors
     /// As for [`settle`](Self::settle).
@@ -26,13 +26,20 @@ impl Journal {
         company: Company,
         sealed: Vec<u8>,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Standing, Error> {
+        let (realm, asked) = (company.realm.clone(), company.standing.clone());
         self.order(Order::Connect {
             company,
             sealed,
             now,
         })
-        .await
+        .await?;
+        // It is stored, whether or not that can be read back.
+        let companies = self.companies().await.unwrap_or_default();
+        let mut stored = companies
+            .into_iter()
+            .filter(|company| company.realm == realm);
+        Ok(stored.next().map_or(asked, |company| company.standing))
     }
 
     /// Stores a set of tokens in the place of the one before. When this returns `Ok`, it survives

@@ -93,7 +93,8 @@ pub(super) fn enter(connection: &Connection, realm: &RealmId) -> rusqlite::Resul
         .query_row([realm.as_str()], |row| row.get(0))
 }
 
-/// The company can be read from now on with these tokens.
+/// The company can be read from now on with these tokens, or as soon as it is approved: that is asked
+/// for only where the operator has not had it connected before.
 pub(super) fn connect(
     connection: &Connection,
     touched: &mut Touched,
@@ -103,16 +104,29 @@ pub(super) fn connect(
 ) -> rusqlite::Result<()> {
     let before = find(connection, &company.realm)?;
     let realm = enter(connection, &company.realm)?;
+    let is_known = before
+        .as_ref()
+        .is_some_and(|before| match before.company.standing {
+            Standing::Connected | Standing::NeedsAuthorization { .. } => true,
+            Standing::AwaitsApproval | Standing::Disconnected => false,
+        });
+    let awaits_approval = company.standing == Standing::AwaitsApproval && !is_known;
+    let standing = match awaits_approval {
+        true => Standing::AwaitsApproval,
+        false => Standing::Connected,
+    };
     // What was notified before the first connecting is not reconciled afterwards: it is older than
     // everything that is read.
     connection
         .prepare_cached(
             "INSERT INTO company (realm, app, environment, connected_at, standing, standing_since, \
              told_from, tokens, access_expires_at, refresh_expires_at, hard_expires_at, reconciled) \
-             SELECT ?1, ?2, ?3, ?4, 'connected', ?4, ?4, ?5, ?6, ?7, ?8, sequence FROM realm \
+             SELECT ?1, ?2, ?3, ?4, ?9, ?4, ?4, ?5, ?6, ?7, ?8, sequence FROM realm \
              WHERE id = ?1 ON CONFLICT (realm) DO UPDATE SET app = excluded.app, \
              environment = excluded.environment, connected_at = excluded.connected_at, \
-             standing = 'connected', standing_since = excluded.standing_since, standing_why = NULL, \
+             standing = excluded.standing, standing_why = NULL, \
+             standing_since = iif(excluded.standing = 'connected', excluded.standing_since, \
+             standing_since), \
              tokens = excluded.tokens, access_expires_at = excluded.access_expires_at, \
              refresh_expires_at = excluded.refresh_expires_at, \
              hard_expires_at = excluded.hard_expires_at",
@@ -126,16 +140,22 @@ pub(super) fn connect(
             company.access_expires_at.map(Timestamp::as_ms),
             company.refresh_expires_at.map(Timestamp::as_ms),
             company.hard_expires_at.map(Timestamp::as_ms),
+            words(&standing).0,
         ])?;
     let text = format!(
-        "company {} was connected{} to app {} ({})",
+        "company {} was connected{} to app {} ({}){}",
         company.realm,
         if before.is_some() { " again" } else { "" },
         company.app,
-        company.environment.as_str()
+        company.environment.as_str(),
+        if awaits_approval {
+            "; it waits for approval"
+        } else {
+            ""
+        }
     );
     events::insert(connection, now, "company", &text)?;
-    if let Some(before) = before {
+    if let Some(before) = before.filter(|_| !awaits_approval) {
         returned(connection, &before, now)?;
     }
     touched.at(now);
@@ -147,6 +167,7 @@ pub(super) fn connect(
 fn returned(connection: &Connection, before: &Found, now: Timestamp) -> rusqlite::Result<()> {
     let cause = match before.company.standing {
         Standing::Connected => return Ok(()),
+        Standing::AwaitsApproval => "unapproved",
         Standing::NeedsAuthorization { .. } => "unauthorized",
         Standing::Disconnected => "disconnected",
     };
@@ -203,7 +224,11 @@ fn stand(
         )?
         .execute((before.realm, word, why, now.as_ms()))?;
     let text = match standing {
+        Standing::Connected if before.company.standing == Standing::AwaitsApproval => {
+            format!("company {realm} was approved")
+        }
         Standing::Connected => format!("company {realm} can be read again"),
+        Standing::AwaitsApproval => format!("company {realm} waits for approval"),
         Standing::NeedsAuthorization { why } => {
             format!("company {realm} has to be connected again: {why}")
         }
@@ -381,8 +406,9 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
         connected_at: Timestamp::from_ms(row.get(3)?),
         standing: match standing.as_str() {
             "connected" => Standing::Connected,
-            "needs_authorization" => Standing::NeedsAuthorization {
-                why: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+            "needs_authorization" => match row.get(6)? {
+                Some(why) => Standing::NeedsAuthorization { why },
+                None => Standing::AwaitsApproval,
             },
             "disconnected" => Standing::Disconnected,
             _ => return Err(strange(4, "standing")),
@@ -402,9 +428,12 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     })
 }
 
+/// How a standing is written. Who waits for approval needs an authorization that is not Intuit's to
+/// give: without a cause, which Intuit's always has.
 fn words(standing: &Standing) -> (&'static str, Option<&str>) {
     match standing {
         Standing::Connected => ("connected", None),
+        Standing::AwaitsApproval => ("needs_authorization", None),
         Standing::NeedsAuthorization { why } => ("needs_authorization", Some(why)),
         Standing::Disconnected => ("disconnected", None),
     }

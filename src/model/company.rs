@@ -86,6 +86,8 @@ pub struct Ends {
 pub enum Standing {
     /// It may.
     Connected,
+    /// It was connected without the operator's shell, and the operator has yet to approve it.
+    AwaitsApproval,
     /// Intuit no longer accepts what the relay has; a person has to connect the company again.
     NeedsAuthorization {
         /// The cause in one sentence, without a secret.
@@ -100,6 +102,7 @@ impl Standing {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Connected => "connected",
+            Self::AwaitsApproval => "awaits approval",
             Self::NeedsAuthorization { .. } => "needs authorization",
             Self::Disconnected => "disconnected",
         }

@@ -179,6 +179,11 @@ impl App {
         self.0.endpoints.load_full()
     }
 
+    /// Where Intuit sends the browser back to.
+    pub fn redirect_uri(&self) -> &str {
+        &self.0.settings.redirect_uri
+    }
+
     /// Where its companies live.
     pub fn environment(&self) -> Environment {
         self.0.settings.environment

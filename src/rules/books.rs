@@ -33,6 +33,11 @@ fn call_for(company: &CompanyHealth, now: Timestamp) -> Option<String> {
             "company {realm} needs authorization ({why}): connect it again"
         ));
     }
+    if company.standing == Standing::AwaitsApproval {
+        return Some(format!(
+            "company {realm} waits for approval: qbo-relay company approve {realm}"
+        ));
+    }
     if let Some(hindrance) = &company.hindrance {
         match hindrance.kind {
             HindranceKind::Throttled | HindranceKind::Unreachable => {}

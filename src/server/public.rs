@@ -6,7 +6,7 @@ use super::connection::{Service, Site};
 use super::consent::{self, Consent};
 use super::listener;
 use super::visit::Visit;
-use super::webhook::{Door, Keep, Webhook};
+use super::webhook::{self, Door, Keep, Webhook};
 use crate::model::Limits;
 use http::Request;
 use rustls::ServerConfig;
@@ -15,9 +15,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// Serves `door` on `listener`, and `consent` where companies can be connected, until `shutdown` completes; then nobody new is taken in, requests in
-/// hand are finished, and it returns, at the latest after `limits.body + limits.answer`. It does not
-/// return before.
+/// Serves `door` on `listener`, and `consent` where companies can be connected, until `shutdown`
+/// completes; then nobody new is taken in, requests in hand are finished, and it returns, at the latest
+/// after `limits.body + limits.answer`. It does not return before.
 pub async fn serve<K: Keep, C: Consent>(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
@@ -46,8 +46,11 @@ struct Front<K, C> {
 impl<K: Keep, C: Consent> Service for Front<K, C> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
         match &self.consent {
-            Some(consent) if request.uri().path() == consent::PATH => {
-                consent::answer(&**consent, &request).await
+            // What is signed is Intuit's: it was sent to the wrong one of the two addresses.
+            Some(consent)
+                if request.uri().path() == consent::PATH && !webhook::is_signed(&request) =>
+            {
+                consent::answer(consent, &request, visit).await
             }
             _ => self.webhook.answer(request, visit).await,
         }

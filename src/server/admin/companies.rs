@@ -6,12 +6,13 @@
 
 use super::super::answer::{Answer, Refusal};
 use super::super::html::{Page, escape, html};
-use super::super::router;
+use super::super::origin;
+use super::super::registry::Visit;
 use crate::model::{AppName, Company, Standing};
-use http::header::ORIGIN;
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, StatusCode};
 use std::fmt::Write as _;
 use std::future::Future;
+use std::net::IpAddr;
 
 /// Where the page is.
 pub(super) const PATH: &str = "/companies";
@@ -27,11 +28,24 @@ pub trait Register: Send + Sync + 'static {
     /// The apps by which a company can be connected.
     fn apps(&self) -> Vec<AppName>;
 
-    /// Begins a consent: the address at Intuit to open.
+    /// Begins a consent for somebody with a browser: the link to open.
     ///
     /// # Errors
     /// Why not, in a sentence for a person.
-    fn begin(&self, app: &str) -> Result<String, String>;
+    fn begin(
+        &self,
+        app: &str,
+        from: &BrowserOrigin,
+    ) -> impl Future<Output = Result<String, String>> + Send;
+}
+
+/// Where a browser is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BrowserOrigin {
+    /// The network, by which what one may have open is bounded; `None` for a Unix socket.
+    pub network: Option<IpAddr>,
+    /// The same in words, for the record.
+    pub peer: String,
 }
 
 /// The list, with a button for each app.
@@ -66,23 +80,32 @@ pub(super) async fn list<R: Register>(register: &R) -> Answer {
 }
 
 /// The answer to a button: the way to Intuit.
-pub(super) fn connect<R: Register, B>(register: &R, request: &Request<B>) -> Answer {
+pub(super) async fn connect<R: Register>(
+    register: &R,
+    request: &Request<impl Sync>,
+    visit: &Visit,
+) -> Answer {
     if request.method() != Method::POST {
         return Refusal::NotAllowed("POST").into();
     }
-    if !is_from_here(request) {
-        return Refusal::Foreign.into();
+    if origin::is_foreign(request) {
+        return Refusal::ForeignPage.into();
     }
     let query = request.uri().query().unwrap_or_default();
     let app = query.strip_prefix("app=").unwrap_or_default();
-    match register.begin(app) {
+    let from = BrowserOrigin {
+        network: visit.peer.network(),
+        peer: visit.peer.to_string(),
+    };
+    match register.begin(app, &from).await {
         Ok(url) => {
             let url = escape(&url);
             let body = format!(
                 "<h1>Connect a company</h1>\n<p><a href=\"{url}\" rel=\"noreferrer\">Go to Intuit</a>, \
-                 sign in to the company, and agree. The way is open for ten minutes, once.</p>\n\
-                 <p>If the browser cannot come back to the gateway afterwards, copy the address it \
-                 was sent to and run <code>qbo-relay connect --paste 'ADDRESS'</code>.</p>\n"
+                 sign in to the company, and agree. The way is open for ten minutes, once, in this \
+                 browser. A company that is new here waits until the operator has approved it.</p>\n\
+                 <p>The link leads over the gateway's public address. If the browser cannot reach \
+                 that, run <code>qbo-relay connect</code> on the gateway instead.</p>\n"
             );
             page(StatusCode::OK, &body)
         }
@@ -93,6 +116,10 @@ pub(super) fn connect<R: Register, B>(register: &R, request: &Request<B>) -> Ans
 fn row(body: &mut String, company: &Company) {
     let (class, standing) = match &company.standing {
         Standing::Connected => ("good", "yes".to_owned()),
+        Standing::AwaitsApproval => {
+            let how = format!("not yet: run qbo-relay company approve {}", company.realm);
+            ("fair", how)
+        }
         Standing::NeedsAuthorization { why } => ("bad", format!("no: {why}. Connect it again")),
         Standing::Disconnected => ("fair", "no: disconnected".to_owned()),
     };
@@ -123,21 +150,9 @@ fn page(status: StatusCode, body: &str) -> Answer {
     html(status, page.render())
 }
 
-/// Browsers name the page that a form was on; it has to be one of ours.
-fn is_from_here<B>(request: &Request<B>) -> bool {
-    let Some(origin) = request.headers().get(ORIGIN) else {
-        return true;
-    };
-    let origin: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    let host = router::host(request).ok().flatten();
-    match (origin.as_ref().and_then(Uri::authority), host) {
-        (Some(origin), Some(host)) => *origin == host,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::registry::{Admission, Peer, Registry};
     use super::*;
     use crate::model::{Environment, RealmId, Timestamp};
     use http_body_util::BodyExt as _;
@@ -167,8 +182,9 @@ mod tests {
             vec![AppName::new("books").unwrap()]
         }
 
-        fn begin(&self, app: &str) -> Result<String, String> {
-            let url = "https://appcenter.intuit.com/connect/oauth2?a=1&b=2";
+        async fn begin(&self, app: &str, from: &BrowserOrigin) -> Result<String, String> {
+            assert_eq!(from.peer, "192.168.1.7");
+            let url = "https://gw.example/oauth/callback?begin=1&b=2";
             (app == "books")
                 .then(|| url.into())
                 .ok_or("no such app".into())
@@ -180,16 +196,21 @@ mod tests {
         String::from_utf8(body.to_vec()).unwrap()
     }
 
-    fn post(query: &str, origin: Option<&str>) -> Answer {
+    async fn post(query: &str, origin: Option<&str>) -> Answer {
+        let peer = Peer::of("192.168.1.7".parse().unwrap());
+        let Admission::Admitted(place) = Registry::new(1, 1, 0).admit(peer) else {
+            panic!("no room");
+        };
         let request = Request::builder().method("POST");
         let request = request
             .uri(format!("{CONNECT}?{query}"))
             .header("host", "localhost:8081");
         let request = match origin {
-            Some(origin) => request.header(ORIGIN, origin),
+            Some(origin) => request.header("origin", origin),
             None => request,
         };
-        connect(&Fixed, &request.body(()).unwrap())
+        let request = request.body(()).unwrap();
+        connect(&Fixed, &request, place.visit()).await
     }
 
     #[tokio::test]
@@ -207,23 +228,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_button_leads_to_intuit() {
-        let answer = post("app=books", Some("http://localhost:8081"));
+        let answer = post("app=books", Some("http://localhost:8081")).await;
         assert_eq!(answer.status(), 200);
         let page = text(answer).await;
-        assert!(page.contains("href=\"https://appcenter.intuit.com/connect/oauth2?a=1&amp;b=2\""));
-        assert_eq!(post("app=other", None).status(), 400);
-        assert_eq!(post("", None).status(), 400);
+        assert!(page.contains("href=\"https://gw.example/oauth/callback?begin=1&amp;b=2\""));
+        assert_eq!(post("app=other", None).await.status(), 400);
+        assert_eq!(post("", None).await.status(), 400);
     }
 
-    #[test]
-    fn a_page_of_another_origin_begins_nothing() {
+    #[tokio::test]
+    async fn a_page_of_another_origin_begins_nothing() {
         for origin in [
             "http://evil.example",
             "null",
             "http://localhost:9",
             "http://localhost",
         ] {
-            assert_eq!(post("app=books", Some(origin)).status(), 421, "{origin}");
+            let answer = post("app=books", Some(origin)).await;
+            assert_eq!(answer.status(), 403, "{origin}");
         }
     }
 }

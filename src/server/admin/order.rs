@@ -28,6 +28,28 @@ pub enum Order {
     Companies,
     /// End the connection of a company.
     Disconnect(RealmId),
+    /// Let a company be read that was connected without this shell.
+    Approve(RealmId),
+    /// The secrets of the interface were made anew, in their file beside the journal.
+    SecretsMade,
+}
+
+impl Order {
+    /// What it changes, as the command line would say it; `None` for what only looks.
+    pub fn change(&self) -> Option<String> {
+        Some(match self {
+            Self::Replay(form) if form.get("dry_run") == Some(&Value::Bool(true)) => return None,
+            Self::Replay(form) => format!("replay {form}"),
+            Self::Enable(sink) => format!("sink enable {sink}"),
+            Self::Connect(None) => "connect".into(),
+            Self::Connect(Some(app)) => format!("connect --app {app}"),
+            Self::Paste(_) => "connect --paste".into(),
+            Self::Disconnect(realm) => format!("company disconnect {realm}"),
+            Self::Approve(realm) => format!("company approve {realm}"),
+            Self::SecretsMade => "admin-secret".into(),
+            Self::Outcome(_) | Self::Companies => return None,
+        })
+    }
 }
 
 /// A command that was not carried out.
@@ -69,12 +91,17 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Order, No
             let realm = RealmId::new(*realm);
             Order::Disconnect(realm.ok_or_else(|| nowhere("no company can have this number"))?)
         }
+        (["companies", realm, "approve"], false) => {
+            let realm = RealmId::new(*realm);
+            Order::Approve(realm.ok_or_else(|| nowhere("no company can have this number"))?)
+        }
+        (["admin-secrets"], false) => Order::SecretsMade,
         (["companies"], true) => Order::Companies,
         (["connect", ticket], true) => Order::Outcome((*ticket).to_owned()),
         (
-            ["replay" | "reload" | "connect"]
+            ["replay" | "reload" | "connect" | "admin-secrets"]
             | ["sinks", _, "enable"]
-            | ["companies", _, "disconnect"],
+            | ["companies", _, "disconnect" | "approve"],
             true,
         ) => {
             return allow("POST");
@@ -160,6 +187,13 @@ mod tests {
                 "",
                 Order::Disconnect(realm.clone()),
             ),
+            (
+                "POST",
+                "/companies/310687/approve",
+                "",
+                Order::Approve(realm.clone()),
+            ),
+            ("POST", "/admin-secrets", "", Order::SecretsMade),
         ] {
             assert_eq!(order(method, path, body), Ok(expected), "{method} {path}");
         }
@@ -176,6 +210,8 @@ mod tests {
             ("POST", "/connect/paste", "{}", 400),
             ("POST", "/companies", "", 405),
             ("GET", "/companies/1/disconnect", "", 405),
+            ("GET", "/companies/1/approve", "", 405),
+            ("GET", "/admin-secrets", "", 405),
             ("POST", "/sinks/%/enable", "", 404),
             ("GET", "/nothing", "", 404),
             ("POST", "/", "", 404),

@@ -3,9 +3,12 @@
 use crate::support::relay::Gateway;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use qbo_relay::simulate;
+use qbo_relay::simulate::intuit_company::faults::{Fault, Rule};
 use qbo_relay::simulate::intuit_company::{Call, Consent, FakeIntuit, Options};
 use serde_json::Value;
 
@@ -95,15 +98,19 @@ fn app(intuit: &FakeIntuit) -> String {
     )
 }
 
-/// A browser that follows no redirect and trusts the gateway's own certificate.
-async fn get(address: &str) -> (StatusCode, Option<String>, String) {
+/// A client that trusts the gateway's own certificate.
+pub(super) fn client() -> Client<HttpsConnector<HttpConnector>, Empty<bytes::Bytes>> {
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_tls_config(simulate::insecure_client())
         .https_or_http()
         .enable_http1()
         .build();
-    let client: Client<_, Empty<bytes::Bytes>> =
-        Client::builder(TokioExecutor::new()).build(connector);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// A browser that follows no redirect and trusts the gateway's own certificate.
+async fn get(address: &str) -> (StatusCode, Option<String>, String) {
+    let client = client();
     let request = Request::get(address).body(Empty::new()).unwrap();
     let answer = client.request(request).await.unwrap();
     let (head, body) = answer.into_parts();
@@ -134,11 +141,50 @@ async fn a_company_is_connected_by_the_redirect_once() {
     assert_eq!(companies[0]["standing"], "connected");
     assert_eq!(scene.intuit.calls().all(Call::Exchange), 1);
 
-    // The same address again, as a curious person or a thief of the browser's history would.
-    let (status, page) = scene.come_back(&redirect).await;
+    // The same address again, as by a reload, and written otherwise: the same page, and nothing is
+    // done anew.
+    let first = page;
+    let reordered = redirect.replace("&state=", "&unknown=1&state=");
+    for again in [&redirect, &redirect, &reordered] {
+        let (status, page) = scene.come_back(again).await;
+        assert_eq!((status.as_u16(), &page), (200, &first));
+    }
+    assert_eq!(
+        scene.says(&["connect", "--paste", &redirect]),
+        format!("connected company {REALM}\n")
+    );
+    assert_eq!(scene.intuit.calls().all(Call::Exchange), 1);
+    assert_eq!(scene.companies(), companies);
+
+    // Another answer to the same question is none.
+    let (status, page) = scene.come_back(&redirect.replace("code=", "code=x")).await;
     assert_eq!(status, 400);
     assert!(page.contains("belongs to no open question"), "{page}");
     assert_eq!(scene.intuit.calls().all(Call::Exchange), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_the_same_at_once_get_the_same_page_too() {
+    let scene = Scene::with(Consent::AtOnce).await;
+    let slow = Rule {
+        call: Some(Call::Exchange),
+        ..Rule::new(Fault::Latency { ms: 300 })
+    };
+    scene.intuit.faults().set(vec![slow]);
+    let redirect = scene.consent(&scene.begin()).await;
+    let pages = tokio::join!(scene.come_back(&redirect), scene.come_back(&redirect));
+    assert_eq!(pages.0.0, 200, "{}", pages.0.1);
+    assert_eq!(pages.0, pages.1);
+    assert_eq!(scene.intuit.calls().all(Call::Exchange), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_comes_twice_is_the_same_refusal() {
+    let scene = Scene::with(Consent::Refused).await;
+    let redirect = scene.consent(&scene.begin()).await;
+    let first = scene.come_back(&redirect).await;
+    assert!(first.1.contains("access_denied"), "{}", first.1);
+    assert_eq!(scene.come_back(&redirect).await, first);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod configuring;
 mod connecting;
+mod consenting;
 mod house;
 mod model;
 mod picture;
