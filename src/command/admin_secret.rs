@@ -1,12 +1,15 @@
 //! `admin-secret`: makes the secrets by which callers of the Open Connectors interface are let in.
 
-use super::journal_path;
+use super::{ask, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock as _, System};
 use crate::config;
+use crate::run::control_socket;
 use crate::terminal::{Tint, complain, say, tinted};
 use crate::vault::admin_secrets;
 use clap::Args;
+use http::Method;
+use std::path::Path;
 use std::time::Duration;
 
 /// How it is done.
@@ -33,6 +36,7 @@ pub fn command(options: &Options) -> Exit {
             return Exit::Failure;
         }
     };
+    tell(&journal);
     let [user, organization] = [&fresh.user, &fresh.organization]
         .map(|secret| String::from_utf8_lossy(secret.expose()).into_owned());
     say(tinted(
@@ -56,4 +60,12 @@ pub fn command(options: &Options) -> Exit {
         path.display()
     ));
     Exit::Success
+}
+
+/// A running relay goes by the file; it is told, so that it writes down that they were made.
+fn tell(journal: &Path) {
+    let socket = control_socket(journal);
+    let told = ask::ask(&socket, Method::POST, "/admin-secrets", Vec::new());
+    // Where none runs, there is nobody to tell.
+    let _ = super::block_on(told);
 }

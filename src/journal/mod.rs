@@ -41,6 +41,7 @@
 
 mod append;
 mod aside;
+mod audit;
 mod brief;
 mod command;
 mod companies;
@@ -84,6 +85,7 @@ mod verify;
 mod watermarks;
 mod writer;
 
+pub use audit::{AUDIT, AuditedChange, Caller};
 pub use dead::{DeadFilter, DeadLetter, Place};
 pub use error::Error;
 pub use events::Event;

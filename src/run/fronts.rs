@@ -1,5 +1,6 @@
 //! What faces outwards: the public listener, the control socket and the admin listener.
 
+use super::connections::Reception;
 use super::office::Office;
 use super::platform::Host;
 use super::relay::Parts;
@@ -7,6 +8,7 @@ use super::vitals::stopped_answering;
 use crate::connect::Desk;
 use crate::journal::Journal;
 use crate::model::{Limits, Tally};
+use crate::server::admin::OwnNames;
 use crate::server::admin::Rooms;
 use crate::server::elements::Hall;
 use crate::server::webhook::Door;
@@ -28,6 +30,7 @@ pub(super) struct Fronts {
     pub(super) admin: Admin,
     /// Of the admin listener.
     pub(super) admin_tls: Option<Arc<rustls::ServerConfig>>,
+    pub(super) names: OwnNames,
     pub(super) hall: Hall<Host>,
     pub(super) office: Arc<Office>,
     pub(super) tally: Arc<Tally>,
@@ -60,7 +63,14 @@ impl Fronts {
         let mut parts = Parts::new();
         let [outside, inside, pages_beat] = self.beats;
         let (public, tls, deliveries) = (self.public, self.tls, self.door);
-        let consent = self.consent;
+        let reception = |desk| {
+            Arc::new(Reception {
+                desk,
+                journal: self.office.journal.clone(),
+                clock: Arc::clone(&self.office.clock),
+            })
+        };
+        let consent = self.consent.map(reception);
         let limits = self.limits.clone();
         let stop = stopped_answering(outside, thrown(door));
         parts.spawn(async move {
@@ -83,6 +93,7 @@ impl Fronts {
             observer: self.office,
             hall: self.hall,
             tally: self.tally,
+            names: self.names,
         };
         let limits = self.limits;
         let stop = stopped_answering(pages_beat, thrown(house));

@@ -4,10 +4,10 @@ use super::connections;
 use crate::clock::Clock;
 use crate::command::errand::Errand;
 use crate::connect::Desk;
-use crate::journal::Journal;
+use crate::journal::{AuditedChange, Caller, Journal};
 use crate::model::{AppName, Company, Health, SinkName};
 use crate::rules;
-use crate::server::admin::{Control, Observe, Order, Refused, Register, Report};
+use crate::server::admin::{BrowserOrigin, Control, Observe, Order, Refused, Register, Report};
 use crate::wire::servicestack::metadata::Metadata;
 use crate::worker::pulse::Glance;
 use http::StatusCode;
@@ -70,17 +70,45 @@ impl Register for Office {
             .unwrap_or_default()
     }
 
-    fn begin(&self, app: &str) -> Result<String, String> {
+    async fn begin(&self, app: &str, from: &BrowserOrigin) -> Result<String, String> {
         let desk = self.desk().map_err(|refused| refused.why)?;
-        let begun = desk.begin(Some(app));
-        begun
-            .map(|begun| begun.url)
-            .map_err(|error| error.to_string())
+        let begun = desk.invite(Some(app), from.network);
+        // Who is refused has begun nothing, and may be anybody: that is no entry.
+        let link = begun.map_err(|error| error.to_string())?;
+        let change = AuditedChange {
+            peer: from.peer.clone(),
+            caller: Caller::Browser,
+            call: format!("connect --app {app}"),
+            outcome: "begun".into(),
+        };
+        self.journal.audit(self.clock.now(), &change).await;
+        Ok(link)
     }
 }
 
 impl Control for Office {
     async fn obey(&self, order: Order) -> Result<Value, Refused> {
+        let change = order.change();
+        let done = self.carry_out(order).await;
+        if let Some(call) = change {
+            let outcome = match &done {
+                Ok(_) => "done".to_owned(),
+                Err(refused) => refused.why.clone(),
+            };
+            let change = AuditedChange {
+                peer: "the control socket".into(),
+                caller: Caller::Shell,
+                call,
+                outcome,
+            };
+            self.journal.audit(self.clock.now(), &change).await;
+        }
+        done
+    }
+}
+
+impl Office {
+    async fn carry_out(&self, order: Order) -> Result<Value, Refused> {
         match order {
             Order::Replay(request) => self.replay(request).await,
             Order::Reload => self.reload().await,
@@ -91,11 +119,11 @@ impl Control for Office {
             Order::Paste(address) => connections::paste(self.desk()?, &address).await,
             Order::Companies => connections::companies(&self.journal).await,
             Order::Disconnect(realm) => connections::disconnect(self.desk()?, &realm).await,
+            Order::Approve(realm) => connections::approve(self.desk()?, &realm).await,
+            Order::SecretsMade => Ok(json!({})),
         }
     }
-}
 
-impl Office {
     fn desk(&self) -> Result<&Desk, Refused> {
         let desk = self.desk.as_deref();
         desk.ok_or_else(|| connections::refused(&crate::connect::Error::NoApp))

@@ -8,11 +8,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connect::Desk;
 use crate::instances::{self, Apps, Own, Platform, Published, Settings};
-use crate::journal::Journal;
+use crate::journal::{self, AuditedChange, Journal};
 use crate::model::{AppName, InstanceId, RealmId, Secret};
 use crate::qbo;
 use crate::rules::company::InstancePolls;
-use crate::server::elements::{Caller, Elements, Reply};
+use crate::server::elements::{CallOrigin, Caller, Elements, Reply};
 use crate::tls::client::{self, ClientError, Trust};
 use crate::wire::elements::{Call, Wrong};
 use crate::wire::outgoing::open_connectors::OpenConnectors;
@@ -30,6 +30,8 @@ const CALLS_PER_MONTH: u64 = 500_000;
 pub(super) struct Host {
     platform: Arc<Platform>,
     desk: Arc<Desk>,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
 }
 
 /// Where companies are connected and instances live; nothing of it runs yet.
@@ -73,9 +75,14 @@ impl Desks {
     }
 
     /// Who carries calls out, where the interface is switched on.
-    pub(super) fn host(&self) -> Option<Host> {
+    pub(super) fn host(&self, journal: &Journal, clock: &Arc<dyn Clock>) -> Option<Host> {
         let (platform, desk) = self.platform.clone().zip(self.desk.clone())?;
-        Some(Host { platform, desk })
+        Some(Host {
+            platform,
+            desk,
+            journal: journal.clone(),
+            clock: Arc::clone(clock),
+        })
     }
 
     /// What is to run.
@@ -211,17 +218,48 @@ pub(super) fn spawn(
     });
 }
 
+impl Host {
+    /// Writes down what was asked for, and what came of it.
+    async fn audit(&self, caller: Caller, from: CallOrigin, outcome: String) {
+        let by = match caller.instance {
+            Some(id) if !caller.organization => journal::Caller::Instance(id.as_u32()),
+            _ => journal::Caller::Organization,
+        };
+        let change = AuditedChange {
+            peer: from.peer,
+            caller: by,
+            call: from.request,
+            outcome,
+        };
+        self.journal.audit(self.clock.now(), &change).await;
+    }
+}
+
 impl Elements for Host {
     async fn holder(&self, token: &Secret) -> Result<Option<InstanceId>, String> {
         Ok(self.platform.holder(token))
     }
 
-    async fn carry_out(&self, caller: Caller, call: Call) -> Result<Reply, Wrong> {
-        let caller = instances::Caller {
+    async fn carry_out(
+        &self,
+        caller: Caller,
+        call: Call,
+        from: CallOrigin,
+    ) -> Result<Reply, Wrong> {
+        let is_change = call.is_change();
+        let as_caller = instances::Caller {
             organization: caller.organization,
             instance: caller.instance,
         };
-        let answered = self.platform.carry_out(caller, call).await?;
+        let answered = self.platform.carry_out(as_caller, call).await;
+        if is_change {
+            let outcome = match &answered {
+                Ok(_) => "done".to_owned(),
+                Err(wrong) => wrong.message.clone(),
+            };
+            self.audit(caller, from, outcome).await;
+        }
+        let answered = answered?;
         if let Some(realm) = &answered.abandoned {
             match self.desk.disconnect(realm).await {
                 Ok(None) => {}

@@ -37,12 +37,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Where QuickBooks posts to the platform, with and without the slash; here they are paths of the
-/// public listener like those that are configured.
-pub const VENDOR_PATHS: [&str; 2] = [
-    "/elements/api-v2/events/quickbooks",
-    "/elements/api-v2/events/quickbooks/",
-];
+/// Where QuickBooks posts to the platform; here it is a path of the public listener like those that are
+/// configured.
+pub const VENDOR_PATH: &str = "/elements/api-v2/events/quickbooks";
 
 /// Bytes of a body: an instance with its whole configuration takes a few KiB.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -69,7 +66,17 @@ pub trait Elements: Send + Sync + 'static {
         &self,
         caller: Caller,
         call: Call,
+        from: CallOrigin,
     ) -> impl Future<Output = Result<Reply, Wrong>> + Send;
+}
+
+/// Where a call came from, for the record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallOrigin {
+    /// The peer.
+    pub peer: String,
+    /// Method and path.
+    pub request: String,
 }
 
 /// Nobody: nothing is carried out.
@@ -81,7 +88,12 @@ impl Elements for Nobody {
         match *self {}
     }
 
-    async fn carry_out(&self, _caller: Caller, _call: Call) -> Result<Reply, Wrong> {
+    async fn carry_out(
+        &self,
+        _caller: Caller,
+        _call: Call,
+        _from: CallOrigin,
+    ) -> Result<Reply, Wrong> {
         match *self {}
     }
 }
@@ -230,7 +242,14 @@ impl<E: Elements> Interface<E> {
         drop(held);
         match (call, caller) {
             (Call::Description, _) => Ok(answer(StatusCode::OK, JSON, openapi::document())),
-            (call, Some(caller)) => self.carry_out(Arc::clone(elements), caller, call, id).await,
+            (call, Some(caller)) => {
+                let from = CallOrigin {
+                    peer: visit.peer.to_string(),
+                    request: format!("{} {}", head.method, head.uri.path()),
+                };
+                self.carry_out(Arc::clone(elements), caller, call, (from, id))
+                    .await
+            }
             (_, None) => Err(guard::missing()),
         }
     }
@@ -268,12 +287,12 @@ impl<E: Elements> Interface<E> {
         elements: Arc<E>,
         caller: Caller,
         call: Call,
-        id: &str,
+        (from, id): (CallOrigin, &str),
     ) -> Result<Answer, Refused> {
         let permit = Arc::clone(&self.calls).try_acquire_owned();
         let permit = permit.map_err(|_| Refused::later("too many calls at once"))?;
         let task = tokio::spawn(async move {
-            let outcome = elements.carry_out(caller, call).await;
+            let outcome = elements.carry_out(caller, call, from).await;
             drop(permit);
             outcome
         });

@@ -91,6 +91,39 @@ pub enum Call {
     Description,
 }
 
+impl Call {
+    /// Whether it changes anything; otherwise it only looks.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Create(_)
+            | Self::Replace(..)
+            | Self::Amend(..)
+            | Self::Delete(_)
+            | Self::Enable(_)
+            | Self::Disable(_)
+            | Self::SetConfigurationItem(..)
+            | Self::TraceLogging(..)
+            | Self::Resend(_)
+            | Self::SetSettings(..) => true,
+            Self::List(_)
+            | Self::Read(_)
+            | Self::Configuration(_)
+            | Self::ConfigurationItem(..)
+            | Self::Events(..)
+            | Self::Event(..)
+            | Self::Dispositions(..)
+            | Self::Analytics(_)
+            | Self::PollingDisabled
+            | Self::OauthUrl(_)
+            | Self::Subscriptions(_)
+            | Self::Subscription(_)
+            | Self::Deliveries(_)
+            | Self::Settings(_)
+            | Self::Description => false,
+        }
+    }
+}
+
 /// Where the description is.
 const DESCRIPTION: &str = "/openapi.json";
 
