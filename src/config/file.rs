@@ -198,6 +198,7 @@ pub(super) struct Instances {
 pub(super) struct Admin {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) tls: Option<Spanned<bool>>,
+    pub(super) names: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -78,6 +78,8 @@ pub struct Config {
     pub admin: AdminAddress,
     /// Whether the admin listener speaks TLS; `None`: when it listens beyond this machine.
     pub admin_tls: Option<bool>,
+    /// Further names by which the admin listener is asked for.
+    pub admin_names: Vec<String>,
     /// The lamp that is used.
     pub lamp: board::Choice,
     /// How long the clock's word is waited for.
@@ -203,6 +205,7 @@ impl Config {
             instances: instances::instances(&file.instances, reader),
             admin,
             admin_tls: file.admin.tls.as_ref().map(|flag| *flag.get_ref()),
+            admin_names: listen::names(&file.admin, reader),
             lamp,
             clock: device::clock(&file.clock, reader),
             log,

@@ -9,8 +9,8 @@ use crate::instances::Own;
 use crate::journal::{self, Found, Journal};
 use crate::model::Timestamp;
 use crate::rules::health::CERTIFICATE_NEAR;
-use crate::server::admin;
-use crate::server::elements::VENDOR_PATHS;
+use crate::server::admin::{self, OwnNames};
+use crate::server::elements::VENDOR_PATH;
 use crate::server::face::Face;
 use crate::server::source::Source;
 use crate::sink::{FileSink, HttpSink, Sink};
@@ -62,6 +62,17 @@ pub(super) fn own(resolver: &Resolver, listening: [Option<SocketAddr>; 2]) -> Ow
         addresses: listening.into_iter().flatten().collect(),
         names: resolver.current().facts.names.clone(),
     }
+}
+
+/// The names that the admin listener is asked for by: those of the certificate as it is at the time,
+/// and the configured ones.
+pub(super) fn names(resolver: &Arc<Resolver>, configured: Vec<String>) -> OwnNames {
+    let resolver = Arc::clone(resolver);
+    OwnNames::new(move || {
+        let mut names = resolver.current().facts.names.clone();
+        names.extend_from_slice(&configured);
+        names
+    })
 }
 
 /// The public listener: the socket that systemd passes under its name, whatever the address says, since
@@ -160,8 +171,7 @@ pub(super) fn admin_tls(
 /// The paths that take notifications: those that are configured, and where QuickBooks posts to the
 /// platform whose interface is served.
 pub(super) fn paths(config: &Config) -> Vec<String> {
-    let vendor = VENDOR_PATHS.iter().filter(|_| config.instances.enabled);
-    let vendor = vendor.map(|path| (*path).to_owned());
+    let vendor = config.instances.enabled.then(|| VENDOR_PATH.to_owned());
     config.paths.iter().cloned().chain(vendor).collect()
 }
 

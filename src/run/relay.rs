@@ -13,7 +13,7 @@ use crate::config::{Config, SinkConfig};
 use crate::connect::Desk;
 use crate::instances::Platform;
 use crate::journal::Journal;
-use crate::model::{AppName, Device, Health, Tally};
+use crate::model::{AppName, Device, Health, MisdirectedPosts, Tally};
 use crate::qbo;
 use crate::server::elements::Hall;
 use crate::server::face::Face;
@@ -90,6 +90,7 @@ struct Shared {
     journal: Journal,
     clock: Arc<dyn Clock>,
     tally: Arc<Tally>,
+    misdirected: Arc<MisdirectedPosts>,
     device: watch::Receiver<Device>,
 }
 
@@ -103,6 +104,7 @@ impl Shared {
     ) -> Pulse {
         let certificate = Arc::clone(resolver);
         Pulse {
+            misdirected: Arc::clone(&self.misdirected),
             books: roster.clone(),
             journal: self.journal.clone(),
             clock: Arc::clone(&self.clock),
@@ -124,6 +126,7 @@ impl Shared {
             decode: wire::decode,
             clock: Arc::clone(&self.clock),
             tally: Arc::clone(&self.tally),
+            misdirected: Arc::clone(&self.misdirected),
         }
     }
 
@@ -213,6 +216,7 @@ impl Relay {
             journal: journal.clone(),
             clock: Arc::clone(&clock),
             tally: Arc::clone(&tally),
+            misdirected: Arc::default(),
             device: vitals.device.subscribe(),
         };
         let chronicle = shared.chronicle();
@@ -234,7 +238,8 @@ impl Relay {
             control: parts::socket(&control_socket(&config.journal))?,
             admin_tls: parts::admin_tls(&admin, config.admin_tls, &resolver)?,
             admin,
-            hall: shared.hall(&config.journal, desks.host())?,
+            names: parts::names(&resolver, config.admin_names),
+            hall: shared.hall(&config.journal, desks.host(&journal, &clock))?,
             office: Arc::new(shared.office(
                 (&health, pulse.glance.clone()),
                 desks.desk.clone(),

@@ -41,6 +41,8 @@ pub(super) enum Refusal {
     BadHost(&'static str),
     /// The host is not a name of this machine.
     Foreign,
+    /// A page of another origin made the browser send it.
+    ForeignPage,
     /// Nothing is there.
     NotFound,
     /// Something is there, for these methods.
@@ -55,7 +57,11 @@ impl From<Refusal> for Answer {
             Refusal::BadHost(why) => text(StatusCode::BAD_REQUEST, why),
             Refusal::Foreign => text(
                 StatusCode::MISDIRECTED_REQUEST,
-                "ask for an address, localhost or qbo-relay.local",
+                "this is another name than the gateway's own: ask for an address, localhost, qbo-relay.local, a name of its certificate, or add the name to [admin] names",
+            ),
+            Refusal::ForeignPage => text(
+                StatusCode::FORBIDDEN,
+                "another site's page asked for this; open the gateway's own page and use it there",
             ),
             Refusal::NotFound => text(StatusCode::NOT_FOUND, "not found"),
             Refusal::NotAllowed(allow) => {

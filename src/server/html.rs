@@ -49,7 +49,8 @@ impl Page<'_> {
 pub(super) fn html(status: StatusCode, page: String) -> Answer {
     let mut answer = answer(status, HTML, page);
     put(&mut answer, CONTENT_SECURITY_POLICY, POLICY);
-    put(&mut answer, REFERRER_POLICY, "no-referrer");
+    // With no referrer at all, Chromium hides the origin of the page's own forms, too.
+    put(&mut answer, REFERRER_POLICY, "same-origin");
     put(&mut answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     answer
 }

@@ -6,12 +6,14 @@ use super::answer::Refusal;
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Version};
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Lets a request through that is a `POST` on one of `paths`; anything else is refused.
 pub(super) fn check<B>(request: &Request<B>, paths: &[String]) -> Result<(), Refusal> {
     host(request)?;
-    // Exactly as configured: the query is not part of it, one slash more is another path.
+    // Both are in their normal form; the query is not part of it.
     if !paths.iter().any(|path| path == request.uri().path()) {
         return Err(Refusal::NotFound);
     }
@@ -55,14 +57,46 @@ fn authority(field: &HeaderValue) -> Option<Authority> {
     (is_host && is_port).then_some(authority)
 }
 
-/// Whether a browser that asks for this host can have meant this machine: an address, `localhost`,
-/// or the gateway's own name. A page of a foreign name that was made to resolve to this machine
-/// (DNS rebinding) is told apart by it.
-pub(super) fn is_own(host: &Authority) -> bool {
-    let name = host.host().trim_end_matches('.').to_ascii_lowercase();
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let own = ["localhost", "qbo-relay", "qbo-relay.local"];
-    bare.parse::<IpAddr>().is_ok() || own.contains(&name.as_str()) || name.ends_with(".localhost")
+/// Names by which this gateway is known besides the built-in ones: those of its certificate, and those
+/// of the configuration. Asked for each time, because a renewed certificate may bring others.
+#[derive(Clone)]
+pub struct OwnNames(Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+
+impl OwnNames {
+    /// Whatever `names` says: DNS names, `*` for the first label of a certificate's too.
+    pub fn new(names: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(names))
+    }
+
+    /// Whether a browser that asks for this host can have meant this machine: an address, `localhost`,
+    /// or one of the gateway's own names. A page of a foreign name that was made to resolve to this
+    /// machine (DNS rebinding) is told apart by it.
+    pub(super) fn are_of(&self, host: &Authority) -> bool {
+        let name = host.host().trim_end_matches('.').to_ascii_lowercase();
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let own = ["localhost", "qbo-relay", "qbo-relay.local"];
+        bare.parse::<IpAddr>().is_ok()
+            || own.contains(&name.as_str())
+            || name.ends_with(".localhost")
+            || (self.0)().iter().any(|own| fits(own, &name))
+    }
+}
+
+impl fmt::Debug for OwnNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnNames").field(&(self.0)()).finish()
+    }
+}
+
+/// Whether a host is what a certificate calls it (RFC 6125, section 6.4.3: `*` is one label).
+fn fits(own: &str, name: &str) -> bool {
+    let own = own.trim_end_matches('.').to_ascii_lowercase();
+    match own.strip_prefix("*.") {
+        Some(domain) => name
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest == domain),
+        None => own == name,
+    }
 }
 
 #[cfg(test)]
@@ -138,8 +172,14 @@ mod tests {
 
     #[test]
     fn a_foreign_name_is_not_this_machine() {
-        let is_own = |host: &str| is_own(&host.parse().unwrap());
+        let names = ["gw.office.lan", "*.Example.org.", "box"];
+        let names = OwnNames::new(move || names.map(str::to_owned).to_vec());
+        let is_own = |host: &str| names.are_of(&host.parse().unwrap());
         for host in [
+            "gw.office.lan",
+            "GW.office.lan.:8081",
+            "a.example.org",
+            "box:8081",
             "127.0.0.1:8081",
             "[::1]:8081",
             "192.168.1.20",
@@ -155,6 +195,11 @@ mod tests {
             "localhost.example",
             "qbo-relay.example",
             "127.0.0.1.example",
+            "office.lan",
+            "a.gw.office.lan",
+            "example.org",
+            "a.b.example.org",
+            "boxx",
         ] {
             assert!(!is_own(host), "{host}");
         }

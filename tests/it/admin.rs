@@ -2,13 +2,16 @@
 
 use crate::support::client::{Answer, PATIENCE, read_answer, read_to_close};
 use crate::support::gate::quick;
+use crate::support::relay::Gateway;
 use http::StatusCode;
 use qbo_relay::clock;
 use qbo_relay::model::{
     AppName, Company, Condition, Device, Health, InstanceCounts, JournalHealth, Limits, Tally,
     Timestamp,
 };
-use qbo_relay::server::admin::{self, Control, Observe, Order, Refused, Register, Report, Rooms};
+use qbo_relay::server::admin::{
+    self, BrowserOrigin, Control, Observe, Order, OwnNames, Refused, Register, Report, Rooms,
+};
 use qbo_relay::server::elements::{Hall, Nobody};
 use qbo_relay::vault::admin_secrets::AdminSecrets;
 use serde_json::{Value, json};
@@ -41,6 +44,7 @@ impl House {
             certificate_left: Some(Duration::from_secs(86_400)),
             books: Vec::new(),
             instances: InstanceCounts::default(),
+            misdirected: Vec::new(),
             device: Device::default(),
         })))
     }
@@ -67,8 +71,11 @@ impl Register for House {
         vec![AppName::new("books").unwrap()]
     }
 
-    fn begin(&self, app: &str) -> Result<String, String> {
-        Err(format!("no app {app}"))
+    async fn begin(&self, app: &str, _from: &BrowserOrigin) -> Result<String, String> {
+        match app {
+            "books" => Ok("https://gw.example/oauth/callback?begin=x".into()),
+            _ => Err(format!("no app {app}")),
+        }
     }
 }
 
@@ -98,6 +105,7 @@ async fn open(house: &Arc<House>, limits: &Limits) -> SocketAddr {
             seed: [0; 5],
         },
         tally: Arc::new(Tally::default()),
+        names: OwnNames::new(|| vec!["gateway.office.lan".into()]),
     };
     tokio::spawn(async move {
         admin::serve_tcp(listener, None, rooms, &limits, std::future::pending()).await;
@@ -187,12 +195,96 @@ async fn a_foreign_host_a_foreign_method_and_a_foreign_path_get_nothing() {
         (posted.status, posted.header("allow")),
         (405, Some("GET, HEAD"))
     );
-    for path in ["/replay", "/sinks/erp/enable", "/status/", "/qbowebhook"] {
+    for path in ["/replay", "/sinks/erp/enable", "/status/x", "/qbowebhook"] {
         assert_eq!(
             ask(address, "POST", path, "127.0.0.1").await.status,
             404,
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_gateways_own_names_and_every_way_to_write_a_path_lead_to_its_pages() {
+    let address = open(&House::new(), &Limits::default()).await;
+    for host in ["gateway.office.lan:8081", "GATEWAY.Office.lan."] {
+        assert_eq!(ask(address, "GET", "/status", host).await.status, 200);
+    }
+    for path in [
+        "/status/",
+        "//status",
+        "/%73tatus",
+        "//companies//",
+        "/healthz/?a=b",
+        "//",
+    ] {
+        let answer = ask(address, "GET", path, "localhost").await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    let answer = ask(address, "GET", "/elements//api-v2/instances/", "localhost").await;
+    assert!(answer.body.contains("enabled = false"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn the_names_of_the_certificate_and_of_the_configuration_are_the_gateways_own() {
+    let mut gateway = Gateway::new("");
+    let made = rcgen::generate_simple_self_signed(["gw.office.example".to_owned()]).unwrap();
+    gateway.write("fullchain.pem", &made.cert.pem());
+    gateway.write("privkey.pem", &made.signing_key.serialize_pem());
+    let file = std::fs::read_to_string(gateway.path("qbo-relay.toml")).unwrap();
+    let names = "[admin]\nnames = [\"books.lan\"]\n";
+    let file = file.replace("[admin]\n", names).replace(
+        "self_signed = true",
+        "certificate = \"fullchain.pem\"\nkey = \"privkey.pem\"",
+    );
+    gateway.write("qbo-relay.toml", &file);
+    gateway.start();
+    let admin = gateway.admin.unwrap();
+    for (host, status) in [
+        ("gw.office.example", 200),
+        ("books.lan:8081", 200),
+        ("localhost", 200),
+        ("office.example", 421),
+        ("x.books.lan", 421),
+    ] {
+        let answer = ask(admin, "GET", "/healthz", host).await;
+        assert_eq!(answer.status, status, "{host}: {}", answer.body);
+    }
+    gateway.write(
+        "qbo-relay.toml",
+        &file.replace("books.lan", "https://books.lan"),
+    );
+    let output = gateway.command(&["check"]);
+    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("is not a host name"), "{told}");
+}
+
+#[tokio::test]
+async fn the_pages_own_button_works_and_another_sites_does_not() {
+    let address = open(&House::new(), &Limits::default()).await;
+    let page = ask(address, "GET", "/companies", "localhost").await;
+    // Otherwise Chromium says `Origin: null` with the form.
+    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+    for (fields, status) in [
+        ("", 200),
+        ("Origin: http://localhost\r\n", 200),
+        ("Origin: null\r\nSec-Fetch-Site: same-origin\r\n", 200),
+        ("Origin: null\r\n", 403),
+        ("Origin: http://evil.example\r\n", 403),
+        ("Sec-Fetch-Site: cross-site\r\n", 403),
+        (
+            "Sec-Fetch-Site: same-site\r\nOrigin: http://localhost\r\n",
+            403,
+        ),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "POST /companies/connect?app=books HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: 0\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream).await;
+        assert_eq!(answer.status, status, "{fields:?} {}", answer.body);
     }
 }
 

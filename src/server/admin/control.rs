@@ -4,6 +4,7 @@ use super::super::answer::{Answer, JSON, Refusal, answer, put};
 use super::super::body::{self, Bounds, Incoming};
 use super::super::coding;
 use super::super::connection::Service;
+use super::super::router::OwnNames;
 use super::super::visit::Visit;
 use super::order::{self, NoOrder, Order, Refused};
 use super::{Observe, Pages, check, guarded, is_reading};
@@ -33,7 +34,7 @@ pub async fn serve_control<C: Control>(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let commands = Commands {
-        pages: Pages::new(Arc::clone(&control), tally, limits),
+        pages: Pages::new(Arc::clone(&control), tally, limits, OwnNames::new(Vec::new)),
         control,
         bounds: Bounds {
             bytes_max: COMMAND_BYTES_MAX,
@@ -51,7 +52,7 @@ struct Commands<C> {
 
 impl<C: Control> Service for Commands<C> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
-        guarded(match check(&request, visit) {
+        guarded(match check(&request, visit, &self.pages.names) {
             Ok(()) => self.obey(request, visit).await,
             Err(refusal) => refusal.into(),
         })

@@ -18,7 +18,8 @@ mod page;
 mod report;
 mod socket;
 
-pub use companies::Register;
+pub use super::router::OwnNames;
+pub use companies::{BrowserOrigin, Register};
 pub use control::{Control, serve_control};
 pub use order::{Order, Refused};
 pub use report::{Observe, Report};
@@ -36,6 +37,7 @@ use super::router;
 use super::visit::Visit;
 use crate::model::{Limits, Tally};
 use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::uri::Authority;
 use http::{Method, Request, StatusCode};
 use rustls::ServerConfig;
 use std::future::Future;
@@ -54,6 +56,8 @@ pub struct Rooms<O, E> {
     pub hall: Hall<E>,
     /// The relay's counters.
     pub tally: Arc<Tally>,
+    /// Names by which the gateway is known.
+    pub names: OwnNames,
 }
 
 /// Serves the pages and the interface over TCP, with TLS where it is given, until `shutdown` completes
@@ -100,10 +104,11 @@ async fn serve_rooms<O: Observe + Register, E: Elements>(
         observer,
         hall,
         tally,
+        names,
     } = rooms;
     let house = House {
         interface: Interface::new(hall, reach, Arc::clone(&tally), limits),
-        pages: Pages::new(observer, tally, limits),
+        pages: Pages::new(observer, tally, limits, names),
     };
     let calls = house.interface.calls();
     serve(listener, tls, house, limits, shutdown).await;
@@ -149,15 +154,17 @@ struct Pages<O> {
     observer: Arc<O>,
     tally: Arc<Tally>,
     limits: Limits,
+    names: OwnNames,
 }
 
 impl<O: Observe> Pages<O> {
-    fn new(observer: Arc<O>, tally: Arc<Tally>, limits: &Limits) -> Self {
+    fn new(observer: Arc<O>, tally: Arc<Tally>, limits: &Limits, names: OwnNames) -> Self {
         let limits = limits.clone();
         Self {
             observer,
             tally,
             limits,
+            names,
         }
     }
 
@@ -193,9 +200,13 @@ impl<O: Observe> Pages<O> {
     }
 
     /// What integrators ask the original listener about itself.
-    fn metadata(&self, path: &str, query: Option<&str>) -> Result<Answer, Refusal> {
+    /// The samples are addressed to the gateway by the name that was asked for, on the usual port.
+    fn metadata<B>(&self, path: &str, request: &Request<B>) -> Result<Answer, Refusal> {
         let metadata = self.observer.metadata().ok_or(Refusal::NotFound)?;
-        let page = metadata.page(path, query.unwrap_or_default());
+        let host = router::host(request)?;
+        let host = host.as_ref().map_or("", Authority::host);
+        let query = request.uri().query().unwrap_or_default();
+        let page = metadata.page(path, query, host);
         page.map(face::page).ok_or(Refusal::NotFound)
     }
 
@@ -206,7 +217,7 @@ impl<O: Observe> Pages<O> {
 
 impl<O: Observe + Register> Service for Pages<O> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
-        let outcome = match check(&request, visit) {
+        let outcome = match check(&request, visit, &self.names) {
             Err(refusal) => Err(refusal),
             Ok(()) => match (request.uri().path(), is_reading(request.method())) {
                 ("/healthz", true) => Ok(text(StatusCode::OK, "ok")),
@@ -219,8 +230,10 @@ impl<O: Observe + Register> Service for Pages<O> {
                 }
                 (companies::PATH, true) => Ok(companies::list(&*self.observer).await),
                 (companies::PATH, false) => Err(Refusal::NotAllowed("GET, HEAD")),
-                (companies::CONNECT, _) => Ok(companies::connect(&*self.observer, &request)),
-                (path, true) => self.metadata(path, request.uri().query()),
+                (companies::CONNECT, _) => {
+                    Ok(companies::connect(&*self.observer, &request, visit).await)
+                }
+                (path, true) => self.metadata(path, &request),
                 (_, false) => Err(Refusal::NotFound),
             },
         };
@@ -229,9 +242,9 @@ impl<O: Observe + Register> Service for Pages<O> {
 }
 
 /// Lets a request through that can have come from this house.
-fn check(request: &Request<Incoming>, visit: &Visit) -> Result<(), Refusal> {
+fn check(request: &Request<Incoming>, visit: &Visit, names: &OwnNames) -> Result<(), Refusal> {
     let host = router::host(request)?;
-    let is_foreign = host.is_some_and(|host| !router::is_own(&host));
+    let is_foreign = host.is_some_and(|host| !names.are_of(&host));
     // Over a Unix socket no browser comes, and clients put in any name.
     if is_foreign && visit.peer != Peer::Local {
         return Err(Refusal::Foreign);

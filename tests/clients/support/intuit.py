@@ -29,6 +29,8 @@ class Intuit:
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
         text = eventually("the simulated Intuit serves", self._introduced)
         self.base = re.search(r"Simulated Intuit at (\S+)", text)[1]
+        # As lines for the configuration of an app.
+        self.addresses = "\n".join(re.findall(r"^\s*(\w+_url = \"[^\"]*\")", text, re.MULTILINE))
         self.realm = re.search(r"companies: (\d+)", text)[1]
         return self
 

@@ -4,8 +4,8 @@ use super::client::{Answer, PATIENCE, read_answer};
 use crate::admin::House;
 use qbo_relay::clock;
 use qbo_relay::model::{InstanceId, Limits, Secret, Tally, Timestamp};
-use qbo_relay::server::admin::{self, Rooms};
-use qbo_relay::server::elements::{Caller, Elements, Hall, Reply};
+use qbo_relay::server::admin::{self, OwnNames, Rooms};
+use qbo_relay::server::elements::{CallOrigin, Caller, Elements, Hall, Reply};
 use qbo_relay::tls::{self, Resolver};
 use qbo_relay::vault::admin_secrets::{self, AdminSecrets, Fresh};
 use qbo_relay::wire::elements::{Call, Whose, Wrong};
@@ -40,7 +40,12 @@ impl Elements for Instances {
         Ok(InstanceId::new(INSTANCE).filter(|_| token.expose() == TOKEN.as_bytes()))
     }
 
-    async fn carry_out(&self, caller: Caller, call: Call) -> Result<Reply, Wrong> {
+    async fn carry_out(
+        &self,
+        caller: Caller,
+        call: Call,
+        _from: CallOrigin,
+    ) -> Result<Reply, Wrong> {
         let asked = (caller, call.clone());
         self.asked.lock().unwrap().push(asked);
         match call {
@@ -102,6 +107,7 @@ impl Interface {
         });
         let tally = Arc::new(Tally::default());
         let rooms = Rooms {
+            names: OwnNames::new(Vec::new),
             observer: House::new(),
             hall: Hall {
                 elements: Some(Arc::clone(&instances)),
