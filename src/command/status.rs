@@ -110,6 +110,17 @@ fn show(status: &Value) {
         "  not understood  {}",
         number(status, "unreadable")
     ));
+    let misdirected = status.get("misdirected").and_then(Value::as_array);
+    for posts in misdirected.into_iter().flatten() {
+        say(format_args!(
+            "  {} Intuit posts to {}, which is not configured: {} times since {} (verifier {})",
+            tinted(Tint::Red, "astray"),
+            word(posts, "path"),
+            number(posts, "count"),
+            word(posts, "since"),
+            word(posts, "verifier"),
+        ));
+    }
     let books = status.get("companies_read").and_then(Value::as_array);
     for company in books.into_iter().flatten() {
         book(company);

@@ -2,7 +2,7 @@
 
 use super::credential::{self, CredentialKeys};
 use super::file as table;
-use super::listen::check_path;
+use super::listen::path_of;
 use super::reader::Reader;
 use crate::server::source::Source;
 use crate::wire::credential::Credential;
@@ -101,12 +101,18 @@ pub(super) fn sources(
                 format!("the credential of source \"{name}\" {why}; whoever guesses it can post changes: make one with `openssl rand -hex 32`"),
             );
         }
-        if let Some(path) = &table.path
-            && paths.contains(path.get_ref())
+        if let (Some(path), Some(normal)) = (&table.path, &source.path)
+            && paths.contains(normal)
         {
             reader.warn(
                 &path.span(),
                 format!("\"{}\" also takes Intuit's signed notifications; whoever comes as source \"{name}\" need not sign there", path.get_ref()),
+            );
+        }
+        if source.credential.is_none() && !source.addresses.is_empty() {
+            reader.warn(
+                &span,
+                format!("source \"{name}\" is known by its address alone, which every program and every user there has; give it a bearer_token_file, or basic_username and basic_password_file, too"),
             );
         }
         if let Some(Credential::Basic { user, .. }) = &source.credential
@@ -172,10 +178,7 @@ fn shows_something(table: &table::Source) -> bool {
 }
 
 fn source(table: &table::Source, reader: &mut Reader<'_>) -> Source {
-    let path = table.path.as_ref().map(|path| {
-        check_path(path, reader);
-        path.get_ref().clone()
-    });
+    let path = table.path.as_ref().map(|path| path_of(path, reader));
     let keys = CredentialKeys {
         span: table.name.span(),
         token: &table.bearer_token,

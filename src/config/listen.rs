@@ -4,6 +4,8 @@ use super::file;
 use super::reader::Reader;
 use crate::model::Limits;
 use crate::server::admin::leaves_machine;
+use crate::server::consent;
+use crate::wire::path;
 use crate::wire::url::Url;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -102,14 +104,18 @@ pub(super) fn paths(listen: &file::Listen, reader: &mut Reader<'_>) -> Vec<Strin
     if paths.is_empty() {
         reader.missing("[listen] paths is empty; name at least one, such as \"/qbowebhook\"");
     }
+    let mut taken: Vec<String> = Vec::new();
     for path in paths {
-        check_path(path, reader);
+        let normal = path_of(path, reader);
+        if !taken.contains(&normal) {
+            taken.push(normal);
+        }
     }
-    paths.iter().map(|path| path.get_ref().clone()).collect()
+    taken
 }
 
-/// Says what is wrong with a path of the public listener.
-pub(super) fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) {
+/// A path of the public listener in its normal form; says what is wrong with it.
+pub(super) fn path_of(path: &Spanned<String>, reader: &mut Reader<'_>) -> String {
     let text = path.get_ref();
     let plain = text.starts_with('/')
         && text
@@ -121,6 +127,12 @@ pub(super) fn check_path(path: &Spanned<String>, reader: &mut Reader<'_>) {
             format!("path \"{text}\" must begin with / and have no spaces, `?`, `#` or `%`"),
         );
     }
+    let normal = path::normal(text).into_owned();
+    if normal == consent::PATH {
+        let why = format!("path \"{text}\" is where browsers come back from Intuit; take another");
+        reader.error(&path.span(), why);
+    }
+    normal
 }
 
 pub(super) fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<AdminAddress> {
@@ -156,6 +168,25 @@ pub(super) fn admin(admin: &file::Admin, reader: &mut Reader<'_>) -> Option<Admi
         reader.warn(&listen.span(), why);
     }
     Some(AdminAddress::Tcp(address))
+}
+
+/// Further names of the admin listener.
+pub(super) fn names(admin: &file::Admin, reader: &mut Reader<'_>) -> Vec<String> {
+    let given = admin.names.iter().flatten();
+    given
+        .map(|name| {
+            let text = name.get_ref();
+            let is_label = |label: &str| {
+                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+                (1..=63).contains(&label.len()) && label.bytes().all(is_plain)
+            };
+            if text.len() > 253 || !text.trim_end_matches('.').split('.').all(is_label) {
+                let why = format!("\"{text}\" is not a host name; write it like \"gateway.office.lan\", without port or scheme, and letters beyond a to z in their xn-- form");
+                reader.error(&name.span(), why);
+            }
+            text.clone()
+        })
+        .collect()
 }
 
 pub(super) fn limits(listen: &file::Listen, reader: &mut Reader<'_>) -> Limits {

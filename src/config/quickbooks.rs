@@ -9,6 +9,7 @@ use crate::qbo;
 use crate::server::consent;
 use crate::tls::client;
 use crate::wire::entity;
+use crate::wire::path;
 use rustls::ClientConfig;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -172,7 +173,7 @@ fn check_redirect(uri: &Spanned<String>, environment: Environment, reader: &mut 
     let Some(parsed) = reader.url("redirect_uri", uri) else {
         return;
     };
-    if parsed.path() != consent::PATH || parsed.query().is_some() {
+    if path::normal(parsed.path()) != consent::PATH || parsed.query().is_some() {
         let why = format!(
             "redirect_uri must end in {}: that is where the gateway waits for the answer",
             consent::PATH

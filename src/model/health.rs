@@ -1,6 +1,6 @@
 //! How the relay is: the facts, and the one word that the lamp, the watchdog and `status` share.
 
-use super::{CompanyHealth, Device, InstanceCounts, SinkName, Timestamp};
+use super::{CompanyHealth, Device, InstanceCounts, Misdirected, SinkName, Timestamp};
 use std::time::Duration;
 
 /// The snapshot that the lamp, the status page, `status` and the metrics read.
@@ -30,6 +30,8 @@ pub struct Health {
     pub notices: Vec<String>,
     /// The sinks that are in trouble.
     pub troubles: Vec<Trouble>,
+    /// Signed posts that went to a path that is not configured.
+    pub misdirected: Vec<Misdirected>,
     /// Time left until the server certificate ends; `None` when it is not known.
     pub certificate_left: Option<Duration>,
     /// How the reading of each connected company goes.

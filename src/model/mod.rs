@@ -14,6 +14,7 @@ pub mod health;
 pub mod id;
 pub mod instance;
 pub mod limits;
+pub mod misdirected;
 pub mod notification;
 pub mod printable;
 pub mod receipt;
@@ -39,6 +40,7 @@ pub use instance::{
     INSTANCE_SINK, Instance, InstanceCounts, InstanceDraft, InstanceId, Interest, Polling,
 };
 pub use limits::Limits;
+pub use misdirected::{Misdirected, MisdirectedPosts};
 pub use notification::{EventTime, Form, Notification, Operation, Origin};
 pub use receipt::{Authenticity, Encoding, Item, Kept, Receipt, Unreadable};
 pub use sampler::Sampler;

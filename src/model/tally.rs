@@ -69,6 +69,8 @@ tally! {
     deliveries_broken_off,
     /// Deliveries refused because they could not be kept.
     deliveries_unkept,
+    /// Signed deliveries to a path that is not configured.
+    deliveries_misdirected,
     /// Entries that were authentic and not understood.
     items_unreadable,
     /// Panics of a decoder that were caught.

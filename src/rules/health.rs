@@ -26,7 +26,7 @@ pub fn condition(health: &Health) -> Condition {
             let device = &health.device;
             let refused = device.import_refused || device.reload_refused.is_some();
             let odd = refused || device.clock == ClockTrust::Wrong;
-            let call = books::is_calling(&health.books);
+            let call = books::is_calling(&health.books) || !health.misdirected.is_empty();
             switched_off || lost || odd || call || certificate_near(health).is_some()
         }
         Condition::Refusing => {
@@ -109,6 +109,12 @@ fn attention(health: &Health, now: Timestamp) -> String {
     }
     if health.device.reload_refused.is_some() {
         return "serving, but the last reload was refused: what was before stays; `qbo-relay check` says why".into();
+    }
+    if let Some(posts) = health.misdirected.first() {
+        let path = &posts.path;
+        return format!(
+            "serving, but Intuit posts to {path}, which is not configured: add it to [listen] paths, or correct the address at Intuit"
+        );
     }
     if let Some(call) = books::call(&health.books, now) {
         return format!("serving, but {call}");
@@ -217,6 +223,7 @@ mod tests {
             certificate_left: Some(DAY * 61),
             books: Vec::new(),
             instances: InstanceCounts::default(),
+            misdirected: Vec::new(),
             device: Device::default(),
         }
     }

@@ -7,25 +7,31 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN,
-    TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST,
+    ORIGIN, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
 /// The fields that some service looks at, besides Intuit's own. A service that is to look at another
 /// one has to name it here.
-const NEEDED: [HeaderName; 10] = [
+const NEEDED: [HeaderName; 13] = [
     SIGNATURE,
     ACCEPT,
     AUTHORIZATION,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_TYPE,
+    COOKIE,
+    EXPECT,
     HOST,
     ORIGIN,
+    SITE,
     TRANSFER_ENCODING,
     USER_AGENT,
 ];
+
+/// A browser's word on whose page made it send a request.
+pub(super) const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// By which a delivery is known to be Intuit's.
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("intuit-signature");

@@ -11,7 +11,8 @@
 //! it), `connection` (TLS, HTTP/1.1 or HTTP/2, deadlines), `stall` (peers that do not read), `metered`
 //! (peers that send for nothing), `amended` (what hyper answers by itself), `requests` (what is done for
 //! every request), `head` (what is kept of its head), `reply` (how its answer is sent), `router` (which
-//! request goes where), `origin` (whose page a browser was on), `body` (what is in flight), [`webhook`] (a delivery), [`face`]
+//! request goes where), `origin` (whose page a browser was on), `body` (what is in flight), [`webhook`] (a delivery),
+//! `misdirected` (one that goes elsewhere), [`face`]
 //! (what of a request is the original listener's), [`source`] (who need not sign), `manner` (how it is
 //! answered), `reading` (what was in it), `html` (pages), [`consent`] (a person comes back from
 //! Intuit), [`elements`] (the Open Connectors interface), [`public`] and [`admin`] (the listeners as the roof starts them).
@@ -26,6 +27,7 @@ mod html;
 mod listener;
 mod manner;
 mod metered;
+mod misdirected;
 mod origin;
 mod peer;
 mod reading;

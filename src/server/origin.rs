@@ -6,11 +6,10 @@
 //! Metadata); browsers leave it out towards addresses that are neither HTTPS nor loopback, and older ones
 //! everywhere: there `Origin` is compared with the host. Programs send neither. Promises: pure.
 
+use super::head::SITE;
 use super::router;
 use http::header::ORIGIN;
-use http::{HeaderName, Request, Uri};
-
-const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use http::{Request, Uri};
 
 /// Whether a page of another origin, or one that hides its origin, sent this.
 pub(super) fn is_foreign<B>(request: &Request<B>) -> bool {

@@ -9,11 +9,13 @@ use super::connection::{Service, Site};
 use super::head::cut_down;
 use super::reply::{Reply, Rest, reply};
 use super::visit::Visit;
+use crate::wire::path;
 use bytes::Bytes;
 use http::header::{RETRY_AFTER, TRANSFER_ENCODING};
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::service::{HttpService, service_fn};
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -74,7 +76,7 @@ async fn respond<S: Service>(
     visit: &Arc<Visit>,
 ) -> (Answer, Share, Option<Rest>) {
     let version = request.version();
-    let (head, body) = request.into_parts();
+    let (head, body) = in_normal_form(request).into_parts();
     let (body, left) = Incoming::new(body);
     let (answer, share) = match share {
         Some(share) => {
@@ -88,6 +90,25 @@ async fn respond<S: Service>(
     };
     let rest = rest(&left, version, site, visit);
     (answer, share, rest)
+}
+
+/// The request with its path in the one form that every service goes by.
+fn in_normal_form<B>(mut request: Request<B>) -> Request<B> {
+    let uri = request.uri();
+    let Cow::Owned(path) = path::normal(uri.path()) else {
+        return request;
+    };
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = target.try_into().ok();
+    // Nothing in a normal form can be worse than what was parsed before.
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// An answer of any length draws on the memory like a body does.

@@ -12,12 +12,16 @@ use super::connection::Service;
 use super::face::{Entry, Face, content_type};
 use super::head::SIGNATURE;
 use super::manner::{Manner, Wrong};
+use super::misdirected::is_worth_a_look;
+use super::origin;
 use super::reading::{Read, Reading};
-use super::source::{Denied, admit};
+use super::source::{Denied, Unwitting, admit};
 use super::visit::Visit;
 use crate::clock::Clock;
 use crate::journal::{Error, Journal};
-use crate::model::{Authenticity, Item, Kept, Limits, Origin, Receipt, Sampler, Tally, Timestamp};
+use crate::model::{
+    Authenticity, Item, Kept, Limits, MisdirectedPosts, Origin, Receipt, Sampler, Tally, Timestamp,
+};
 use crate::wire::Decoded;
 use crate::wire::servicestack::Malformed;
 use crate::wire::signature::{BadSignature, Verifier, verify};
@@ -25,7 +29,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -84,6 +88,8 @@ pub struct Door<K> {
     pub clock: Arc<dyn Clock>,
     /// Where everything is counted.
     pub tally: Arc<Tally>,
+    /// Where what went elsewhere is told.
+    pub misdirected: Arc<MisdirectedPosts>,
 }
 
 impl<K> fmt::Debug for Door<K> {
@@ -121,10 +127,22 @@ impl<K: Keep> Service for Webhook<K> {
     async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answer {
         let tally = &self.door.tally;
         tally.requests.add_one();
-        let is_signed = request.headers().contains_key(SIGNATURE);
+        let is_signed = is_signed(&request);
         let entry = match self.door.face.enter(&request, &self.door.paths, is_signed) {
             Ok(entry) => entry,
+            Err(answer) if is_worth_a_look(&request, &answer) => {
+                self.look_at_misdirected(request, visit).await;
+                return *answer;
+            }
             Err(answer) => return *answer,
+        };
+        // A signature speaks for itself.
+        let unwitting = match is_signed {
+            true => Unwitting::default(),
+            false => Unwitting {
+                foreign_page: origin::is_foreign(&request),
+                get: request.method() == Method::GET,
+            },
         };
         let (head, body) = request.into_parts();
         let manner = &entry.manner;
@@ -132,7 +150,7 @@ impl<K: Keep> Service for Webhook<K> {
             tally.deliveries_oversized.add_one();
             return manner.failure(&Wrong::TooLarge);
         }
-        let bearer = match self.bearer(&head, &entry, visit) {
+        let bearer = match self.bearer(&head, &entry, unwitting, visit) {
             Ok(bearer) => bearer,
             Err(wrong) => return manner.failure(&wrong),
         };
@@ -174,7 +192,13 @@ impl<K: Keep> Service for Webhook<K> {
 impl<K: Keep> Webhook<K> {
     /// Whose delivery it is to be: by its signature, which is verified when the body is there, or by
     /// its credential and its address.
-    fn bearer(&self, head: &Parts, entry: &Entry, visit: &Visit) -> Result<Bearer, Wrong> {
+    fn bearer(
+        &self,
+        head: &Parts,
+        entry: &Entry,
+        unwitting: Unwitting,
+        visit: &Visit,
+    ) -> Result<Bearer, Wrong> {
         let outcome = match signature(&head.headers) {
             Ok(header) => return Ok(Bearer::Signer(header.to_vec())),
             Err(BadSignature::Missing) => {
@@ -182,7 +206,7 @@ impl<K: Keep> Webhook<K> {
                 // Twice is none: which of them somebody else looked at is unknown.
                 let shown = shown.next().filter(|_| shown.next().is_none());
                 let shown = shown.map(http::HeaderValue::as_bytes);
-                admit(&entry.sources, &entry.gate, visit.peer, shown)
+                admit(&entry.sources, &entry.gate, visit.peer, shown, unwitting)
             }
             Err(bad) => {
                 let wrong = Wrong::Signature(bad);
@@ -195,6 +219,8 @@ impl<K: Keep> Webhook<K> {
             Err(Denied::Unsigned) => Wrong::Signature(BadSignature::Missing),
             Err(Denied::Address) => Wrong::Address,
             Err(Denied::Credential(challenge)) => Wrong::Credential(challenge),
+            Err(Denied::ForeignPage) => Wrong::ForeignPage,
+            Err(Denied::Get) => Wrong::Get,
         };
         self.note(&wrong, visit);
         Err(wrong)
@@ -216,6 +242,7 @@ impl<K: Keep> Webhook<K> {
                 let verifiers = self.door.verifiers.load();
                 let verifier = verify(&verifiers, &arrived.body, Some(&header));
                 let verifier = verifier.map_err(Wrong::Signature)?;
+                self.door.misdirected.arrived(verifier);
                 (verifier.to_owned(), Authenticity::Signed)
             }
         };
@@ -364,6 +391,14 @@ impl<K: Keep> Webhook<K> {
                 &tally.deliveries_unauthorized,
                 "credential missing or wrong".into(),
             ),
+            Wrong::ForeignPage => (
+                &tally.deliveries_unauthorized,
+                "sent by another site's page, with no credential".into(),
+            ),
+            Wrong::Get => (
+                &tally.deliveries_unauthorized,
+                "a GET with no credential".into(),
+            ),
             Wrong::Malformed(_, malformed) => {
                 let why = format!("cannot be read at {}", malformed.at);
                 (&tally.deliveries_malformed, why)
@@ -400,6 +435,11 @@ impl<K: Keep> Webhook<K> {
     }
 }
 
+/// Whether a request has a signature, right or not.
+pub(super) fn is_signed<B>(request: &Request<B>) -> bool {
+    request.headers().contains_key(SIGNATURE)
+}
+
 /// Notifications that were kept: in the log at `info`, so many a second singly.
 pub static KEPT: Sampler = Sampler::new();
 
@@ -422,13 +462,13 @@ fn malformed(arrived: &Arrived<'_>, at: &str, why: &str) -> Wrong {
     Wrong::Malformed(named.to_owned(), Malformed { at, why })
 }
 
-fn announced_too_large(body: &Incoming, limits: &Limits) -> bool {
+pub(super) fn announced_too_large(body: &Incoming, limits: &Limits) -> bool {
     let announced = announced(body);
     announced != usize::MAX && announced > limits.body_bytes_max
 }
 
 /// The one signature header. Twice is malformed: which of them somebody else looked at is unknown.
-fn signature(headers: &HeaderMap) -> Result<&[u8], BadSignature> {
+pub(super) fn signature(headers: &HeaderMap) -> Result<&[u8], BadSignature> {
     let mut fields = headers.get_all(SIGNATURE).iter();
     let first = fields.next().ok_or(BadSignature::Missing)?;
     match fields.next() {

@@ -17,6 +17,7 @@ mod json;
 #[cfg(test)]
 mod mutated;
 pub mod outgoing;
+pub mod path;
 pub mod quickbooks;
 pub mod retry_after;
 pub mod servicestack;

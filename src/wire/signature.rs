@@ -45,11 +45,7 @@ pub fn verify<'a>(
     header: Option<&[u8]>,
 ) -> Result<&'a str, BadSignature> {
     let header = header.ok_or(BadSignature::Missing)?;
-    let tag = STANDARD
-        .decode(header)
-        .ok()
-        .filter(|tag| tag.len() == 32)
-        .ok_or(BadSignature::Malformed)?;
+    let tag = tag(header).ok_or(BadSignature::Malformed)?;
     let mut matched = None;
     // Every token is tried, so that the time does not tell which one matched.
     for verifier in verifiers {
@@ -59,6 +55,16 @@ pub fn verify<'a>(
         }
     }
     matched.ok_or(BadSignature::Wrong)
+}
+
+/// Whether a header can be a signature at all, of whatever body.
+pub fn is_plausible(header: &[u8]) -> bool {
+    tag(header).is_some()
+}
+
+fn tag(header: &[u8]) -> Option<Vec<u8>> {
+    let tag = STANDARD.decode(header).ok();
+    tag.filter(|tag| tag.len() == 32)
 }
 
 /// The header that Intuit would send with `body`: for acting as Intuit towards a relay.

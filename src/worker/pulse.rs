@@ -8,9 +8,10 @@ use super::company::Roster;
 use super::lane::stopped;
 use super::liveness::{Beat, answering};
 use crate::clock::Clock;
-use crate::journal::{Journal, LaneTrouble, Snapshot};
+use crate::journal::{Event, Journal, LaneTrouble, Snapshot};
 use crate::model::{
-    ClockTrust, Device, Health, InstanceCounts, JournalHealth, SinkName, Timestamp, Trouble,
+    ClockTrust, Device, Health, InstanceCounts, JournalHealth, Misdirected, MisdirectedPosts,
+    SinkName, Timestamp, Trouble,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +73,8 @@ pub struct Pulse {
     pub news: Arc<Notify>,
     /// How the companies are that are read; they are nobody's where no app is configured.
     pub books: Roster,
+    /// Signed posts that went to a path that is not configured.
+    pub misdirected: Arc<MisdirectedPosts>,
     /// The device.
     pub device: watch::Receiver<Device>,
     /// By which it is asked whether it makes progress.
@@ -99,6 +102,7 @@ impl Pulse {
             certificate_left: None,
             books: Vec::new(),
             instances: InstanceCounts::default(),
+            misdirected: Vec::new(),
             device: Device::default(),
         };
         let health = watch::Sender::new(unknown);
@@ -127,7 +131,36 @@ impl Pulse {
         }
     }
 
+    /// Remembers, beyond a restart, that posts have begun to go astray, or go elsewhere now.
+    async fn remember(&self, before: &[Misdirected], now: &[Misdirected]) {
+        let is_known = |posts: &Misdirected| {
+            let same = |known: &Misdirected| {
+                (&known.verifier, &known.path) == (&posts.verifier, &posts.path)
+            };
+            before.iter().any(same)
+        };
+        for posts in now.iter().filter(|posts| !is_known(posts)) {
+            let (verifier, path) = (&posts.verifier, &posts.path);
+            let event = Event {
+                at: self.clock.now(),
+                kind: "misdirected".into(),
+                text: format!(
+                    "Intuit posts to {path}, which is not configured (verifier {verifier})"
+                ),
+            };
+            // That a journal is in trouble is told by its own word.
+            let _ = timeout(SLOW, self.journal.note(event)).await;
+        }
+    }
+
     async fn look(&self, health: &watch::Sender<Health>) {
+        let before = health.borrow().misdirected.clone();
+        self.publish(health).await;
+        let seen = health.borrow().misdirected.clone();
+        self.remember(&before, &seen).await;
+    }
+
+    async fn publish(&self, health: &watch::Sender<Health>) {
         let number = self.glance.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let snapshot = self.journal.snapshot().await.ok();
         let now = self.clock.now();
@@ -142,6 +175,7 @@ impl Pulse {
             seen.journal = self.journal.health();
             seen.journals_set_aside =
                 u64::try_from(self.journal.damaged().len()).unwrap_or(u64::MAX);
+            seen.misdirected = self.misdirected.snapshot();
             seen.notices = self.journal.notices().to_vec();
             seen.books = self.books.snapshot();
             seen.device = self.device.borrow().clone();
@@ -176,6 +210,7 @@ fn facts(snapshot: Snapshot) -> Health {
         certificate_left: None,
         books: Vec::new(),
         instances: snapshot.instances,
+        misdirected: Vec::new(),
         device: Device::default(),
     }
 }

@@ -65,6 +65,7 @@ async fn until_closed<K: Keep>(keep: K) -> Result<(), Mishap> {
         decode: wire::decode,
         clock: Arc::new(System),
         tally: Arc::new(Tally::default()),
+        misdirected: Arc::default(),
     };
     let closed = async {
         // A thread of its own, because a read of stdin cannot be called off.

@@ -42,6 +42,7 @@ mod listener;
 mod logs;
 mod memory;
 mod packaging;
+mod paths;
 mod qbo;
 mod qbo_books;
 mod qbo_oauth;

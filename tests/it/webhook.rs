@@ -175,7 +175,7 @@ async fn every_other_request_has_the_answer_of_the_interface() {
         ("TRACE /webhooks HTTP/1.1\r\nHost: a\r\n\r\n", 405),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (
-            "POST /qbowebhook/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+            "POST /qbowebhook/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
             404,
         ),
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 404),

@@ -72,6 +72,12 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "stalled": health.device.stalled,
         "import_refused": health.device.import_refused,
         "reload_refused": health.device.reload_refused,
+        "misdirected": health.misdirected.iter().map(|posts| json!({
+            "verifier": posts.verifier,
+            "path": posts.path,
+            "count": posts.count,
+            "since": posts.since.to_string(),
+        })).collect::<Vec<_>>(),
         "certificate_seconds_left": health.certificate_left.map(|left| left.as_secs()),
         "companies_read": health.books.iter().map(company).collect::<Vec<_>>(),
         "instances": {
@@ -108,7 +114,7 @@ fn company(company: &CompanyHealth) -> Value {
     });
     let why = match &company.standing {
         Standing::NeedsAuthorization { why } => Some(why),
-        Standing::Connected | Standing::Disconnected => None,
+        Standing::Connected | Standing::AwaitsApproval | Standing::Disconnected => None,
     };
     json!({
         "realm": company.realm.as_str(),
@@ -175,6 +181,7 @@ pub(super) mod tests {
                 certificate_left: Some(Duration::from_secs(61 * 86_400)),
                 books: Vec::new(),
                 instances: InstanceCounts::default(),
+                misdirected: Vec::new(),
                 device: Device::default(),
             },
             condition: Condition::Blocked,

@@ -154,6 +154,7 @@ impl Gate {
             decode,
             clock: Arc::new(clock::Manual::new(NOW)),
             tally: Arc::clone(&tally),
+            misdirected: Arc::default(),
         };
         let tls = tls::server_config(Arc::clone(&resolver) as _).unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -63,6 +63,7 @@ impl House {
         worker.tick = Duration::from_millis(10);
         turn(&mut worker);
         let pulse = Pulse {
+            misdirected: Arc::default(),
             books: Roster::default(),
             device: watch::channel(Device::default()).1,
             beat: Beat::solo(),
