@@ -42,6 +42,10 @@ pub(super) enum Wrong {
     Address,
     /// Its credential; what it is to show.
     Credential(&'static str),
+    /// Nothing but its address speaks for it, and a page of another origin made a browser send it.
+    ForeignPage,
+    /// Nothing but its address speaks for it, and it is a `GET`.
+    Get,
     /// Its size.
     TooLarge,
     /// Its body took too long.
@@ -133,6 +137,16 @@ impl Wrong {
             Self::Credential(_) => {
                 Fault::new(401, "Unauthorized", "the credential is missing or wrong")
             }
+            Self::ForeignPage => Fault::new(
+                403,
+                "Forbidden",
+                "another site's page sent this, and nothing but the address speaks for it; give the source a credential",
+            ),
+            Self::Get => Fault::new(
+                403,
+                "Forbidden",
+                "nothing but the address speaks for this, so a GET changes nothing; use POST, or give the source a credential",
+            ),
             Self::TooLarge => Fault::new(413, "RequestEntityTooLarge", "the body is too large"),
             Self::TooLate => Fault::new(408, "RequestTimeout", "the body took too long"),
             Self::BrokenOff => Fault::new(400, "BadRequest", "the body broke off"),

@@ -2,7 +2,9 @@
 //!
 //! Called by `webhook` for a request that has no signature. Promises: without a source for the path
 //! nobody is let in; a source that asks for a credential and an address asks for both; what a request
-//! says about where it comes from (`X-Forwarded-For`) is not looked at.
+//! says about where it comes from (`X-Forwarded-For`) is not looked at. An address speaks for every
+//! browser there, whatever page is open in it: where nothing but the address speaks, what a foreign page
+//! had sent and what any link or image can send (`GET`) is refused.
 
 use super::peer::Peer;
 use crate::model::Authenticity;
@@ -42,6 +44,19 @@ pub(super) enum Denied {
     Address,
     /// The credential is missing or wrong; what is to be shown.
     Credential(&'static str),
+    /// The address is right, but a page of another origin made a browser send it.
+    ForeignPage,
+    /// The address is right, but a `GET` changes nothing without a credential.
+    Get,
+}
+
+/// What the sender need not have known of, because any web page can make a browser send it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Unwitting {
+    /// A page of another origin.
+    pub(super) foreign_page: bool,
+    /// A `GET`, as links and images send it.
+    pub(super) get: bool,
 }
 
 /// The source that a request comes from, and what speaks for it.
@@ -50,6 +65,7 @@ pub(super) fn admit<'s>(
     gate: &Gate,
     peer: Peer,
     authorization: Option<&[u8]>,
+    unwitting: Unwitting,
 ) -> Result<(&'s str, Authenticity), Denied> {
     let mut denied = Denied::Unsigned;
     for source in sources.iter().filter(|source| source.is_at(gate)) {
@@ -62,6 +78,8 @@ pub(super) fn admit<'s>(
         match &source.credential {
             // A source without either lets nobody in; the configuration does not make one.
             None if source.addresses.is_empty() => {}
+            None if unwitting.foreign_page => denied = Denied::ForeignPage,
+            None if unwitting.get => denied = Denied::Get,
             None => return Ok((&source.name, Authenticity::Address)),
             Some(credential) => {
                 if authorization.is_some_and(|shown| credential::check(credential, shown)) {
@@ -118,7 +136,34 @@ mod tests {
         let shown = Some(shown.as_bytes()).filter(|_| !token.is_empty());
         let gate = Gate::Path(path.into());
         let peer = Peer::of(address.parse().unwrap());
-        admit(sources, &gate, peer, shown).map(|(name, by)| (name.to_owned(), by))
+        admit(sources, &gate, peer, shown, Unwitting::default())
+            .map(|(name, by)| (name.to_owned(), by))
+    }
+
+    #[test]
+    fn an_address_alone_does_not_speak_for_what_a_page_made_a_browser_send() {
+        let range = source("range", None, &["192.168.1.0/24"]);
+        let both = source("both", Some("b"), &["192.168.1.0/24"]);
+        let gate = Gate::Path("/in".into());
+        let peer = Peer::of("192.168.1.7".parse().unwrap());
+        let by_address = Ok(Authenticity::Address);
+        let by_token = Ok(Authenticity::Credential);
+        for (foreign_page, get, alone) in [
+            (false, false, by_address),
+            (true, false, Err(Denied::ForeignPage)),
+            (true, true, Err(Denied::ForeignPage)),
+            (false, true, Err(Denied::Get)),
+        ] {
+            let unwitting = Unwitting { foreign_page, get };
+            let judge = |sources: &[Source], shown| {
+                admit(sources, &gate, peer, shown, unwitting).map(|(_, by)| by)
+            };
+            let shown = Some(&b"Bearer b"[..]);
+            assert_eq!(judge(&[range.clone()], shown), alone);
+            assert_eq!(judge(&[both.clone()], shown), by_token);
+            let all = [range.clone(), both.clone()];
+            assert_eq!(judge(&all, shown), alone.or(by_token));
+        }
     }
 
     #[test]
@@ -163,12 +208,21 @@ mod tests {
         let mut sources = [source("token", Some("a"), &[])];
         let peer = Peer::of("10.0.0.1".parse().unwrap());
         let shown = Some(&b"Bearer a"[..]);
-        let judge =
-            |sources: &[Source]| admit(sources, &Gate::Predefined, peer, shown).map(|(_, by)| by);
+        let judge = |sources: &[Source]| {
+            let admitted = admit(
+                sources,
+                &Gate::Predefined,
+                peer,
+                shown,
+                Unwitting::default(),
+            );
+            admitted.map(|(_, by)| by)
+        };
         assert_eq!(judge(&sources), Err(Denied::Unsigned));
         sources[0].predefined_routes = true;
         assert_eq!(judge(&sources), Ok(Authenticity::Credential));
-        let local = admit(&sources, &Gate::Predefined, Peer::Local, shown);
+        let unwitting = Unwitting::default();
+        let local = admit(&sources, &Gate::Predefined, Peer::Local, shown, unwitting);
         assert_eq!(local, Err(Denied::Address));
     }
 }

@@ -41,6 +41,63 @@ async fn without_a_source_every_route_asks_for_a_signature() {
     assert_eq!(gate.tally.deliveries_unsigned.value(), 0);
 }
 
+#[tokio::test]
+async fn a_page_of_another_site_delivers_nothing_by_the_address_of_its_browser() {
+    let gate = Gate::with_face(face(vec![here()])).await;
+    let query = "eventNotifications=[]";
+    let get = format!("GET /api/QboWebhooksRequest?{query}");
+    for (line, head, status) in [
+        ("POST /qbowebhook", "", 200),
+        ("POST /qbowebhook", "Sec-Fetch-Site: none\r\n", 200),
+        ("POST /qbowebhook", "Sec-Fetch-Site: same-origin\r\n", 200),
+        ("POST /qbowebhook", "Origin: https://relay.example\r\n", 200),
+        ("POST /qbowebhook", "Sec-Fetch-Site: cross-site\r\n", 403),
+        ("POST /qbowebhook", "Sec-Fetch-Site: same-site\r\n", 403),
+        ("POST /qbowebhook", "Origin: https://evil.example\r\n", 403),
+        ("POST /qbowebhook.json", "Origin: null\r\n", 403),
+        (
+            "POST /api/QboWebhooksRequest",
+            "Sec-Fetch-Site: cross-site\r\n",
+            403,
+        ),
+        (
+            "PUT /json/oneway/QboWebhooksRequest",
+            "Origin: https://relay.example:8443\r\n",
+            403,
+        ),
+        (get.as_str(), "", 403),
+        (get.as_str(), "Sec-Fetch-Site: same-origin\r\n", 403),
+        (
+            "GET /json/oneway/QboWebhooksRequest",
+            "Sec-Fetch-Dest: image\r\n",
+            403,
+        ),
+    ] {
+        let answer = ask(&gate, line, head, &dto()).await;
+        assert_eq!(answer.status, status, "{line} {head}{}", answer.body);
+        if status == 403 {
+            assert!(
+                answer.body.contains("give the source a credential"),
+                "{}",
+                answer.body
+            );
+        }
+    }
+    // The same each time.
+    assert_eq!(gate.shelf.receipts().len(), 1);
+    assert_eq!(gate.tally.deliveries_unsigned.value(), 4);
+    assert_eq!(gate.tally.deliveries_unauthorized.value(), 9);
+    // A signature speaks for itself.
+    let head = format!(
+        "Sec-Fetch-Site: cross-site\r\nintuit-signature: {}\r\n",
+        sign(dto().as_bytes())
+    );
+    assert_eq!(
+        ask(&gate, "POST /qbowebhook", &head, &dto()).await.status,
+        200
+    );
+}
+
 /// One source with a token; one with a password that has to come from 127.0.0.9, too.
 fn two_sources() -> Vec<Source> {
     let tokened = Source {

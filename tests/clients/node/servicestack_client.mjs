@@ -20,6 +20,7 @@ addresses = ["127.0.0.0/8", "::1/128"]
 [[source]]
 name = "tokened"
 path = "/with-token"
+predefined_routes = true
 bearer_token = "tok"
 [[source]]
 name = "named"
@@ -129,8 +130,17 @@ await check("the junk in the query of `postBody` does not override its body", as
 });
 
 await check("`get` of this class cannot say anything, and is told so in the client's own error", async () => {
-  await rejects(client.get(request()), (error) => {
+  const tokened = new JsonServiceClient(gateway.url);
+  tokened.bearerToken = "tok";
+  await rejects(tokened.get(request()), (error) => {
     equal(error.responseStatus.errorCode, "SerializationException");
+    return true;
+  });
+});
+
+await check("a `get` by the address alone changes nothing, and is told so", async () => {
+  await rejects(client.get(request()), (error) => {
+    equal(error.responseStatus.errorCode, "Forbidden");
     return true;
   });
 });

@@ -24,6 +24,10 @@ name = "drop-in"
 path = "/qbowebhook"
 predefined_routes = true
 addresses = ["127.0.0.0/8", "::1/128"]
+[[source]]
+name = "by-query"
+predefined_routes = true
+bearer_token = "tok"
 """
 # The sample of the original's XML page, with a value in each place.
 XML = f"""<QboWebhooksRequest xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns="{NAMESPACE}">
@@ -173,7 +177,10 @@ with Gateway(TABLES) as gateway:
                 headers = {"Content-Type": "application/x-www-form-urlencoded"}
                 answer = requests.post(gateway.url + "/qbowebhook", data=form, headers=headers)
             else:
-                answer = requests.get(f"{gateway.url}/api/QboWebhooksRequest?{form}")
+                alone = requests.get(f"{gateway.url}/api/QboWebhooksRequest?{form}")
+                equal(alone.status_code, 403)
+                shown = {"Authorization": "Bearer tok"}
+                answer = requests.get(f"{gateway.url}/api/QboWebhooksRequest?{form}", headers=shown)
             answered(answer, '"OK"', "application/json")
             kept(said, "form")
 

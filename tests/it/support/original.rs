@@ -3,9 +3,10 @@
 use super::client::Answer;
 use super::gate::Gate;
 use arc_swap::ArcSwap;
-use qbo_relay::model::Item;
+use qbo_relay::model::{Item, Secret};
 use qbo_relay::server::face::Face;
 use qbo_relay::server::source::Source;
+use qbo_relay::wire::credential::Credential;
 
 const ENTITY: &str =
     r#"{"name":"Bill","id":"9","operation":"Delete","lastUpdated":"2015-10-05T14:42:19-07:00"}"#;
@@ -18,6 +19,16 @@ pub(crate) fn here() -> Source {
         predefined_routes: true,
         credential: None,
         addresses: vec!["127.0.0.0/8".parse().unwrap()],
+    }
+}
+
+/// The same with a token, from wherever.
+pub(crate) fn tokened() -> Source {
+    Source {
+        name: "tokened".into(),
+        credential: Some(Credential::Bearer(Secret::new("tok"))),
+        addresses: Vec::new(),
+        ..here()
     }
 }
 
