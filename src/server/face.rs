@@ -16,6 +16,7 @@ use crate::wire::servicestack::route::{self, Route};
 use crate::wire::servicestack::value::EntityNumbers;
 use arc_swap::ArcSwap;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use std::sync::Arc;
 
@@ -155,8 +156,10 @@ impl Face {
         let uri = request.uri();
         let found = (self.publish_metadata && is_reading(request.method()))
             .then(|| {
+                let host = router::host(request).ok().flatten();
+                let host = host.as_ref().map_or("", Authority::as_str);
                 self.metadata
-                    .page(uri.path(), uri.query().unwrap_or_default())
+                    .page(uri.path(), uri.query().unwrap_or_default(), host)
             })
             .flatten();
         found.map_or_else(|| Refusal::NotFound.into(), page)

@@ -112,8 +112,9 @@ impl Default for Metadata {
 }
 
 impl Metadata {
-    /// The page at a path, in any case; `None` where there is none.
-    pub fn page(&self, path: &str, query: &str) -> Option<Page> {
+    /// The page at a path, in any case; `None` where there is none. `host` is what the samples are
+    /// addressed to.
+    pub fn page(&self, path: &str, query: &str, host: &str) -> Option<Page> {
         let path = path.to_ascii_lowercase();
         let mut parts = path.strip_prefix('/')?.split('/');
         let (first, second, rest) = (parts.next()?, parts.next(), parts.next());
@@ -147,7 +148,8 @@ impl Metadata {
                     None => Some(self.overview()),
                     Some(operation) if operation.eq_ignore_ascii_case(OPERATION) => {
                         let language = asked("lang").and_then(|name| Language::parse(&name));
-                        Some(self.operation(format, language.unwrap_or(Language::CSharp)))
+                        let language = language.unwrap_or(Language::CSharp);
+                        Some(self.operation(format, language, host))
                     }
                     Some(_) => None,
                 }
@@ -190,7 +192,7 @@ impl Metadata {
     }
 
     /// `/json/metadata?op=QboWebhooksRequest` and its likes.
-    fn operation(&self, format: Format, language: Language) -> Page {
+    fn operation(&self, format: Format, language: Language, host: &str) -> Page {
         let routes = self.paths.iter().map(|path| {
             let path = escape(path);
             format!("<tr><th>POST</th><td>{path}</td></tr>\n")
@@ -198,7 +200,7 @@ impl Metadata {
         let path = self.paths.first().map_or("", String::as_str);
         let (name, title) = (format.as_str(), language.title());
         let other = format!("/{name}/metadata?op={OPERATION}&amp;lang=");
-        let request = sample::request(self, format, path);
+        let request = sample::request(self, format, path, host);
         html(
             OPERATION,
             &format!(

@@ -5,12 +5,12 @@ use super::super::format::Format;
 use super::super::xml::NAMESPACE;
 use super::Metadata;
 
-/// A whole request.
-pub(super) fn request(metadata: &Metadata, format: Format, path: &str) -> String {
+/// A whole request to this host.
+pub(super) fn request(metadata: &Metadata, format: Format, path: &str, host: &str) -> String {
     let media_type = format.media_type();
     let body = body(metadata, format);
     format!(
-        "POST {path} HTTP/1.1\nHost: HOST\nAccept: {media_type}\nContent-Type: {media_type}\nContent-Length: length\n\n{body}"
+        "POST {path} HTTP/1.1\nHost: {host}\nAccept: {media_type}\nContent-Type: {media_type}\nContent-Length: length\n\n{body}"
     )
 }
 

@@ -10,7 +10,7 @@ const SAMPLE_JSV: &str = include_str!("../../../../tests/data/servicestack/sampl
 
 fn page(path: &str) -> Option<Page> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    Metadata::default().page(path, query)
+    Metadata::default().page(path, query, "gw.example")
 }
 
 fn text(path: &str) -> String {
@@ -220,7 +220,8 @@ fn a_path_cannot_break_out_of_a_page() {
         ..Metadata::default()
     };
     let page = metadata
-        .page("/json/metadata", "op=QboWebhooksRequest")
+        .page("/json/metadata", "op=QboWebhooksRequest", "<b>")
         .unwrap();
     assert!(!page.text.contains("<script>"), "{}", page.text);
+    assert!(page.text.contains("Host: &lt;b&gt;\n"), "{}", page.text);
 }
