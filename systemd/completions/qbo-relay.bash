@@ -64,6 +64,9 @@ _qbo__relay() {
             qbo__relay,vault)
                 cmd="qbo__relay__subcmd__vault"
                 ;;
+            qbo__relay__subcmd__company,approve)
+                cmd="qbo__relay__subcmd__company__subcmd__approve"
+                ;;
             qbo__relay__subcmd__company,disconnect)
                 cmd="qbo__relay__subcmd__company__subcmd__disconnect"
                 ;;
@@ -199,12 +202,30 @@ _qbo__relay() {
             return 0
             ;;
         qbo__relay__subcmd__company)
-            opts="-h --help list disconnect"
+            opts="-h --help list disconnect approve"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__relay__subcmd__company__subcmd__approve)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -7,13 +7,17 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use qbo_relay::model::{Environment, Secret};
 use qbo_relay::simulate;
 use qbo_relay::simulate::intuit_company::faults::{Fault, Rule};
-use qbo_relay::simulate::intuit_company::{Call, Consent, FakeIntuit, Options};
+use qbo_relay::simulate::intuit_company::{AppKeys, Call, Consent, FakeIntuit, Options};
 use serde_json::Value;
 
 /// A company of the simulated Intuit.
 pub(super) const REALM: &str = "9341455841580195";
+
+/// The app's secret at Intuit.
+const SECRET: &str = "k7Jq-of-these-tests-0f3b";
 
 /// Intuit, and a relay that runs with an app there.
 pub(super) struct Scene {
@@ -31,6 +35,16 @@ impl Scene {
     }
 
     pub(super) async fn of(options: Options) -> Self {
+        let keys = AppKeys {
+            client_id: "client".into(),
+            client_secret: Secret::new(SECRET),
+            environment: Environment::Production,
+            redirect_uris: Vec::new(),
+        };
+        let options = Options {
+            apps: vec![keys],
+            ..options
+        };
         let intuit = FakeIntuit::start(options).await.unwrap();
         let mut gateway = Gateway::new(&app(&intuit));
         gateway.start();
@@ -88,13 +102,13 @@ impl Scene {
 
 fn app(intuit: &FakeIntuit) -> String {
     format!(
-        "[[app]]\nname = \"books\"\nclient_id = \"client\"\nclient_secret = \"secret\"\n\
+        "[[app]]\nname = \"books\"\nclient_id = \"client\"\nclient_secret = \"{SECRET}\"\n\
          redirect_uri = \"https://gw.example/oauth/callback\"\nauthorize_url = \"{}\"\n\
          token_url = \"{}\"\nrevoke_url = \"{}\"\napi_url = \"{}\"\n",
         intuit.authorize_url(),
         intuit.token_url(),
         intuit.revoke_url(),
-        intuit.api_url(qbo_relay::model::Environment::Production),
+        intuit.api_url(Environment::Production),
     )
 }
 
