@@ -159,8 +159,8 @@ mod tests {
                 admit(sources, &gate, peer, shown, unwitting).map(|(_, by)| by)
             };
             let shown = Some(&b"Bearer b"[..]);
-            assert_eq!(judge(&[range.clone()], shown), alone);
-            assert_eq!(judge(&[both.clone()], shown), by_token);
+            assert_eq!(judge(std::slice::from_ref(&range), shown), alone);
+            assert_eq!(judge(std::slice::from_ref(&both), shown), by_token);
             let all = [range.clone(), both.clone()];
             assert_eq!(judge(&all, shown), alone.or(by_token));
         }

@@ -48,9 +48,9 @@ fn take(pending: &mut Pending, state: &str, code: &str, by: Bringer<'_>) -> Resu
 }
 
 /// Whether it was the first answer, and nobody with a shell had a part in it.
-fn first(taken: Result<Taken, Error>) -> Option<bool> {
+fn first(taken: &Result<Taken, Error>) -> Option<bool> {
     match taken {
-        Ok(Taken::First { unattended, .. }) => Some(unattended),
+        Ok(Taken::First { unattended, .. }) => Some(*unattended),
         Ok(Taken::Again(_)) | Err(_) => None,
     }
 }
@@ -126,12 +126,12 @@ fn what_was_begun_in_a_browser_is_answered_by_that_browser_or_by_the_operator() 
     // Whoever was refused has not used it up, and the cookie may stand among others.
     let cookies = format!("a=b; {cookie}");
     let brought = Bringer::Browser(&["c=d", &cookies]);
-    assert_eq!(first(take(&mut pending, &state, "c", brought)), Some(true));
+    assert_eq!(first(&take(&mut pending, &state, "c", brought)), Some(true));
 
     let link = linked(&mut pending, 8, network(1)).unwrap();
     let (state, _) = open(&mut pending, &link, &[]).unwrap();
     let pasted = take(&mut pending, &state, "c", Bringer::Shell);
-    assert_eq!(first(pasted), Some(false));
+    assert_eq!(first(&pasted), Some(false));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn nobodys_question_makes_room_for_somebody_elses() {
     assert_eq!(begun, NETWORKS_MAX - 1);
     assert!(open(&mut pending, &owners, &[]).is_ok());
     let taken = take(&mut pending, &operators, "c", Bringer::Browser(&[]));
-    assert_eq!(first(taken), Some(false));
+    assert_eq!(first(&taken), Some(false));
     // The operator's own make room for the operator's own.
     for seed in 0..SHELL_MAX {
         told(&mut pending, 20_000 + u16::try_from(seed).unwrap());
