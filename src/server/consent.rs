@@ -7,8 +7,8 @@
 
 use super::answer::{Answer, Refusal};
 use super::html::{Page, escape, html};
-use super::registry::Visit;
 use super::router;
+use super::visit::Visit;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, Request, StatusCode};
 use std::future::Future;
@@ -145,8 +145,11 @@ fn told(outcome: Result<String, String>) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::registry::{Admission, Peer, Registry};
+    use super::super::body::Budget;
+    use super::super::peer::Peer;
+    use super::super::registry::{Admission, Registry};
     use super::*;
+    use crate::model::Limits;
     use http_body_util::BodyExt as _;
 
     /// Says back what it was told.
@@ -174,7 +177,8 @@ mod tests {
     }
 
     async fn ask(method: &str, uri: &str, cookies: &[&str]) -> (Answer, String) {
-        let Admission::Admitted(place) = Registry::new(1, 1, 0).admit(Peer::Local) else {
+        let registry = Registry::new(&Limits::default(), Budget::new(0));
+        let Some(Admission::Admitted(place)) = registry.admit(Peer::Local) else {
             panic!("no room");
         };
         let mut request = Request::builder().method(method).uri(uri);

@@ -42,6 +42,9 @@ const INTUITS: &str = "intuit-";
 /// Of one name.
 const VALUES_MAX: usize = 4;
 
+/// Of the cookie field, in which HTTP/2 may have each cookie for itself.
+const COOKIES_MAX: usize = 16;
+
 /// Of Intuit's names.
 const INTUITS_MAX: usize = 16;
 
@@ -64,7 +67,11 @@ fn needed(headers: &HeaderMap) -> HeaderMap {
     let intuits = headers.keys().filter(is_intuits).take(INTUITS_MAX);
     let mut needed = HeaderMap::with_capacity(headers.keys_len().min(NEEDED.len()));
     for name in NEEDED.iter().chain(intuits) {
-        for value in headers.get_all(name).iter().take(VALUES_MAX) {
+        let values_max = match *name == COOKIE {
+            true => COOKIES_MAX,
+            false => VALUES_MAX,
+        };
+        for value in headers.get_all(name).iter().take(values_max) {
             // It was one, so it is one.
             if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 needed.append(name, value);
@@ -93,7 +100,7 @@ mod tests {
             .header("intuit-created-time", "now")
             .header("content-type", "application/json")
             .header("authorization", "Bearer x")
-            .header("cookie", "c");
+            .header("x-cookie", "c");
         for number in 0..400 {
             request = request.header("x-one", format!("{number}"));
             request = request.header(format!("intuit-{number}"), "y");

@@ -7,7 +7,7 @@
 use super::super::answer::{Answer, Refusal};
 use super::super::html::{Page, escape, html};
 use super::super::origin;
-use super::super::registry::Visit;
+use super::super::visit::Visit;
 use crate::model::{AppName, Company, Standing};
 use http::{Method, Request, StatusCode};
 use std::fmt::Write as _;
@@ -152,9 +152,11 @@ fn page(status: StatusCode, body: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::registry::{Admission, Peer, Registry};
+    use super::super::super::body::Budget;
+    use super::super::super::peer::Peer;
+    use super::super::super::registry::{Admission, Registry};
     use super::*;
-    use crate::model::{Environment, RealmId, Timestamp};
+    use crate::model::{Environment, Limits, RealmId, Timestamp};
     use http_body_util::BodyExt as _;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_252_440_000);
@@ -198,7 +200,8 @@ mod tests {
 
     async fn post(query: &str, origin: Option<&str>) -> Answer {
         let peer = Peer::of("192.168.1.7".parse().unwrap());
-        let Admission::Admitted(place) = Registry::new(1, 1, 0).admit(peer) else {
+        let registry = Registry::new(&Limits::default(), Budget::new(0));
+        let Some(Admission::Admitted(place)) = registry.admit(peer) else {
             panic!("no room");
         };
         let request = Request::builder().method("POST");

@@ -47,7 +47,8 @@ impl Order {
             Self::Disconnect(realm) => format!("company disconnect {realm}"),
             Self::Approve(realm) => format!("company approve {realm}"),
             Self::SecretsMade => "admin-secret".into(),
-            Self::Outcome(_) | Self::Companies => return None,
+            Self::Reload => "reload".into(),
+            Self::Outcome(_) | Self::Companies | Self::Addresses => return None,
         })
     }
 }
