@@ -103,6 +103,7 @@ impl Call {
             | Self::Disable(_)
             | Self::SetConfigurationItem(..)
             | Self::TraceLogging(..)
+            | Self::RenewToken(_)
             | Self::Resend(_)
             | Self::SetSettings(..) => true,
             Self::List(_)
