@@ -224,12 +224,14 @@ impl Relay {
         let pulse = shared.pulse(&resolver, &roster, started.subscribe(), beats.pulse);
         let health = pulse.begin().await;
         let listening = [public.local_addr().ok(), admin.address()];
-        let own = parts::own(&resolver, listening);
         let (reloads, reload_requests) = mpsc::channel(4);
+        let own = parts::own(&resolver, listening);
         let desks = Desks::open(&config, books.as_ref(), own, (&journal, &clock)).await?;
         let paths = parts::paths(&config);
         let face = parts::face(config.face, &config.paths, config.sources);
-        let metadata = parts::metadata(&face);
+        let (metadata, desk) = (parts::metadata(&face), desks.desk.clone());
+        let seen = (&health, pulse.glance.clone());
+        let office = shared.office(seen, desk, metadata, reloads, listening);
         let fronts = Fronts {
             consent: desks.consent(),
             public,
@@ -240,13 +242,7 @@ impl Relay {
             admin,
             names: parts::names(&resolver, config.admin_names),
             hall: shared.hall(&config.journal, desks.host(&journal, &clock))?,
-            office: Arc::new(shared.office(
-                (&health, pulse.glance.clone()),
-                desks.desk.clone(),
-                metadata,
-                reloads,
-                listening,
-            )),
+            office: Arc::new(office),
             tally: Arc::clone(&tally),
             limits: config.limits,
             beats: [beats.public, beats.control, beats.admin],
