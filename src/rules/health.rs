@@ -83,12 +83,10 @@ fn headline(health: &Health, now: Timestamp) -> String {
         Condition::Starting => "starting".into(),
         Condition::Blocked => blocked(health, now),
         Condition::Attention => attention(health, now),
-        Condition::Refusing => match health.journal.trouble() {
-            Some(trouble) => format!("not accepting: {trouble}"),
-            None => {
-                let stalled = health.device.stalled.join(", ");
-                format!("stalled: no progress of {stalled}")
-            }
+        Condition::Refusing => match (health.device.stalled.as_slice(), health.journal.trouble()) {
+            ([], Some(trouble)) => format!("not accepting: {trouble}"),
+            // A part that stands still ends in a restart, and comes before what it has caused.
+            (stalled, _) => format!("stalled: no progress of {}", stalled.join(", ")),
         },
     }
 }
@@ -421,6 +419,14 @@ mod tests {
                 with(|health| health.device.stalled = vec!["the worker", "the upkeep"]),
                 Condition::Refusing,
                 "stalled: no progress of the worker, the upkeep",
+            ),
+            (
+                with(|health| {
+                    health.journal = JournalHealth::Slow;
+                    health.device.stalled = vec!["the journal's writer"];
+                }),
+                Condition::Refusing,
+                "stalled: no progress of the journal's writer",
             ),
         ]);
         let refused = with(|health| health.device.import_refused = true);
