@@ -9,6 +9,7 @@ mod device;
 mod explain;
 mod face;
 mod file;
+mod format;
 mod instances;
 mod listen;
 mod quickbooks;
