@@ -61,7 +61,6 @@ struct Mark {
 
 #[derive(Debug)]
 struct Probe {
-    lane: RealmId,
     began: Timestamp,
     ended: Timestamp,
     pace: Duration,
@@ -246,7 +245,6 @@ impl Outage {
         let at = usize::try_from(self.streak.saturating_sub(1)).unwrap_or(usize::MAX);
         let delay = self.delays.get(at).copied().unwrap_or(self.probe_every);
         self.last = Some(Probe {
-            lane: lane.clone(),
             began,
             ended: now,
             pace: delay.min(self.probe_every),
@@ -266,23 +264,36 @@ impl Outage {
         self.marks.insert(lane.clone(), mark);
     }
 
-    /// While the sink is out: one at a time, and the lane that failed last after the others, so that
-    /// a delivery at which a sink breaks down does not keep the others from showing that it is up.
+    /// While the sink is out: one at a time, the lane first that has waited longest, so that each one
+    /// comes to the attempts of its own schedule, and a delivery at which a sink breaks down does not
+    /// keep the others from showing that it is up.
     fn until_probe(&self, now: Timestamp, lane: &RealmId) -> Option<Timestamp> {
         if self.probing.as_ref().is_some_and(|other| other != lane) {
             return Some(now.plus(self.probe_every));
         }
         let last = self.last.as_ref()?;
-        let turn = last.pace / 5;
-        let is_second = last.lane == *lane && self.failing.len() >= 2;
-        let (own, extra) = match is_second {
-            true => (last.pace, turn),
-            false => (last.pace - turn, Duration::ZERO),
-        };
+        let turn = (last.pace / 5).mul_f64(self.rank(lane));
+        let own = last.pace - last.pace / 5 + turn;
         let by_pace = Pause::new(last.began, own).left(now);
-        let wish = last.wish.map(|wish| wish.saturating_add(extra));
+        let wish = last.wish.map(|wish| wish.saturating_add(turn));
         let by_wish = wish.and_then(|wish| Pause::new(last.ended, wish).left(now));
         by_pace.max(by_wish)
+    }
+
+    /// The place of a lane among those that have failed, from the one that has waited longest to
+    /// less than 1. Who has not failed yet knows nothing yet, and goes first.
+    fn rank(&self, lane: &RealmId) -> f64 {
+        let failed = |lane: &RealmId| self.marks.get(lane).map(|mark| mark.failed_at);
+        if !self.failing.contains(lane) {
+            return 0.0;
+        }
+        let own = (failed(lane), lane);
+        let before = self
+            .failing
+            .iter()
+            .filter(|other| (failed(other), *other) < own);
+        let count = |number: usize| u32::try_from(number).map_or(f64::from(u32::MAX), f64::from);
+        count(before.count() + 1) / count(self.failing.len() + 1)
     }
 
     /// A lane that is due goes at once, but for the moment after an outage.

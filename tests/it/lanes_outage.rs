@@ -2,7 +2,7 @@
 
 use crate::support::changes::NOW;
 use crate::support::house::{House, to};
-use crate::support::receiver::{Answer, Receiver, Recorded, sequences};
+use crate::support::receiver::{Answer, PATIENCE, Receiver, Recorded, sequences};
 use qbo_relay::clock::Clock;
 use qbo_relay::model::{Health, Timestamp};
 use qbo_relay::rules::retry::Schedule;
@@ -11,7 +11,7 @@ use qbo_relay::worker::Worker;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const COMPANIES: [&str; 4] = ["101", "102", "103", "104"];
 
@@ -112,10 +112,14 @@ async fn a_restart_does_not_keep_a_sink_waiting_that_is_back() {
     let far = |at: Timestamp| at.since(house.clock.now()) > Duration::from_secs(900);
     let waits = |health: &Health| health.troubles[0].next_attempt_at.is_some_and(far);
     let health = house.health.clone();
-    while !waits(&health.borrow()) {
-        house.pass(Duration::from_secs(5));
-        sleep(Duration::from_millis(20)).await;
-    }
+    let passing = async {
+        while !waits(&health.borrow()) {
+            house.pass(Duration::from_secs(5));
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let passed = timeout(PATIENCE * 3, passing).await;
+    passed.unwrap_or_else(|_| panic!("{:?}", health.borrow()));
     let stopped = since_start(&house);
     let before = receiver.requests().len();
     house.close().await;

@@ -233,6 +233,18 @@ fn what_fails_before_its_time_is_no_attempt_of_its_schedule() {
 }
 
 #[test]
+fn each_lane_of_a_sink_that_is_out_comes_to_its_own_attempts() {
+    for lanes in [2, 4, 20] {
+        let mut office = Office::new(lanes);
+        office.pass(86_400, |_| refused_connection());
+        for (number, state) in office.states.iter().enumerate() {
+            // 1 + 8 of the list in its first 8 hours, then one each 6 hours.
+            assert!(state.attempts >= 10, "lane {number} of {lanes}: {state:?}");
+        }
+    }
+}
+
+#[test]
 fn a_schedule_that_is_documented_to_others_is_kept_as_it_is() {
     assert!(Outage::new(&Schedule::pausing(vec![seconds(8)])).is_none());
 }
