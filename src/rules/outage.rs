@@ -281,10 +281,12 @@ impl Outage {
     }
 
     /// The place of a lane among those that have failed, from the one that has waited longest to
-    /// less than 1. Who has not failed yet knows nothing yet, and goes first.
+    /// less than 1. Who has not failed yet knows nothing yet, and goes first;
+    /// where nobody else waits, nobody is made way for.
     fn rank(&self, lane: &RealmId) -> f64 {
         let failed = |lane: &RealmId| self.marks.get(lane).map(|mark| mark.failed_at);
-        if !self.failing.contains(lane) {
+        let is_alone = self.failing.len() < 2 && self.held.iter().all(|other| other == lane);
+        if is_alone || !self.failing.contains(lane) {
             return 0.0;
         }
         let own = (failed(lane), lane);

@@ -179,7 +179,7 @@ async fn what_cannot_be_written_is_a_failure_with_its_cause() {
     for (path, cause) in [
         (below.as_path(), "not a directory"),
         (place.directory.path(), "is a directory"),
-        (Path::new("/dev/null"), "not a regular file"),
+        (Path::new("/dev/null"), "is a device, not a file"),
     ] {
         let outcome = deliver(&sink(path, |_| ()), [1]).await;
         let Outcome::Failed {
