@@ -234,6 +234,16 @@ enum CompanyCommand {
     #[command(after_help = "Example:
   qbo-relay company approve 9341455841580195")]
     Approve(command::company::ApproveOptions),
+    /// Erase everything that is kept of a company: deliveries, changes, records, instances, and
+    /// damaged journals that name it. What has left is not called back.
+    #[command(
+        after_help = "Exit status: 0 erased, 1 it is connected or nothing is kept of it.
+
+Examples:
+  qbo-relay company forget 9341455841580195 --dry-run
+  qbo-relay company forget 9341455841580195 --disconnect"
+    )]
+    Forget(command::forget::Options),
 }
 
 #[derive(Subcommand, Debug)]
@@ -350,5 +360,6 @@ pub fn main() -> Exit {
         Command::Company(CompanyCommand::Disconnect(options)) => {
             command::company::disconnect(&options)
         }
+        Command::Company(CompanyCommand::Forget(options)) => command::forget::command(&options),
     }
 }

@@ -153,8 +153,42 @@ fn original(config: &Config) -> Vec<Finding> {
         let place = format!("[[source]] {}", source.name);
         let text = format!("{} may come unsigned to {}", who(source), ways(source));
         findings.push(note(&place, &text));
+        let (severity, text) = speaks_of(source, !config.quickbooks.apps.is_empty());
+        findings.push(Finding::new(severity, place, text));
     }
     findings
+}
+
+/// Which companies a source may speak of, and what to do where they may be none.
+fn speaks_of(source: &Source, can_connect: bool) -> (Severity, String) {
+    let scope = &source.scope;
+    if scope.any {
+        let max = scope.companies_max;
+        let text =
+            format!("it may speak of any company, and name {max} that nobody else has named");
+        return (Severity::Note, text);
+    }
+    let known =
+        "it may speak of companies that are connected or that a signed notification has named";
+    match scope.listed.len() {
+        0 => {
+            let severity = if can_connect {
+                Severity::Note
+            } else {
+                Severity::Warning
+            };
+            let text = format!(
+                "{known}, and of no others: where Intuit does not post to this relay as well, list its \
+                 companies, companies = [\"9341453908059321\"], or give companies = \"any\""
+            );
+            (severity, text)
+        }
+        1 => (Severity::Note, format!("{known}, and of 1 that is listed")),
+        count => (
+            Severity::Note,
+            format!("{known}, and of {count} that are listed"),
+        ),
+    }
 }
 
 fn who(source: &Source) -> String {

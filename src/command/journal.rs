@@ -275,9 +275,10 @@ fn line(listed: &Listed) {
     let what = match (listed.changes.first(), listed.changes.len()) {
         (Some(first), 1) => told(&first.change),
         (Some(first), count) => format!("{count} changes, the first {}", told(&first.change)),
-        (None, _) => match listed.unreadable.first() {
-            Some(entry) => format!("{}: {}", entry.at, entry.why),
-            None => "nothing new".into(),
+        (None, _) => match (listed.unreadable.first(), listed.repeated.first()) {
+            (Some(entry), _) => format!("{}: {}", entry.at, entry.why),
+            (None, Some((_, of))) => format!("repeat of receipt {of}"),
+            (None, None) => "nothing new".into(),
         },
     };
     let repeats = match listed.repeats {
@@ -381,6 +382,9 @@ fn page(shown: &Shown, raw: bool) {
         ));
     }
     listed.changes.iter().for_each(change);
+    for (ordinal, of) in &listed.repeated {
+        say(format_args!("  [{ordinal}]: repeat of receipt {of}"));
+    }
     for entry in &listed.unreadable {
         say(format_args!(
             "  {} {}: {}{}",
@@ -425,10 +429,15 @@ fn change(listed: &ListedChange) {
     for (is, mark) in [
         (change.late, "  late"),
         (change.conflicting, "  conflicting"),
+        (change.is_ahead(), "  dated in the future"),
     ] {
         if is {
             marks.push_str(mark);
         }
+    }
+    if let Some(first) = &change.confirms {
+        marks.push_str("  confirms ");
+        marks.push_str(&first.0);
     }
     say(format_args!(
         "  event {}  {}  {} of company {} no. {}{marks}",

@@ -8,6 +8,7 @@ pub mod company;
 pub mod connect;
 pub mod dead_letter;
 pub(crate) mod errand;
+pub mod forget;
 pub mod journal;
 pub mod led;
 pub mod reload;

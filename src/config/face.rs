@@ -4,6 +4,7 @@ use super::credential::{self, CredentialKeys};
 use super::file as table;
 use super::listen::path_of;
 use super::reader::Reader;
+use super::scope::scope;
 use crate::server::source::Source;
 use crate::wire::credential::Credential;
 use crate::wire::servicestack::value::EntityNumbers;
@@ -201,6 +202,7 @@ fn source(table: &table::Source, reader: &mut Reader<'_>) -> Source {
         addresses: addresses
             .filter_map(|range| address(range, reader))
             .collect(),
+        scope: scope(table, reader),
     }
 }
 

@@ -71,6 +71,21 @@ pub(super) struct Source {
     pub(super) basic_password_file: Option<Spanned<PathBuf>>,
     pub(super) basic_password_credential: Option<Spanned<String>>,
     pub(super) addresses: Option<Vec<Spanned<String>>>,
+    pub(super) companies: Option<Spanned<Companies>>,
+    pub(super) companies_max: Option<Spanned<u32>>,
+    pub(super) entries_per_minute: Option<Spanned<u32>>,
+    pub(super) journal_share: Option<Spanned<u8>>,
+}
+
+/// The companies that a source may speak of.
+#[derive(Deserialize, Debug)]
+#[serde(
+    untagged,
+    expecting = "a list of companies such as [\"9341453908059321\"], or \"any\""
+)]
+pub(super) enum Companies {
+    Word(String),
+    Listed(Vec<String>),
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -88,6 +103,7 @@ pub(super) struct Journal {
     pub(super) path: Option<PathBuf>,
     pub(super) bytes_max: Option<Spanned<Size>>,
     pub(super) keep: Option<Spanned<Span>>,
+    pub(super) companies_max: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize, Debug)]

@@ -14,6 +14,7 @@ mod instances;
 mod listen;
 mod quickbooks;
 mod reader;
+mod scope;
 mod sink;
 mod unit;
 
@@ -171,7 +172,10 @@ impl Config {
         let admin = listen::admin(&file.admin, reader);
         let lamp = device::lamp(&file.led, reader);
         let log = log(&file.log, reader);
-        let limits = listen::limits(&file.listen, reader);
+        let limits = Limits {
+            companies_max: companies_max(&file.journal, reader),
+            ..listen::limits(&file.listen, reader)
+        };
         let journal = journal_path(&file.journal, reader);
         let quickbooks = quickbooks::assemble(file, &journal, reader);
         let (https, admin) = (https?, admin?);
@@ -399,6 +403,19 @@ fn bytes_max(journal: &file::Journal, reader: &mut Reader<'_>) -> u64 {
         reader.error(&bytes_max.span(), "[journal] bytes_max is at least 8 MiB");
     }
     bytes_max.get_ref().0
+}
+
+fn companies_max(journal: &file::Journal, reader: &mut Reader<'_>) -> u64 {
+    let Some(companies_max) = &journal.companies_max else {
+        return Limits::default().companies_max;
+    };
+    if *companies_max.get_ref() == 0 {
+        reader.error(
+            &companies_max.span(),
+            "[journal] companies_max is at least 1",
+        );
+    }
+    u64::from(*companies_max.get_ref())
 }
 
 #[cfg(test)]

@@ -3,49 +3,19 @@
 //! A delivery needs no row of its own: a lane is a cursor over the changes of its company, so a
 //! change is waiting for every sink from the moment it is committed.
 
+use super::admission::Admission;
 use super::incoming::Incoming;
-use super::known::{Known, Newest, Record, Seen};
+use super::known::{Known, Record};
 use super::rows::{Seal, number};
+use super::sift::{New, Sifted, sift};
 use super::touched::Touched;
-use super::{events, gaps, records};
+use super::{events, gaps, realms, records, shares};
 use crate::model::{
-    Authenticity, Encoding, Form, Identity, Item, Kept, Notification, Operation, Origin, RealmId,
+    Authenticity, Encoding, Form, Identity, Kept, Notification, Operation, Origin, RealmId,
     Receipt, Seq, Timestamp,
 };
-use crate::rules::dedupe::{Verdict, is_late, judge};
-use crate::rules::reconcile::{is_after, is_deletion_told};
-use crate::wire::identity::change_id;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
-
-/// An item that was not known before, and what it is filed under.
-pub(super) struct New<'a> {
-    pub(super) ordinal: usize,
-    pub(super) item: &'a Item,
-    pub(super) row: i64,
-    pub(super) filed_under: Identity,
-    pub(super) record: Option<Record>,
-    pub(super) conflicting: bool,
-    pub(super) late: bool,
-    /// Something of a later second was told of its record.
-    pub(super) overtaken: bool,
-}
-
-/// What a receipt holds beside repeats.
-struct Sifted<'a> {
-    new: Vec<New<'a>>,
-    /// Notifications of what a reading had told.
-    told: Vec<(&'a Notification, Twin)>,
-    /// The receipt that the first known item came with.
-    repeated: Option<Seq>,
-}
-
-/// Where a notification that a reading had told is filed, so that its repeats are known for such.
-struct Twin {
-    row: i64,
-    filed_under: Identity,
-    receipt: Seq,
-}
 
 /// The numbers that the next receipt and the next change get; none is ever given twice, pruned or
 /// not.
@@ -86,11 +56,12 @@ pub(super) fn append(
     known: &mut Known,
     numbers: &mut Numbers,
     touched: &mut Touched,
+    admission: &mut Admission,
     incoming: &Incoming,
 ) -> rusqlite::Result<Kept> {
     let receipt = &incoming.receipt;
     let at = receipt.received_at;
-    let sifted = sift(connection, known, incoming, Seq(numbers.receipt))?;
+    let sifted = sift(connection, known, admission, incoming, Seq(numbers.receipt))?;
     touched.arrived(at);
     count_late(connection, receipt, &sifted)?;
     for (notification, twin) in &sifted.told {
@@ -98,17 +69,52 @@ pub(super) fn append(
         insert_seen(
             connection,
             place,
-            twin.filed_under,
+            (twin.filed_under, false),
             notification.content,
             None,
         )?;
     }
-    if let (true, Some(of)) = (sifted.new.is_empty(), sifted.repeated) {
-        count_repeat(connection, of, at)?;
-        return Ok(Kept::Repeat { of });
+    let repeats = sifted.repeated.first().filter(|_| sifted.new.is_empty());
+    if let Some((_, of)) = repeats
+        && count_repeat(connection, *of, at)?
+    {
+        return Ok(Kept::Repeat { of: *of });
     }
     let (seq, changes) = store(connection, numbers, touched, incoming, &sifted.new)?;
-    Ok(Kept::New { seq, changes })
+    note_refused(connection, touched, receipt, &sifted)?;
+    for (ordinal, of) in &sifted.repeated {
+        connection
+            .prepare_cached("INSERT INTO repeated (receipt, ordinal, of) VALUES (?1, ?2, ?3)")?
+            .execute((seq.0, number(*ordinal), of.0))?;
+    }
+    Ok(match repeats {
+        // The receipt that it repeats is gone, so it is kept to be listed itself.
+        Some((_, of)) => Kept::Repeat { of: *of },
+        None => Kept::New { seq, changes },
+    })
+}
+
+/// Counts what is refused, and says it.
+fn note_refused(
+    connection: &Connection,
+    touched: &mut Touched,
+    receipt: &Receipt,
+    sifted: &Sifted<'_>,
+) -> rusqlite::Result<()> {
+    let refused = || sifted.new.iter().filter(|new| new.refused.is_some());
+    let Some(first) = refused().find_map(|new| new.refused.as_ref()) else {
+        return Ok(());
+    };
+    let count = number(refused().count());
+    events::count(connection, "refused", count)?;
+    touched.refused(&receipt.source, &first.why, count);
+    if let Some(refusal) = sifted.refused.values().find(|it| it.is_over_limit) {
+        if events::counted(connection, "over_limit")? == 0 {
+            events::insert(connection, receipt.received_at, "companies", &refusal.why)?;
+        }
+        events::count(connection, "over_limit", 1)?;
+    }
+    Ok(())
 }
 
 /// Stores a receipt with what is new in it.
@@ -123,140 +129,46 @@ pub(super) fn store(
     let seq = Seq(numbers.receipt);
     let changes = insert_receipt(connection, *numbers, incoming, new)?;
     numbers.receipt += 1;
-    let mut places = allocate(connection, touched, new, receipt.origin)?;
+    let mut places = allocate(connection, touched, new, receipt)?;
     for new in new {
         let place = (new.row, seq, receipt.received_at);
         insert_seen(
             connection,
             place,
-            new.filed_under,
+            (new.filed_under, receipt.authenticity.is_unsigned()),
             new.item.content(),
             new.record,
         )?;
-        match new.item {
-            Item::Notification(notification) => {
-                if let Some(place) = places.get_mut(&notification.realm) {
-                    insert_change(connection, numbers.change, new, notification, seq, *place)?;
-                    place.sequence += 1;
-                    numbers.change += 1;
-                    bury(connection, place.realm, new, receipt)?;
-                }
-                if new.conflicting {
-                    let text = format!(
-                        "receipt {seq}: {} of company {} came under an identity that had other content",
-                        notification.entity, notification.realm
-                    );
-                    events::insert(connection, receipt.received_at, "conflict", &text)?;
-                }
-            }
-            Item::Unreadable(unreadable) => {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO unreadable (receipt, ordinal, place, why) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![seq.0, number(new.ordinal), unreadable.at, unreadable.why])?;
-            }
+        if let Some(unreadable) = new.unreadable() {
+            connection
+                .prepare_cached(
+                    "INSERT INTO unreadable (receipt, ordinal, place, why) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    seq.0,
+                    number(new.ordinal),
+                    unreadable.at,
+                    unreadable.why
+                ])?;
+        }
+        let Some(notification) = new.notification() else {
+            continue;
+        };
+        if let Some(place) = places.get_mut(&notification.realm) {
+            insert_change(connection, numbers.change, new, notification, seq, *place)?;
+            place.sequence += 1;
+            numbers.change += 1;
+            bury(connection, place.realm, new, receipt)?;
+        }
+        if new.conflicting {
+            let text = format!(
+                "receipt {seq}: {} of company {} came under an identity that had other content",
+                notification.entity, notification.realm
+            );
+            events::insert(connection, receipt.received_at, "conflict", &text)?;
         }
     }
     Ok((seq, changes))
-}
-
-/// What of a receipt is new, filed already in the index; and what is not.
-fn sift<'a>(
-    connection: &Connection,
-    known: &mut Known,
-    incoming: &'a Incoming,
-    seq: Seq,
-) -> rusqlite::Result<Sifted<'a>> {
-    let items = &incoming.receipt.items;
-    let mut sifted = Sifted {
-        new: Vec::with_capacity(items.len()),
-        told: Vec::new(),
-        repeated: None,
-    };
-    let facts = incoming.records.iter().zip(&incoming.twins);
-    for (ordinal, (item, (record, twins))) in items.iter().zip(facts).enumerate() {
-        let (identity, content) = (item.identity(), item.content());
-        let mut filed_under = identity;
-        let mut seen = known.look_up(connection, identity)?;
-        let conflicting = judge(seen.map(|seen| seen.content), content) == Verdict::Conflict;
-        if conflicting {
-            filed_under = conflict_identity(identity, content);
-            seen = known.look_up(connection, filed_under)?;
-        }
-        if let Some(seen) = seen {
-            sifted.repeated = sifted.repeated.or(Some(seen.receipt));
-            continue;
-        }
-        let before = match record {
-            Some(record) => known.newest(connection, record.key)?,
-            None => None,
-        };
-        if let Item::Notification(notification) = item
-            && let Some(receipt) = told_by(connection, known, notification, twins, before)?
-        {
-            let twin = Twin {
-                row: known.add(filed_under, Seen { content, receipt }, None, None),
-                filed_under,
-                receipt,
-            };
-            sifted.told.push((notification, twin));
-            sifted.repeated = sifted.repeated.or(Some(receipt));
-            continue;
-        }
-        let happened = record.map(|record| record.newest_at);
-        let newest = before.map(|before| before.at);
-        let record = record.map(|record| Record {
-            newest_at: newest.map_or(record.newest_at, |at| at.max(record.newest_at)),
-            ..record
-        });
-        let seen = Seen {
-            content,
-            receipt: seq,
-        };
-        sifted.new.push(New {
-            ordinal,
-            item,
-            row: known.add(filed_under, seen, record, before),
-            filed_under,
-            record,
-            conflicting,
-            late: is_late(happened, newest),
-            overtaken: is_after(newest, happened),
-        });
-    }
-    Ok(sifted)
-}
-
-/// The receipt that told already what is notified: a reading of that second, or whatever told of the
-/// record's end.
-fn told_by(
-    connection: &Connection,
-    known: &Known,
-    notification: &Notification,
-    twins: &[Identity],
-    newest: Option<Newest>,
-) -> rusqlite::Result<Option<Seq>> {
-    for twin in twins {
-        if let Some(seen) = known.look_up(connection, *twin)? {
-            return Ok(Some(seen.receipt));
-        }
-    }
-    let (Operation::Delete, Some(newest)) = (&notification.operation, newest) else {
-        return Ok(None);
-    };
-    let realm: Option<i64> = connection
-        .prepare_cached(
-            "SELECT c.realm FROM company c JOIN realm m ON m.id = c.realm WHERE m.name = ?1",
-        )?
-        .query_row([notification.realm.as_str()], |row| row.get(0))
-        .optional()?;
-    let held = match realm {
-        Some(realm) => records::held(connection, realm, &notification.entity)?,
-        None => None,
-    };
-    let told = is_deletion_told(held.as_ref(), Some(newest.at));
-    Ok(told.then_some(newest.receipt))
 }
 
 /// Counts for the gaps what came by notification after all.
@@ -265,43 +177,38 @@ fn count_late(
     receipt: &Receipt,
     sifted: &Sifted<'_>,
 ) -> rusqlite::Result<()> {
-    let new = sifted.new.iter().filter_map(|new| match new.item {
-        Item::Notification(notification) => Some((notification, false)),
-        Item::Unreadable(_) => None,
-    });
+    let new = sifted.new.iter().filter_map(New::notification);
+    let new = new.map(|notification| (notification, false));
     let told = sifted.told.iter().map(|(told, _)| (*told, true));
     let notified: Vec<_> = new.chain(told).collect();
     gaps::count_late(connection, &notified, receipt.received_at)
 }
 
 /// Remembers of a company that is read which records are no longer there: the deleted, and those
-/// that were merged into another.
+/// that were merged into another. Not by the word of somebody who does not sign.
 fn bury(
     connection: &Connection,
     realm: i64,
     new: &New<'_>,
     receipt: &Receipt,
 ) -> rusqlite::Result<()> {
-    let Item::Notification(notification) = new.item else {
+    let Some(notification) = new.notification() else {
         return Ok(());
     };
+    let is_believed = !receipt.authenticity.is_unsigned() && receipt.origin == Origin::Webhook;
     let id = match notification.operation {
         Operation::Delete => Some(&notification.entity.id),
         Operation::Merge => notification.deleted_id.as_ref(),
         _ => None,
     };
     match id {
-        Some(id) if receipt.origin == Origin::Webhook && !new.overtaken => {
-            let at = notification.happened.at.unwrap_or(receipt.received_at);
+        Some(id) if is_believed && !new.overtaken => {
+            let at = notification.happened.in_order(receipt.received_at);
+            let at = at.unwrap_or(receipt.received_at);
             records::is_gone(connection, realm, &notification.entity.kind, id, at)
         }
         _ => Ok(()),
     }
-}
-
-/// What a change with other content is filed under: its own id as bytes.
-fn conflict_identity(identity: Identity, content: u64) -> Identity {
-    parse_id(&change_id(identity, content, true).0).unwrap_or(identity)
 }
 
 /// The bytes of a change's id; `None` when it is not 32 hexadecimal digits.
@@ -317,10 +224,7 @@ fn insert_receipt(
     new: &[New<'_>],
 ) -> rusqlite::Result<u32> {
     let receipt = &incoming.receipt;
-    let unreadable = new
-        .iter()
-        .filter(|new| matches!(new.item, Item::Unreadable(_)))
-        .count();
+    let unreadable = new.iter().filter_map(New::unreadable).count();
     let changes = new.len() - unreadable;
     connection
         .prepare_cached(
@@ -351,6 +255,9 @@ fn insert_receipt(
                 receipt.encoding.as_str(),
             ])?;
     }
+    if receipt.authenticity.is_unsigned() {
+        shares::add(connection, numbers.receipt)?;
+    }
     if unreadable > 0 {
         events::count(connection, "unreadable", number(unreadable))?;
     }
@@ -362,34 +269,23 @@ fn allocate<'a>(
     connection: &Connection,
     touched: &mut Touched,
     new: &[New<'a>],
-    origin: Origin,
+    receipt: &Receipt,
 ) -> rusqlite::Result<BTreeMap<&'a RealmId, Place>> {
     let mut counts: BTreeMap<&RealmId, i64> = BTreeMap::new();
-    for new in new {
-        if let Item::Notification(notification) = new.item {
-            *counts.entry(&notification.realm).or_default() += 1;
-        }
+    for notification in new.iter().filter_map(New::notification) {
+        *counts.entry(&notification.realm).or_default() += 1;
     }
+    let by_word_of = Some(&*receipt.source).filter(|_| receipt.authenticity.is_unsigned());
     let mut places = BTreeMap::new();
     for (name, count) in counts {
-        let (realm, newest, is_new): (i64, i64, bool) = connection
-            .prepare_cached(
-                "INSERT INTO realm (name, sequence, pruned, skipped_to) \
-                 SELECT ?1, ?2 + b.base, b.base, b.base \
-                 FROM (SELECT ifnull(max(base), 0) AS base FROM epoch) b WHERE true \
-                 ON CONFLICT (name) DO UPDATE SET sequence = sequence + ?2 \
-                 RETURNING id, sequence, sequence = ?2 + skipped_to",
-            )?
-            .query_row((name.as_str(), count), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let (realm, newest, is_new) = realms::count_up(connection, name, count, by_word_of)?;
         touched.changed(name, is_new);
         places.insert(
             name,
             Place {
                 realm,
                 sequence: newest - count + 1,
-                origin,
+                origin: receipt.origin,
             },
         );
     }
@@ -399,14 +295,16 @@ fn allocate<'a>(
 fn insert_seen(
     connection: &Connection,
     (row, receipt, at): (i64, Seq, Timestamp),
-    identity: Identity,
+    (identity, is_unsigned): (Identity, bool),
     content: u64,
     record: Option<Record>,
 ) -> rusqlite::Result<()> {
+    let newest_at = record.and_then(|record| record.newest_at);
+    let ordered_at = record.map(|record| record.ordered_at);
     connection
         .prepare_cached(
-            "INSERT INTO seen (row, at, receipt, content, identity, record, newest_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO seen (row, at, receipt, content, identity, record, newest_at, ordered_at, \
+             unsigned) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             row,
@@ -415,7 +313,11 @@ fn insert_seen(
             content.cast_signed(),
             identity.0,
             record.map(|record| record.key),
-            record.map(|record| record.newest_at.as_ms()),
+            newest_at.map(Timestamp::as_ms),
+            ordered_at
+                .filter(|at| newest_at != Some(*at))
+                .map(Timestamp::as_ms),
+            is_unsigned.then_some(1),
         ])?;
     Ok(())
 }
@@ -433,15 +335,16 @@ fn insert_change(
         origin: place.origin,
         marks: [new.late, new.conflicting],
         happened_at: notification.happened.at.map(Timestamp::as_ms),
-        identity: notification.identity,
+        identity: new.identity,
         content: notification.content,
+        confirms: new.confirms,
     };
     connection
         .prepare_cached(
             "INSERT INTO change (seq, receipt, ordinal, realm, sequence, kind, entity, operation, \
              happened, happened_at, deleted_id, event_type, sender_id, data, origin, late, \
-             conflicting, identity, content, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-             ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+             conflicting, identity, content, seal, confirms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+             ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             seq,
@@ -461,21 +364,22 @@ fn insert_change(
             place.origin.as_str(),
             new.late,
             new.conflicting,
-            notification.identity.0,
+            new.identity.0,
             notification.content.cast_signed(),
             seal.of_row(),
+            new.confirms.map(|id| id.0),
         ])?;
     Ok(())
 }
 
-/// Counts a delivery that brought nothing new on the receipt that it repeats, if that is still kept.
-fn count_repeat(connection: &Connection, of: Seq, at: Timestamp) -> rusqlite::Result<()> {
-    connection
+/// Counts a delivery that brought nothing new on the receipt that it repeats; false when that is gone.
+fn count_repeat(connection: &Connection, of: Seq, at: Timestamp) -> rusqlite::Result<bool> {
+    let counted = connection
         .prepare_cached(
             "INSERT INTO repetition (receipt, count, last_at) \
              SELECT seq, 1, ?2 FROM receipt WHERE seq = ?1 \
              ON CONFLICT (receipt) DO UPDATE SET count = count + 1, last_at = excluded.last_at",
         )?
         .execute((of.0, at.as_ms()))?;
-    Ok(())
+    Ok(counted > 0)
 }

@@ -1,6 +1,7 @@
 //! What the writer is asked to do, and how it answers: only when the batch has met its fate.
 
 use super::company::Order;
+use super::erase::Erased;
 use super::error::Failure;
 use super::gaps::Opening;
 use super::incoming::Incoming;
@@ -9,8 +10,8 @@ use super::put_aside;
 use super::retention::Tidied;
 use super::{Error, events};
 use crate::model::{
-    Attempt, ChangeSeq, Delivery, InstanceId, Kept, Reading, Reconciled, Settlement, SinkName,
-    Timestamp,
+    Attempt, ChangeSeq, Delivery, InstanceId, Kept, Reading, RealmId, Reconciled, Settlement,
+    SinkName, Timestamp,
 };
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -44,6 +45,11 @@ pub(super) enum Task {
     Gap(Opening, Answer<Option<i64>>),
     /// One step of retention; without a time, for want of room only.
     Tidy(Option<Timestamp>, Answer<Tidied>),
+    /// One step of erasing a company: receipts that name it, and when. Says whether it was the last.
+    Erase(Box<(RealmId, Vec<i64>, Timestamp)>, Answer<(Erased, bool)>),
+    /// Give back free pages, and after this batch write the file anew, where it is small enough, and
+    /// empty the log. How many free pages are left, and whether it is small enough.
+    Purge(Answer<(i64, bool)>),
     /// Answer, and do nothing.
     Ping(Answer<()>),
     /// Everything before this was asked; close the file.
@@ -98,5 +104,7 @@ pub(super) fn refusal(task: Task) -> Promise {
         Task::Gap(_, answer) => of(answer),
         Task::Replay(_, _, answer) | Task::PutAside(_, answer) => of(answer),
         Task::Tidy(_, answer) => of(answer),
+        Task::Erase(_, answer) => of(answer),
+        Task::Purge(answer) => of(answer),
     }
 }

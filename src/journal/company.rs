@@ -7,7 +7,7 @@
 use super::error::Failure;
 use super::rows::{number, strange};
 use super::touched::Touched;
-use super::{Error, events, gaps, watermarks};
+use super::{Error, events, gaps, realms, watermarks};
 use crate::model::{
     AppName, Company, CompanyView, Ends, EntityRef, Environment, EventTime, Notified, Operation,
     RealmId, Standing, Timestamp,
@@ -81,18 +81,6 @@ pub(super) fn carry_out(
     }
 }
 
-/// The number of a company, which may be new to the journal.
-pub(super) fn enter(connection: &Connection, realm: &RealmId) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached(
-            "INSERT INTO realm (name, sequence, pruned, skipped_to) \
-             SELECT ?1, b.base, b.base, b.base \
-             FROM (SELECT ifnull(max(base), 0) AS base FROM epoch) b WHERE true \
-             ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
-        )?
-        .query_row([realm.as_str()], |row| row.get(0))
-}
-
 /// The company can be read from now on with these tokens, or as soon as it is approved: that is asked
 /// for only where the operator has not had it connected before.
 pub(super) fn connect(
@@ -103,7 +91,7 @@ pub(super) fn connect(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let before = find(connection, &company.realm)?;
-    let realm = enter(connection, &company.realm)?;
+    let realm = realms::enter(connection, &company.realm)?;
     let is_known = before
         .as_ref()
         .is_some_and(|before| match before.company.standing {
@@ -373,6 +361,11 @@ fn notified(connection: &Connection, company: &Found) -> rusqlite::Result<Vec<No
             ),
             |row| {
                 let operation: String = row.get(3)?;
+                let received_at = Timestamp::from_ms(row.get(6)?);
+                let said = EventTime {
+                    text: row.get(4)?,
+                    at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_ms),
+                };
                 Ok(Notified {
                     sequence: row.get::<_, i64>(0)?.cast_unsigned(),
                     entity: EntityRef {
@@ -381,10 +374,10 @@ fn notified(connection: &Connection, company: &Found) -> rusqlite::Result<Vec<No
                     },
                     operation: Operation::parse(&operation),
                     happened: EventTime {
-                        text: row.get(4)?,
-                        at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_ms),
+                        at: said.likely(received_at),
+                        ..said
                     },
-                    received_at: Timestamp::from_ms(row.get(6)?),
+                    received_at,
                 })
             },
         )?

@@ -12,6 +12,9 @@ pub enum Error {
     /// The byte budget or the disk is used up; nothing was kept. Try again when there is room.
     #[error("the journal is full")]
     Full,
+    /// A client that does not sign has as much in the journal as it may; nothing was kept.
+    #[error("the source has its share of the journal")]
+    Share,
     /// A write or a sync failed, and what is on the disk is no longer certain. Nothing is written
     /// any more; end the process, opening again is the only repair.
     #[error("the journal is broken: {0}")]

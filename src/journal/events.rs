@@ -55,11 +55,19 @@ pub(super) fn newest(connection: &Connection, count: usize) -> rusqlite::Result<
         .collect()
 }
 
-/// Adds to a kept count: `dead`, `receipts_pruned` or `unreadable`.
+/// Adds to a kept count: `dead`, `receipts_pruned`, `unreadable`, `refused` or `over_limit`.
 pub(super) fn count(connection: &Connection, name: &str, more: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE tally SET value = value + ?2 WHERE name = ?1")?
         .execute(params![name, more])?;
+    Ok(())
+}
+
+/// Sets a kept count.
+pub(super) fn set(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE tally SET value = ?2 WHERE name = ?1")?
+        .execute(params![name, value])?;
     Ok(())
 }
 

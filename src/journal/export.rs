@@ -57,6 +57,9 @@ impl Shown {
             "last_repeat_at": listed.last_repeat_at.map(|at| at.to_string()),
             "body_is_intact": self.body_is_intact,
             "changes": listed.changes.iter().map(change).collect::<Vec<_>>(),
+            "repeated": listed.repeated.iter().map(|(ordinal, of)| json!({
+                "ordinal": ordinal, "of": of.0,
+            })).collect::<Vec<_>>(),
             "unreadable": listed.unreadable.iter().map(|entry| json!({
                 "ordinal": entry.ordinal,
                 "at": entry.at,
@@ -97,6 +100,8 @@ fn change(listed: &ListedChange) -> Value {
         "record": change.record.as_deref().filter(|_| change.authenticity != Authenticity::Fetched),
         "late": change.late,
         "conflicting": change.conflicting,
+        "future": change.is_ahead(),
+        "confirms": change.confirms.as_ref().map(|id| &id.0),
         "sinks": listed.fates.iter().map(|(sink, state)| fate(sink.as_str(), state)).collect::<Vec<_>>(),
         "replays": listed.replays.iter().map(|replay| json!({
             "sink": replay.sink.as_str(),

@@ -2,10 +2,10 @@
 //!
 //! Called by the handle, in the caller's task, so that the one writer's time goes into writing.
 
-use super::known::Record;
-use crate::model::{EntityRef, Identity, Item, Origin, RealmId, Receipt};
-use crate::wire::identity::captured_twins;
+use crate::model::{EntityRef, Identity, Item, Origin, RealmId, Receipt, Timestamp};
+use crate::wire::identity::{captured_twins, of_timeless};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// A receipt on its way to the writer.
 #[derive(Debug)]
@@ -16,11 +16,26 @@ pub(super) struct Incoming {
     pub headers: String,
     /// Digest of its body.
     pub digest: [u8; 16],
-    /// The record that each item is about, with the item's own time; `None` where there is none.
-    pub records: Vec<Option<Record>>,
+    /// What each item is filed under.
+    pub filings: Vec<Filing>,
+    /// The record that each item is about, with the time by which it is put in order; `None` where
+    /// there is none.
+    pub records: Vec<Option<(i64, Timestamp)>>,
     /// The identities under which a reading would have told each item.
     pub twins: Vec<Vec<Identity>>,
 }
+
+/// What an item is filed under, so that it is known when it comes again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Filing {
+    pub identity: Identity,
+    /// What it would have been filed under a little earlier, where that makes a difference.
+    pub earlier: Option<Identity>,
+}
+
+/// How soon the same body is the sender's own retry, where nothing else tells a repeat from another
+/// change of the same record.
+pub(super) const RETRY: Duration = Duration::from_secs(300);
 
 impl Incoming {
     /// Computes what does not need the database.
@@ -29,10 +44,17 @@ impl Incoming {
             .headers
             .iter()
             .map(|(name, value)| vec![name.as_str(), value.as_str()]);
+        let digest = digest(&receipt.body);
+        let items = receipt.items.iter();
         Self {
             headers: serde_json::Value::from_iter(pairs).to_string(),
-            digest: digest(&receipt.body),
-            records: receipt.items.iter().map(record).collect(),
+            digest,
+            filings: items.map(|item| filing(&receipt, item, &digest)).collect(),
+            records: receipt
+                .items
+                .iter()
+                .map(|item| record(&receipt, item))
+                .collect(),
             twins: receipt
                 .items
                 .iter()
@@ -56,17 +78,43 @@ pub(super) fn digest(body: &[u8]) -> [u8; 16] {
     first(Sha256::digest(body).as_slice())
 }
 
+impl Filing {
+    /// What an item is by itself.
+    pub(super) fn of(item: &Item) -> Self {
+        Self {
+            identity: item.identity(),
+            earlier: None,
+        }
+    }
+}
+
+fn filing(receipt: &Receipt, item: &Item, body: &[u8; 16]) -> Filing {
+    let identity = item.identity();
+    match item {
+        // The sender's own id, or its time, makes it what it is.
+        Item::Notification(notification)
+            if notification.sender_id.is_none() && notification.happened.own().is_none() =>
+        {
+            let retry = i64::try_from(RETRY.as_millis()).unwrap_or(i64::MAX);
+            let span = receipt.received_at.as_ms().div_euclid(retry);
+            let of = |span| of_timeless(identity, &receipt.source, body, span);
+            Filing {
+                identity: of(span),
+                earlier: Some(of(span - 1)),
+            }
+        }
+        _ => Filing::of(item),
+    }
+}
+
 /// The record that an item is about, where the item says when it happened: without a time nothing
 /// can be late.
-fn record(item: &Item) -> Option<Record> {
+fn record(receipt: &Receipt, item: &Item) -> Option<(i64, Timestamp)> {
     let Item::Notification(notification) = item else {
         return None;
     };
-    let newest_at = notification.happened.at?;
-    Some(Record {
-        key: key(&notification.realm, &notification.entity),
-        newest_at,
-    })
+    let at = notification.happened.in_order(receipt.received_at)?;
+    Some((key(&notification.realm, &notification.entity), at))
 }
 
 fn twins(receipt: &Receipt, item: &Item) -> Vec<Identity> {

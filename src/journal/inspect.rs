@@ -82,6 +82,8 @@ pub struct Listed {
     pub changes: Vec<ListedChange>,
     /// What was not understood, in order.
     pub unreadable: Vec<ListedUnreadable>,
+    /// What had come before: its place in the body, from 0, and the receipt that brought it.
+    pub repeated: Vec<(u64, Seq)>,
     /// How often it came again.
     pub repeats: u64,
     /// When it last did.

@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::instance_rows::{self, Found};
 use super::rows::strange;
 use super::touched::Touched;
-use super::{Error, company, events, route};
+use super::{Error, company, events, realms, route};
 use crate::model::{
     Company, Instance, InstanceDraft, InstanceId, Interest, RealmId, SinkName, Timestamp,
 };
@@ -173,7 +173,7 @@ fn switch(
     Ok(())
 }
 
-fn delete(
+pub(super) fn delete(
     connection: &Connection,
     touched: &mut Touched,
     id: InstanceId,
@@ -234,7 +234,7 @@ fn settle_in(connection: &Connection, touched: &mut Touched, said: &Said) -> rus
     if let Some((company, sealed)) = &said.company {
         company::connect(connection, touched, company, sealed, said.now)?;
     }
-    company::enter(connection, &said.draft.realm)
+    realms::enter(connection, &said.draft.realm)
 }
 
 /// Writes down what its owner says, and what its sink is told of.

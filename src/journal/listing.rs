@@ -122,6 +122,7 @@ pub(super) fn listed(
                     items: count(row.get(4)?),
                     changes: Vec::new(),
                     unreadable: Vec::new(),
+                    repeated: Vec::new(),
                     repeats: count(row.get(7)?),
                     last_repeat_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
                 },
@@ -145,6 +146,10 @@ pub(super) fn listed(
                 discarded_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_ms),
             })
         })?
+        .collect::<Result<_, _>>()?;
+    listed.repeated = connection
+        .prepare_cached("SELECT ordinal, of FROM repeated WHERE receipt = ?1 ORDER BY ordinal")?
+        .query_map([seq.0], |row| Ok((count(row.get(0)?), Seq(row.get(1)?))))?
         .collect::<Result<_, _>>()?;
     Ok(Some(listed))
 }

@@ -39,17 +39,21 @@
 //!
 //! Each sentence has its test in `tests/it/journal`.
 
+mod admission;
 mod append;
 mod aside;
 mod audit;
+mod batch;
 mod brief;
 mod command;
 mod companies;
 mod company;
 mod dead;
+mod erase;
 mod error;
 mod events;
 mod export;
+mod forgetting;
 mod gaps;
 mod incoming;
 pub mod inspect;
@@ -66,6 +70,7 @@ mod open;
 mod operations;
 mod put_aside;
 mod reader;
+mod realms;
 mod reconcile;
 mod records;
 mod replay;
@@ -77,19 +82,24 @@ mod rows;
 mod salvage;
 mod settle;
 mod shared;
+mod shares;
 mod sieve;
+mod sift;
 mod sinks;
 mod snapshot;
 mod touched;
 mod verify;
 mod watermarks;
+mod work;
 mod writer;
 
 pub use audit::{AUDIT, AuditedChange, Caller};
 pub use dead::{DeadFilter, DeadLetter, Place};
+pub use erase::Erased;
 pub use error::Error;
 pub use events::Event;
 pub use export::ExportError;
+pub use forgetting::ForgottenCompany;
 pub use inspect::Inspection;
 pub use instance_events::{
     EventCount, EventStanding, InstanceEvent, InstanceEvents, InstanceEventsAsk,
@@ -171,10 +181,14 @@ struct Inner {
     queue: SyncSender<Command>,
     /// Places in the queue; closed when the journal is.
     places: Arc<Semaphore>,
+    /// Those of receipts that nobody signed.
+    unsigned_places: Arc<Semaphore>,
     reader: Reader,
     shared: Arc<Shared>,
+    path: PathBuf,
     sieve: Arc<Sieve>,
     bytes_max: u64,
+    companies_max: u64,
     found: Found,
     damaged: Vec<PathBuf>,
     salvaged: Option<Result<Salvaged, Error>>,
@@ -238,7 +252,8 @@ impl Journal {
         let reader = Reader::start(open::open_read_only(&path)?, limits.read, alarm)
             .map_err(|error| unusable(&error))?;
         let places = limits.append_queue_max.clamp(1, Semaphore::MAX_PERMITS);
-        let (queue, commands) = sync_channel(places);
+        let unsigned_places = places.div_ceil(4);
+        let (queue, commands) = sync_channel(places + unsigned_places);
         std::thread::Builder::new()
             .name("journal-writer".into())
             .spawn(move || writer.run(&commands))
@@ -246,16 +261,19 @@ impl Journal {
         Ok(Self(Arc::new(Inner {
             queue,
             places: Arc::new(Semaphore::new(places)),
+            unsigned_places: Arc::new(Semaphore::new(unsigned_places)),
             reader,
             shared,
+            damaged: aside::damaged(&path),
+            notices: lineage::notices(&path),
+            path,
             sieve: Arc::default(),
             bytes_max,
+            companies_max: limits.companies_max,
             found: opened.found,
-            damaged: aside::damaged(&path),
             salvaged,
             last_alive,
             last_aged,
-            notices: lineage::notices(&path),
         })))
     }
 
@@ -296,13 +314,18 @@ impl Journal {
     /// `Broken` it may or may not be there, and a repeat of it is recognized if it is.
     pub async fn append(&self, receipt: Receipt) -> Result<Kept, Error> {
         self.check()?;
-        let place =
-            Arc::clone(&self.0.places)
-                .try_acquire_owned()
-                .map_err(|error| match error {
-                    tokio::sync::TryAcquireError::NoPermits => Error::Busy,
-                    tokio::sync::TryAcquireError::Closed => Error::Closed,
-                })?;
+        // Who does not sign waits apart, so that what is signed always finds a place.
+        let places = if receipt.authenticity.is_unsigned() {
+            &self.0.unsigned_places
+        } else {
+            &self.0.places
+        };
+        let place = Arc::clone(places)
+            .try_acquire_owned()
+            .map_err(|error| match error {
+                tokio::sync::TryAcquireError::NoPermits => Error::Busy,
+                tokio::sync::TryAcquireError::Closed => Error::Closed,
+            })?;
         let incoming = Box::new(Incoming::new(receipt));
         self.ask(place, |answer| Task::Append(incoming, answer))
             .await
@@ -345,29 +368,6 @@ impl Journal {
         self.read(reader::lanes).await
     }
 
-    /// The lanes that have something to do, now or later: of these companies, or of all; and before
-    /// when the head of each is not tried again.
-    ///
-    /// # Errors
-    /// [`Error::Unread`].
-    pub async fn lanes_with_work(
-        &self,
-        realms: Option<Vec<RealmId>>,
-    ) -> Result<Vec<(Lane, Option<Timestamp>)>, Error> {
-        self.read(move |connection| reader::lanes_with_work(connection, realms.as_deref()))
-            .await
-    }
-
-    /// The companies whose lanes may have something to do since this was asked last; for one asker.
-    pub fn take_changed(&self) -> Changed {
-        self.0.shared.take_changed()
-    }
-
-    /// Changes whenever there is something to take by [`take_changed`](Self::take_changed).
-    pub fn subscribe_work(&self) -> watch::Receiver<u64> {
-        self.0.shared.subscribe_work()
-    }
-
     /// Changes whenever a lane of this company should look again.
     pub fn subscribe(&self, realm: &RealmId) -> watch::Receiver<u64> {
         self.0.shared.subscribe(realm)
@@ -408,6 +408,7 @@ impl Journal {
     pub async fn close(self) -> Result<(), Error> {
         let closed = self.command(Task::Close).await;
         self.0.places.close();
+        self.0.unsigned_places.close();
         closed
     }
 

@@ -8,7 +8,7 @@ use super::{
     Error, Event, Journal, Place, ReplayPlan, ReplayRequest, Selection, Snapshot, Tidied, replay,
     route, snapshot,
 };
-use crate::model::{SinkName, Timestamp};
+use crate::model::{Refusals, SinkName, Timestamp};
 use std::sync::Arc;
 
 impl Journal {
@@ -111,6 +111,14 @@ impl Journal {
             last_receipt_at: self.0.shared.last_receipt_at(),
             bytes_used: self.0.shared.bytes_used(),
             bytes_max: self.0.bytes_max,
+            refused: Refusals {
+                over_limit: snapshot
+                    .refused
+                    .over_limit
+                    .map(|_| self.0.companies_max)
+                    .filter(|max| snapshot.companies >= *max),
+                ..snapshot.refused
+            },
             ..snapshot
         })
     }

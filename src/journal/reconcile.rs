@@ -5,12 +5,13 @@
 //! array of the records that were news, and leaves through the lanes like every other. Called by the
 //! writer; what decides is in `rules::reconcile`.
 
-use super::append::{self, New, Numbers};
+use super::append::{self, Numbers};
 use super::company::{self, Found};
 use super::error::Failure;
 use super::incoming::{self, Incoming};
 use super::known::{self, Known, Newest, Seen};
 use super::room::Room;
+use super::sift::New;
 use super::touched::Touched;
 use super::{Error, gaps, instance, records, watermarks};
 use crate::model::{
@@ -87,7 +88,18 @@ pub(super) fn reconcile(desk: Desk<'_>, reading: &Reading) -> Result<Reconciled,
 }
 
 /// Notified changes of the records that were read, by the lower-case kind and the id.
-type Pending = HashMap<(String, String), Vec<(ChangeSeq, Operation, Option<Timestamp>)>>;
+type Pending = HashMap<(String, String), Vec<Waiting>>;
+
+/// A notified change that waits to be reconciled.
+struct Waiting {
+    change: ChangeSeq,
+    operation: Operation,
+    /// By the sender's word.
+    happened: Option<Timestamp>,
+    /// As far as that can be.
+    likely: Option<Timestamp>,
+    is_signed: bool,
+}
 
 /// What is held of the kinds of which the reading has every record: by id.
 type Lists<'a> = HashMap<&'a str, HashMap<String, Held>>;
@@ -128,19 +140,27 @@ fn pending(
         .map(|record| (place(&record.entity), Vec::new()))
         .collect();
     let mut statement = connection.prepare_cached(
-        "SELECT seq, kind, entity, operation, happened_at FROM change \
-         WHERE realm = ?1 AND sequence > ?2 AND origin = 'webhook' ORDER BY sequence",
+        "SELECT c.seq, c.kind, c.entity, c.operation, c.happened_at, \
+         ifnull(v.authenticity, 'signed') = 'signed', r.received_at FROM change c \
+         JOIN receipt r ON r.seq = c.receipt LEFT JOIN provenance v ON v.receipt = c.receipt \
+         WHERE c.realm = ?1 AND c.sequence > ?2 AND c.origin = 'webhook' ORDER BY c.sequence",
     )?;
     let mut rows = statement.query((company.realm, company.reconciled))?;
     while let Some(row) = rows.next()? {
         let (kind, id): (String, String) = (row.get(1)?, row.get(2)?);
         if let Some(changes) = pending.get_mut(&place(&EntityRef { kind, id })) {
             let operation: String = row.get(3)?;
-            changes.push((
-                ChangeSeq(row.get(0)?),
-                Operation::parse(&operation),
-                row.get::<_, Option<i64>>(4)?.map(Timestamp::from_ms),
-            ));
+            let happened = EventTime {
+                text: String::new(),
+                at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_ms),
+            };
+            changes.push(Waiting {
+                change: ChangeSeq(row.get(0)?),
+                operation: Operation::parse(&operation),
+                happened: happened.own(),
+                likely: happened.likely(Timestamp::from_ms(row.get(6)?)),
+                is_signed: row.get(5)?,
+            });
         }
     }
     Ok(pending)
@@ -172,10 +192,15 @@ impl<'a> Taking<'a> {
         let key = incoming::key(&self.reading.realm, entity);
         let before = self.desk.known.newest(connection, key)?;
         let waiting = self.pending.get(&place(entity));
+        // A notification that waits counts by its own time, however the clock stood when it came; one
+        // that nobody signed does not count.
+        let signed = || waiting.into_iter().flatten().filter(|it| it.is_signed);
+        let notified = signed().filter(|it| rides_along(record, &it.operation, it.happened));
+        let notified = notified.filter_map(|it| it.happened).max();
         let past = Past {
             held,
-            newest_told: before.map(|before| before.at),
-            is_pending: waiting.is_some_and(|waiting| !waiting.is_empty()),
+            newest_told: before.and_then(|before| before.at).max(notified),
+            is_pending: signed().next().is_some(),
         };
         let verdict = judge(record, &past, self.company.told_from);
         let next = Held {
@@ -205,11 +230,11 @@ impl<'a> Taking<'a> {
     fn attach(&mut self, record: &Record) -> rusqlite::Result<bool> {
         let waiting = self.pending.get(&place(&record.entity));
         let mut rides = false;
-        for (change, operation, happened) in waiting.into_iter().flatten() {
-            if rides_along(record, operation, *happened) {
+        for waiting in waiting.into_iter().flatten() {
+            if rides_along(record, &waiting.operation, waiting.likely) {
                 rides = true;
                 if self.keep_records {
-                    records::attach(self.desk.connection, *change, &record.body)?;
+                    records::attach(self.desk.connection, waiting.change, &record.body)?;
                 }
             }
         }
@@ -280,14 +305,17 @@ impl<'a> Taking<'a> {
         };
         notification.content = content(&notification);
         let at = notification.happened.at.unwrap_or(self.reading.at);
-        let newest = before.map(|before| before.at);
+        let newest = before.and_then(|before| before.at);
         let record = known::Record {
             key: incoming::key(&self.reading.realm, entity),
-            newest_at: newest.map_or(at, |newest| newest.max(at)),
+            newest_at: newest.max(Some(at)),
+            ordered_at: before.map_or(at, |before| before.ordered_at.max(at)),
         };
         let seen = Seen {
             content: notification.content,
             receipt: Seq(self.desk.numbers.receipt),
+            at: self.reading.at,
+            unsigned: false,
         };
         let row = self.desk.known.add(identity, seen, Some(record), before);
         self.news_bytes += body.len() + 1;
@@ -361,11 +389,14 @@ impl<'a> Taking<'a> {
                 ordinal,
                 item,
                 row,
+                identity: item.identity(),
                 filed_under: item.identity(),
                 record: Some(record),
                 conflicting: false,
                 late,
                 overtaken: late,
+                confirms: None,
+                refused: None,
             })
             .collect();
         let desk = &mut self.desk;

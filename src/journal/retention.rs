@@ -8,9 +8,9 @@
 use super::known::Known;
 use super::room::Room;
 use super::rows::number;
-use super::{events, records, route};
+use super::{events, realms, records, route, shares};
 use crate::model::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub(super) struct Sweep {
     /// settled since.
     barren: bool,
     found: bool,
+    /// The ways through what nobody signed.
+    pub(super) unsigned: shares::Sweeps,
     /// When the held records were last looked through.
     records_at: Option<Timestamp>,
 }
@@ -97,13 +99,15 @@ pub(super) fn step(
     let trusted = now.filter(|now| newest.is_none_or(|newest| newest <= now.as_ms()));
     let cutoff = trusted.map_or(i64::MIN, |now| now.minus(keep).as_ms());
     let mut tidied = Tidied::default();
-    prune_receipts(
-        connection,
-        sweep,
-        room.excess().unwrap_or(0),
-        cutoff,
-        &mut tidied,
-    )?;
+    let mut excess = room.excess().unwrap_or(0);
+    if excess > 0 {
+        // What nobody signed goes first.
+        let freed = shares::relieve(connection, &mut sweep.unsigned, None, excess)?;
+        excess = excess.saturating_sub(freed);
+        sweep.found |= freed > 0;
+        tidied.more |= freed > 0;
+    }
+    prune_receipts(connection, sweep, excess, cutoff, &mut tidied)?;
     forget_identities(
         connection,
         known,
@@ -113,6 +117,8 @@ pub(super) fn step(
     )?;
     if let Some(now) = trusted {
         forget_records(connection, sweep, now, &mut tidied)?;
+        tidied.more |= realms::forget_disconnected(connection, now.minus(keep))?;
+        tidied.more |= realms::forget(connection, now)?;
     }
     give_back(connection, &mut tidied)?;
     Ok(tidied)
@@ -137,13 +143,20 @@ fn forget_records(
 }
 
 /// A receipt as retention sees it.
-struct Old {
+pub(super) struct Old {
     seq: i64,
     received_at: i64,
-    first: i64,
-    last: i64,
+    pub(super) first: i64,
+    pub(super) last: i64,
     unreadable: i64,
     bytes: u64,
+}
+
+impl Old {
+    /// Bytes that it takes.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 fn prune_receipts(
@@ -182,26 +195,35 @@ fn prune_receipts(
     Ok(())
 }
 
+const OLD: &str = "SELECT seq, received_at, first_change, first_change + changes - 1, unreadable, \
+    octet_length(body) + octet_length(headers) + 512 * items + 256 + (SELECT \
+    ifnull(sum(octet_length(f.body)), 0) FROM fetched f WHERE f.change \
+    BETWEEN first_change AND first_change + changes - 1) FROM receipt";
+
 fn oldest(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Old>> {
     connection
-        .prepare_cached(
-            "SELECT seq, received_at, first_change, first_change + changes - 1, unreadable, \
-             octet_length(body) + octet_length(headers) + 512 * items + 256 + (SELECT \
-             ifnull(sum(octet_length(f.body)), 0) FROM fetched f WHERE f.change \
-             BETWEEN first_change AND first_change + changes - 1) \
-             FROM receipt WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        )?
-        .query_map((after, number(RECEIPTS)), |row| {
-            Ok(Old {
-                seq: row.get(0)?,
-                received_at: row.get(1)?,
-                first: row.get(2)?,
-                last: row.get(3)?,
-                unreadable: row.get(4)?,
-                bytes: u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0),
-            })
-        })?
+        .prepare_cached(&format!("{OLD} WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?
+        .query_map((after, number(RECEIPTS)), from_row)?
         .collect()
+}
+
+/// The receipt of this number.
+pub(super) fn old(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Old>> {
+    connection
+        .prepare_cached(&format!("{OLD} WHERE seq = ?1"))?
+        .query_row([seq], from_row)
+        .optional()
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Old> {
+    Ok(Old {
+        seq: row.get(0)?,
+        received_at: row.get(1)?,
+        first: row.get(2)?,
+        last: row.get(3)?,
+        unreadable: row.get(4)?,
+        bytes: u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0),
+    })
 }
 
 /// Lanes do not hold up what is not for them.
@@ -219,14 +241,14 @@ fn pass_by_excluded(
 }
 
 /// How far all lanes of each company are; a company that has none is not waited for.
-fn floors(connection: &Connection) -> rusqlite::Result<HashMap<i64, i64>> {
+pub(super) fn floors(connection: &Connection) -> rusqlite::Result<HashMap<i64, i64>> {
     connection
         .prepare_cached("SELECT realm, min(through) FROM route GROUP BY realm")?
         .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 
-fn is_finished(
+pub(super) fn is_finished(
     connection: &Connection,
     receipt: &Old,
     floors: &HashMap<i64, i64>,
@@ -267,7 +289,7 @@ fn is_finished(
 }
 
 /// Deletes a receipt with everything that it brought, and keeps the accounts.
-fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
+pub(super) fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
     let span = (receipt.first, receipt.last);
     let run = |sql: &str| connection.prepare_cached(sql)?.execute(span);
     run("DELETE FROM dead WHERE change BETWEEN ?1 AND ?2")?;
@@ -289,8 +311,10 @@ fn delete(connection: &Connection, receipt: &Old) -> rusqlite::Result<()> {
             .execute([receipt.seq])?;
         events::count(connection, "unreadable", -open)?;
     }
+    shares::subtract(connection, receipt.seq)?;
     for sql in [
         "DELETE FROM repetition WHERE receipt = ?1",
+        "DELETE FROM repeated WHERE receipt = ?1",
         "DELETE FROM provenance WHERE receipt = ?1",
         "DELETE FROM receipt WHERE seq = ?1",
     ] {
@@ -328,6 +352,14 @@ fn forget_identities(
         tidied.more |= gone == IDENTITIES;
     }
     Ok(())
+}
+
+/// Gives a part of all free pages back; how many are left.
+pub(super) fn give_back_all(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.execute_batch(&format!("PRAGMA incremental_vacuum({})", 16 * PAGES))?;
+    connection
+        .prepare_cached("PRAGMA freelist_count")?
+        .query_row((), |row| row.get(0))
 }
 
 fn give_back(connection: &Connection, tidied: &mut Tidied) -> rusqlite::Result<()> {

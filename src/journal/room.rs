@@ -173,6 +173,17 @@ impl Room {
         fits
     }
 
+    /// The same for one that nobody signed: the last sixteenth is kept for those that are.
+    pub(super) fn take_unsigned(&mut self, bytes: u64) -> bool {
+        let reserve = self.bytes_for_rows() / 16;
+        let fits = self
+            .live
+            .saturating_add(self.promised)
+            .saturating_add(bytes)
+            <= self.bytes_for_rows().saturating_sub(reserve);
+        fits && self.take(bytes)
+    }
+
     /// Whether the log's file is larger than it needs to be, because a reader kept it from being
     /// used again.
     pub(super) fn log_is_oversized(&self) -> bool {
@@ -231,6 +242,16 @@ mod tests {
         room.measured(20 << 20);
         assert!(room.take(512 << 10));
         assert_eq!(room.excess(), None);
+    }
+
+    #[test]
+    fn what_nobody_signed_leaves_a_reserve() {
+        let mut room = Room::new(Path::new("/nonexistent/journal.db"), 32 << 20);
+        room.measured(27 << 20);
+        assert!(!room.take_unsigned(512 << 10));
+        assert!(room.take(512 << 10));
+        room.measured(26 << 20);
+        assert!(room.take_unsigned(512 << 10));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::incoming::digest;
 use crate::model::{
-    Authenticity, Change, ChangeSeq, EntityRef, EventTime, Identity, LaneState, Notification,
-    Operation, Origin, RealmId, Seq, Timestamp,
+    Authenticity, Change, ChangeId, ChangeSeq, EntityRef, EventTime, Identity, LaneState,
+    Notification, Operation, Origin, RealmId, Seq, Timestamp,
 };
 use crate::wire::identity::{change_id, content};
 use rusqlite::Row;
@@ -15,10 +15,10 @@ pub(super) const CHANGE: &str = "c.seq, c.receipt, m.name, c.sequence, c.kind, c
     c.operation, c.happened, c.happened_at, c.deleted_id, c.event_type, c.sender_id, c.data, \
     c.origin, c.late, c.conflicting, c.identity, c.content, r.received_at, v.authenticity, \
     c.ordinal, c.seal, \
-    (SELECT ifnull(max(e.number), 0) FROM epoch e WHERE e.base < c.seq)";
+    (SELECT ifnull(max(e.number), 0) FROM epoch e WHERE e.base < c.seq), c.confirms";
 
 /// How many they are.
-pub(super) const CHANGE_COLUMNS: usize = 23;
+pub(super) const CHANGE_COLUMNS: usize = 24;
 
 /// What `change c` is joined with for them.
 pub(super) const CHANGE_JOINED: &str = "JOIN realm m ON m.id = c.realm JOIN receipt r ON r.seq = c.receipt \
@@ -34,6 +34,7 @@ pub(super) struct Seal {
     pub(super) happened_at: Option<i64>,
     pub(super) identity: Identity,
     pub(super) content: u64,
+    pub(super) confirms: Option<Identity>,
 }
 
 impl Seal {
@@ -48,6 +49,7 @@ impl Seal {
         said.extend(self.marks.map(u8::from));
         said.extend(self.happened_at.unwrap_or(i64::MIN).to_be_bytes());
         said.extend(self.origin.as_str().bytes());
+        said.extend(self.confirms.iter().flat_map(|id| id.0));
         seal_of_text(&said)
     }
 }
@@ -77,6 +79,7 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
         happened_at: notification.happened.at.map(Timestamp::as_ms),
         identity: notification.identity,
         content: notification.content,
+        confirms: row.get::<_, Option<[u8; 16]>>(23)?.map(Identity),
     };
     if notification.content != content(notification)
         || seal.is_some_and(|seal| seal != expected.of_row())
@@ -103,6 +106,9 @@ fn unchecked(row: &Row<'_>) -> rusqlite::Result<Change> {
         received_at: Timestamp::from_ms(row.get(18)?),
         late: row.get(14)?,
         conflicting,
+        confirms: row
+            .get::<_, Option<[u8; 16]>>(23)?
+            .map(|id| ChangeId(Identity(id).to_hex())),
         notification: Notification {
             realm: RealmId::new(realm).ok_or_else(|| strange(2, "company"))?,
             entity: EntityRef {

@@ -1,4 +1,5 @@
--- From version 3 to version 4: what tells damage from what was written, and a journal from its past.
+-- From version 3 to version 4: what tells damage from what was written, a journal from its past, who
+-- may speak of a company, and what repeats what.
 
 -- 64 bits over what the row says beside its content; NULL: written by an older format.
 ALTER TABLE change ADD COLUMN seal INTEGER;
@@ -84,3 +85,58 @@ WHEN old.replayed_at IS NULL AND old.discarded_at IS NULL
 BEGIN
     UPDATE sink SET dead = dead - 1 WHERE id = old.sink;
 END;
+
+-- Who may speak of a company, and what repeats what.
+
+-- The source without a signature that named the company first and whose bound it counts against;
+-- NULL: a signed notification named it, or a person connected it.
+ALTER TABLE realm ADD COLUMN source TEXT;
+
+UPDATE realm SET source = (
+    SELECT r.verifier FROM change c JOIN receipt r ON r.seq = c.receipt
+    JOIN provenance v ON v.receipt = r.seq AND v.authenticity IN ('credential', 'address')
+    WHERE c.realm = realm.id ORDER BY c.sequence LIMIT 1)
+WHERE id NOT IN (SELECT realm FROM company) AND NOT EXISTS (
+    SELECT 1 FROM change c LEFT JOIN provenance v ON v.receipt = c.receipt
+    WHERE c.realm = realm.id AND (v.receipt IS NULL OR v.authenticity = 'fetched'));
+
+-- Companies that retention has forgotten: should one come back, its numbers go on.
+CREATE TABLE forgotten (
+    name      TEXT PRIMARY KEY,
+    sequence  INTEGER NOT NULL,
+    source    TEXT,              -- as in `realm`
+    at        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The change that said without a signature what this one says with one: the id of its event.
+ALTER TABLE change ADD COLUMN confirms BLOB;
+
+-- 1: nobody signed it, so that the same with a signature is no repeat of it.
+ALTER TABLE seen ADD COLUMN unsigned INTEGER;
+
+-- The newest event of the record up to here, whoever told it and none later than its receipt, to
+-- know a late one; NULL: the same as `newest_at`, which knows only what was signed or read.
+ALTER TABLE seen ADD COLUMN ordered_at INTEGER;
+
+-- Entries of a receipt that had come before, and with which receipt.
+CREATE TABLE repeated (
+    receipt  INTEGER NOT NULL,
+    ordinal  INTEGER NOT NULL,  -- place in the body, from 0
+    of       INTEGER NOT NULL,  -- may be gone
+    PRIMARY KEY (receipt, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- Changes of companies that were refused, and how many of them because there are too many companies
+-- (0 again when there is room).
+INSERT OR IGNORE INTO tally (name, value) VALUES ('refused', 0), ('over_limit', 0);
+
+-- Bytes of the receipts of each source that does not sign, for its share.
+CREATE TABLE held (
+    source  TEXT PRIMARY KEY,
+    bytes   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO held (source, bytes)
+    SELECT r.verifier, sum(octet_length(r.body) + octet_length(r.headers) + 512 * r.items + 256)
+    FROM receipt r JOIN provenance v ON v.receipt = r.seq
+    WHERE v.authenticity IN ('credential', 'address') GROUP BY r.verifier;

@@ -24,6 +24,9 @@ pub(super) fn settle(
         return Err(Error::UnknownSink(delivery.lane.sink.to_string()).into());
     };
     let sink = route.sink;
+    if !is_there(connection, &route, delivery)? {
+        return Err(Error::UnknownSink(delivery.lane.sink.to_string()).into());
+    }
     if *settlement == Settlement::Disabled {
         disable(connection, sink, &delivery.lane.sink, attempt)?;
     }
@@ -37,6 +40,17 @@ pub(super) fn settle(
         }
     }
     Ok(())
+}
+
+/// Whether the lane's company still has what was delivered: it may have been forgotten meanwhile, and
+/// begun anew.
+fn is_there(connection: &Connection, route: &Route, delivery: &Delivery) -> rusqlite::Result<bool> {
+    let Some(last) = delivery.changes.last() else {
+        return Ok(true);
+    };
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM change WHERE seq = ?1 AND realm = ?2)")?
+        .query_row((last.seq.0, route.realm), |row| row.get(0))
 }
 
 /// Switches a sink on again and lets all its lanes try at once.

@@ -3,6 +3,7 @@
 //! Waking carries no data: it says "look again", and what there is to do stands in the tables. A
 //! wake-up that gets lost costs time, never a change.
 
+use super::admission::Scopes;
 use super::touched::Touched;
 use super::{Error, watermarks};
 use crate::model::{JournalHealth, RealmId, Timestamp, Watermark};
@@ -60,6 +61,9 @@ pub(super) struct Shared {
     instances: watch::Sender<u64>,
     /// Watermarks of this run: never behind what is written, and often ahead of it.
     ahead: Mutex<HashMap<RealmId, BTreeMap<String, Watermark>>>,
+    scopes: Arc<Scopes>,
+    /// Receipts of each source that spoke of a company that is refused.
+    refused: Mutex<HashMap<String, u64>>,
 }
 
 /// Latches the journal as broken when it is dropped: the writer's thread ended by a panic.
@@ -84,6 +88,8 @@ impl Shared {
             companies: watch::Sender::new(0),
             instances: watch::Sender::new(0),
             ahead: Mutex::default(),
+            scopes: Arc::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -211,6 +217,12 @@ impl Shared {
         *known = watermarks::moved(*known, to);
     }
 
+    /// Nothing is known of this company any more.
+    pub(super) fn forget(&self, realm: &RealmId) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.remove(realm);
+    }
+
     /// Brings what is written about a company to what is known.
     pub(super) fn catch_up(&self, realm: &RealmId, written: &mut BTreeMap<String, Watermark>) {
         let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,6 +260,26 @@ impl Shared {
 
     pub(super) fn subscribe_instances(&self) -> watch::Receiver<u64> {
         self.instances.subscribe()
+    }
+
+    /// What the sources may speak of.
+    pub(super) fn scopes(&self) -> Arc<Scopes> {
+        Arc::clone(&self.scopes)
+    }
+
+    /// Tells the log who spoke of companies that are refused: the first few times, then of each
+    /// hundredth receipt.
+    pub(super) fn note_refused(&self, refused: &[(String, String, i64)]) {
+        let mut so_far = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        for (source, why, changes) in refused {
+            // Names come from the configuration, so they are few.
+            let count = so_far.entry(source.clone()).or_default();
+            *count += 1;
+            if *count <= 10 || count.is_multiple_of(100) {
+                let so_far = *count;
+                tracing::warn!(source, changes, so_far, "not taken in: {why}");
+            }
+        }
     }
 
     /// Wakes those whom it concerns.

@@ -7,7 +7,7 @@ use super::route::{self, Route};
 use super::rows;
 use super::sieve::Sieve;
 use super::sinks;
-use crate::model::{InstanceCounts, Lane, LaneState, SinkCount, Timestamp};
+use crate::model::{InstanceCounts, Lane, LaneState, Refusals, SinkCount, Timestamp};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub parked: Vec<SinkCount>,
     /// Entries that are kept, authentic, not understood, and that nobody has acknowledged.
     pub unreadable: u64,
+    /// Changes of companies that were refused.
+    pub refused: Refusals,
     /// When the last authentic notification arrived, repeats included.
     pub last_receipt_at: Option<Timestamp>,
     /// Bytes of the file that are in use, the log included.
@@ -84,6 +86,11 @@ pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Resu
         dead_by_sink: dead,
         parked: sinks::parked(connection)?,
         unreadable: events::counted(connection, "unreadable")?,
+        refused: Refusals {
+            changes: events::counted(connection, "refused")?,
+            // The handle knows how many there may be, and whether that many are there.
+            over_limit: (events::counted(connection, "over_limit")? > 0).then_some(0),
+        },
         last_receipt_at: None,
         bytes_used: 0,
         bytes_max: 0,

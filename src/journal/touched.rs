@@ -14,6 +14,8 @@ pub(super) struct Touched {
     pub arrived: Option<Timestamp>,
     /// How far kinds of companies were read.
     pub read: Vec<(RealmId, String, Watermark)>,
+    /// Who spoke of companies that are refused: the source, why, and of how many changes.
+    pub refused: Vec<(String, String, i64)>,
 }
 
 impl Touched {
@@ -28,6 +30,7 @@ impl Touched {
             latest: now,
             arrived: None,
             read: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -59,6 +62,12 @@ impl Touched {
         self.latest = at;
         self.instances = true;
         self.changed(realm, true);
+    }
+
+    /// A receipt spoke of companies that are refused.
+    pub(super) fn refused(&mut self, source: &str, why: &str, changes: i64) {
+        self.refused
+            .push((source.to_owned(), why.to_owned(), changes));
     }
 
     /// Every lane should look again.

@@ -23,7 +23,7 @@ const TRIES: usize = 3;
 const FINDINGS: usize = 100;
 
 /// Each question returns one sentence for each row that is wrong.
-const QUESTIONS: [&str; 20] = [
+const QUESTIONS: [&str; 23] = [
     "SELECT format('receipt %d says it added %d changes, %d are there', r.seq, r.changes, count(c.seq)) \
      FROM receipt r LEFT JOIN change c ON c.receipt = r.seq \
      AND c.seq BETWEEN r.first_change AND r.first_change + r.changes - 1 \
@@ -55,6 +55,15 @@ const QUESTIONS: [&str; 20] = [
     "SELECT format('%d receipts were taken in, %d are kept and %d were pruned', q.seq, n, t.value) \
      FROM sqlite_sequence q, tally t, (SELECT count(*) AS n FROM receipt) \
      WHERE q.name = 'receipt' AND t.name = 'receipts_pruned' AND q.seq <> n + t.value",
+    "SELECT format('entry %d of receipt %d is told as a repeat, and the receipt is not there', ordinal, \
+     receipt) FROM repeated WHERE receipt NOT IN (SELECT seq FROM receipt)",
+    "SELECT format('company %s is forgotten and is there', name) FROM forgotten \
+     WHERE name IN (SELECT name FROM realm)",
+    "SELECT format('source %s is said to hold %d bytes and holds %d', h.source, h.bytes, n) FROM held h \
+     LEFT JOIN (SELECT r.verifier AS source, sum(octet_length(r.body) + octet_length(r.headers) \
+     + 512 * r.items + 256) AS n FROM receipt r JOIN provenance v ON v.receipt = r.seq \
+     WHERE v.authenticity IN ('credential', 'address') GROUP BY r.verifier) AS c \
+     ON c.source = h.source WHERE h.bytes <> ifnull(n, 0)",
     "SELECT format('the provenance of receipt %d is kept, which is not there', receipt) \
      FROM provenance WHERE receipt NOT IN (SELECT seq FROM receipt)",
     "SELECT format('a record rides along with change %d, which is not there', change) FROM fetched \

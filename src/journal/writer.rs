@@ -7,25 +7,24 @@
 
 mod tasks;
 
+use super::admission::Admission;
 use super::append::Numbers;
-use super::command::{Answer, Command, Promise, Task, promise, refusal};
+use super::batch;
+use super::command::{Answer, Command, Promise, Task};
 use super::error::Failure;
-use super::events;
-use super::gaps;
-use super::instance::{self};
 use super::known::Known;
 use super::lineage::Lineage;
 use super::log::{self, Log};
-use super::put_aside;
-use super::reconcile;
 use super::retention::Sweep;
 use super::room::{Displaced, Room};
 use super::shared::Shared;
+use super::shares;
 use super::touched::Touched;
 use super::{Error, Settings};
 use super::{aside, migrate};
 use crate::model::{JournalHealth, Timestamp};
 use rusqlite::Connection;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -38,8 +37,8 @@ const QUIET: Duration = Duration::from_millis(50);
 /// Between two tries to come out of a state in which no append is taken.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// Bytes of bodies in one transaction, so that a few huge ones do not make the log huge.
-const BATCH_BYTES: u64 = 4 << 20;
+/// Bytes up to which the file is written anew when a company is forgotten; that takes as much memory.
+const REWRITTEN_MAX: u64 = 16 << 20;
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -58,6 +57,7 @@ pub(super) struct Writer {
     settings: Settings,
     known: Known,
     numbers: Numbers,
+    admission: Admission,
     sweep: Sweep,
     room: Room,
     shared: Arc<Shared>,
@@ -65,6 +65,12 @@ pub(super) struct Writer {
     log: Log,
     /// Something was refused for want of room, and the log has not been looked at since.
     refused: bool,
+    /// The log is to be emptied after this batch.
+    purges: bool,
+    /// A source that should make room for itself.
+    crowded: Option<shares::Crowded>,
+    /// Receipts that nobody signed, behind those that are.
+    unsigned: VecDeque<Command>,
     closing: Option<Answer<()>>,
 }
 
@@ -87,14 +93,18 @@ impl Writer {
             connection,
             _lock: lock,
             lineage,
-            settings,
             known,
             numbers: Numbers::default(),
+            admission: Admission::new(settings.limits.companies_max, shared.scopes()),
+            settings,
             sweep: Sweep::default(),
             room,
             shared,
             touched: Touched::new(now),
             refused: false,
+            purges: false,
+            crowded: None,
+            unsigned: VecDeque::new(),
             closing: None,
         };
         writer.measure()?;
@@ -108,8 +118,7 @@ impl Writer {
     /// Works until it is told to close or nobody can ask any more.
     pub(super) fn run(mut self, queue: &Receiver<Command>) {
         let end = self.shared.broken_unless_defused();
-        while let Some(first) = self.next(queue) {
-            let (batch, waiting_since) = self.gather(first, queue);
+        while let Some((batch, waiting_since)) = self.next(queue) {
             self.perform(batch, waiting_since);
             self.between_batches();
             if self.closing.is_some() {
@@ -120,9 +129,22 @@ impl Writer {
         self.finish();
     }
 
+    /// The next batch, and since when the first of it waits.
+    fn next(&mut self, queue: &Receiver<Command>) -> Option<(Vec<Task>, Instant)> {
+        let first = if self.unsigned.is_empty() {
+            let first = self.wait(queue)?;
+            self.shared.works_since(first.asked_at);
+            Some(first)
+        } else {
+            queue.try_recv().ok()
+        };
+        let tasks_max = self.settings.limits.batch_max;
+        Some(batch::gather(first, queue, &mut self.unsigned, tasks_max))
+    }
+
     /// The next command; while there is none, the log is emptied, and what keeps appends from being
     /// taken is looked at again.
-    fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
+    fn wait(&mut self, queue: &Receiver<Command>) -> Option<Command> {
         loop {
             self.shared.rests();
             let patience = if self.log.is_worth_emptying() {
@@ -153,30 +175,6 @@ impl Writer {
         }
     }
 
-    /// The command and what else is already waiting, within the bounds of a batch; and since when the
-    /// first of them waits.
-    fn gather(&self, first: Command, queue: &Receiver<Command>) -> (Vec<Task>, Instant) {
-        self.shared.works_since(first.asked_at);
-        let bytes_of = |task: &Task| match task {
-            Task::Append(incoming, _) => incoming.bytes(),
-            Task::Reconcile(reading, _) => reconcile::bytes(reading),
-            _ => 0,
-        };
-        let waiting_since = first.asked_at;
-        let mut bytes = bytes_of(&first.task);
-        let mut batch = vec![first.task];
-        drop(first.place);
-        while batch.len() < self.settings.limits.batch_max
-            && bytes < BATCH_BYTES
-            && !matches!(batch.last(), Some(Task::Close(_)))
-        {
-            let Ok(command) = queue.try_recv() else { break };
-            bytes += bytes_of(&command.task);
-            batch.push(command.task);
-        }
-        (batch, waiting_since)
-    }
-
     /// Runs a batch in one transaction and answers its members, of whom the first asked then. An empty
     /// batch tries whether something can be written.
     fn perform(&mut self, batch: Vec<Task>, waiting_since: Instant) {
@@ -196,6 +194,7 @@ impl Writer {
         let touched = &mut self.touched;
         if fate.is_ok() {
             self.shared.wake(touched);
+            self.shared.note_refused(&touched.refused);
         }
         *touched = Touched::new(touched.now());
     }
@@ -241,6 +240,7 @@ impl Writer {
 
     fn begin(&mut self) -> Result<(), Error> {
         self.room.look();
+        self.admission.begin();
         let begun = self
             .connection
             .prepare_cached("BEGIN IMMEDIATE")
@@ -303,47 +303,6 @@ impl Writer {
         Error::Broken(format!("{why} while it was in use; {saved}"))
     }
 
-    /// Does what is asked for, or not where the batch has failed already; what is said to the
-    /// caller depends on the fate of the batch.
-    fn run_task(&mut self, task: Task, alive: bool) -> (Promise, Result<(), Failure>) {
-        // Closing is asked for once and must not fail with others.
-        if let Task::Close(answer) = task {
-            self.closing = Some(answer);
-            return (Box::new(|_| ()), Ok(()));
-        }
-        if !alive {
-            return (refusal(task), Ok(()));
-        }
-        match task {
-            Task::Append(incoming, answer) => promise(answer, self.append(&incoming)),
-            Task::Settle(settling, answer) => promise(answer, self.settle(&settling)),
-            Task::Replay(requests, now, answer) => promise(answer, self.replay(&requests, now)),
-            Task::PutAside(order, answer) => {
-                let done = put_aside::carry_out(&self.connection, &mut self.touched, &order);
-                promise(answer, done.map_err(Failure::from))
-            }
-            Task::Enable(name, answer) => promise(answer, self.enable(&name)),
-            Task::Note(event, answer) => {
-                let noted = events::insert(&self.connection, event.at, &event.kind, &event.text);
-                promise(answer, noted.map_err(Failure::from))
-            }
-            Task::Company(order, answer) => promise(answer, self.carry_out(&order)),
-            Task::Create(said, answer) => promise(answer, self.create(&said)),
-            Task::Instance(order, answer) => {
-                let done = instance::carry_out(&self.connection, &mut self.touched, &order);
-                promise(answer, done)
-            }
-            Task::Reconcile(reading, answer) => promise(answer, self.reconcile(&reading)),
-            Task::Gap(opening, answer) => {
-                let opened = gaps::open(&self.connection, &mut self.touched, &opening);
-                promise(answer, opened.map_err(Failure::from))
-            }
-            Task::Tidy(now, answer) => promise(answer, self.tidy(now)),
-            Task::Ping(answer) => promise(answer, Ok(())),
-            Task::Close(_) => (Box::new(|_| ()), Ok(())),
-        }
-    }
-
     /// Pages of the main file that hold something, as the transaction under way sees it.
     fn measure(&mut self) -> rusqlite::Result<()> {
         let number = |pragma: &str| -> rusqlite::Result<u64> {
@@ -367,16 +326,35 @@ impl Writer {
         if self.closing.is_some() {
             return;
         }
+        if std::mem::take(&mut self.purges) && self.shared.broken().is_none() {
+            self.purge();
+        }
         let refused = std::mem::take(&mut self.refused);
         if refused || self.room.log_is_oversized() || self.log.is_long(&self.room) {
             self.checkpoint();
         }
-        if self.room.excess().is_some()
-            && self.sweep.is_worthwhile()
-            && self.shared.broken().is_none()
-        {
+        let is_pressed = self.room.excess().is_some() && self.sweep.is_worthwhile();
+        if (is_pressed || self.crowded.is_some()) && self.shared.broken().is_none() {
             let (answer, _) = oneshot::channel();
             self.perform(vec![Task::Tidy(None, answer)], Instant::now());
+        }
+    }
+
+    /// Whether the file can be written anew within the memory and the time that there is.
+    fn is_rewritable(&self) -> bool {
+        self.room.used() <= REWRITTEN_MAX
+    }
+
+    /// Leaves nothing in file and log of what was deleted: pages that were divided or joined keep old
+    /// copies of rows in the part of them that is not used, until they are written anew.
+    fn purge(&mut self) {
+        if self.is_rewritable()
+            && let Err(error) = self.connection.execute_batch("VACUUM")
+        {
+            tracing::warn!("the journal was not written anew: {error}");
+        }
+        if let Err(error) = log::truncate(&self.connection, &mut self.room) {
+            self.shared.latch(&error);
         }
     }
 

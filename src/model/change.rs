@@ -23,6 +23,8 @@ pub struct Change {
     pub late: bool,
     /// The sender used this identity before for other content.
     pub conflicting: bool,
+    /// The id of the event that said the same without a signature, where this one is signed.
+    pub confirms: Option<ChangeId>,
     /// What was notified.
     pub notification: Notification,
     /// How often the journal had gone back in time before it came: an older copy was put back, or it was
@@ -30,4 +32,11 @@ pub struct Change {
     pub epoch: u64,
     /// The whole record as QuickBooks gave it, JSON text, once the change is reconciled.
     pub record: Option<String>,
+}
+
+impl Change {
+    /// Whether it says that it has yet to happen, by more than clocks differ.
+    pub fn is_ahead(&self) -> bool {
+        self.notification.happened.is_ahead(self.received_at)
+    }
 }

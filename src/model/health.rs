@@ -22,6 +22,8 @@ pub struct Health {
     pub parked: Vec<SinkCount>,
     /// Entries that were authentic, not understood, and that nobody has acknowledged.
     pub unreadable: u64,
+    /// Changes of companies that were refused.
+    pub refused: Refusals,
     /// When the last authentic notification arrived.
     pub last_receipt_at: Option<Timestamp>,
     /// Damaged journals that were set aside and that nobody has taken away.
@@ -51,6 +53,15 @@ pub struct SinkCount {
     pub is_configured: bool,
     /// How many.
     pub count: u64,
+}
+
+/// Changes of companies that are not let in; they are kept as "not understood".
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Refusals {
+    /// All of them so far.
+    pub changes: u64,
+    /// How many companies there may be, while that many are known and more were named.
+    pub over_limit: Option<u64>,
 }
 
 /// Whether the journal takes receipts.

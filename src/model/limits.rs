@@ -58,6 +58,8 @@ pub struct Limits {
     pub socket_bytes: [usize; 2],
     /// Receipts that wait for the journal's writer; past it 503.
     pub append_queue_max: usize,
+    /// Companies that are known at a time; a new one beyond is refused.
+    pub companies_max: u64,
     /// Commands in one transaction.
     pub batch_max: usize,
     /// How long a read of the journal may take.
@@ -94,6 +96,7 @@ impl Default for Limits {
             idle_bytes_end: 64 << 10,
             socket_bytes: [40 << 10, 16 << 10],
             append_queue_max: 1024,
+            companies_max: 10_000,
             batch_max: 128,
             read: Duration::from_secs(5),
             items_max: 10_000,

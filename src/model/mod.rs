@@ -19,6 +19,7 @@ pub mod notification;
 pub mod printable;
 pub mod receipt;
 pub mod sampler;
+pub mod scope;
 pub mod secret;
 pub mod tally;
 pub mod time;
@@ -34,7 +35,7 @@ pub use delivery::{
     Attempt, Delivery, Lane, LaneState, LaneView, Manner, Outcome, ReplayHead, Settlement, Stage,
 };
 pub use device::{ClockTrust, Device};
-pub use health::{Condition, Health, JournalHealth, SinkCount, Trouble};
+pub use health::{Condition, Health, JournalHealth, Refusals, SinkCount, Trouble};
 pub use id::{ChangeId, ChangeSeq, EntityRef, Identity, RealmId, Seq, SinkName};
 pub use instance::{
     INSTANCE_SINK, Instance, InstanceCounts, InstanceDraft, InstanceId, Interest, Polling,
@@ -44,6 +45,7 @@ pub use misdirected::{Misdirected, MisdirectedPosts};
 pub use notification::{EventTime, Form, Notification, Operation, Origin};
 pub use receipt::{Authenticity, Encoding, Item, Kept, Receipt, Unreadable};
 pub use sampler::Sampler;
+pub use scope::SourceScope;
 pub use secret::Secret;
 pub use tally::Tally;
 pub use time::Timestamp;

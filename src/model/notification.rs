@@ -1,6 +1,7 @@
 //! What QuickBooks said: "this record of this company changed".
 
 use super::{EntityRef, Identity, RealmId, Timestamp};
+use std::time::Duration;
 
 /// One notified change, as understood from either payload form.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +77,40 @@ pub struct EventTime {
     pub text: String,
     /// The instant, cut to milliseconds.
     pub at: Option<Timestamp>,
+}
+
+/// How far the sender's clock may be ahead of ours.
+const SKEW: Duration = Duration::from_secs(300);
+
+/// The first instant that can be the time of a change: languages write "no time" as the beginning of
+/// their calendar, which lies in or before the first hours of 1970, in whatever zone.
+const FIRST_MS: i64 = 14 * 3_600_000;
+
+/// The first instant that cannot: they write "no end" as the end of the year 9999, whatever the zone.
+const LAST_MS: i64 = 253_402_214_400_000;
+
+impl EventTime {
+    /// The instant at which it happened: not one that stands for "none".
+    pub fn own(&self) -> Option<Timestamp> {
+        self.at
+            .filter(|at| (FIRST_MS..LAST_MS).contains(&at.as_ms()))
+    }
+
+    /// The instant by which it is put in order, of what was received at that time: nothing that is
+    /// told has yet to happen.
+    pub fn in_order(&self, received_at: Timestamp) -> Option<Timestamp> {
+        self.own().map(|at| at.min(received_at.plus(SKEW)))
+    }
+
+    /// The instant at which it happened, where that can be: nothing that has yet to happen.
+    pub fn likely(&self, received_at: Timestamp) -> Option<Timestamp> {
+        self.own().filter(|_| !self.is_ahead(received_at))
+    }
+
+    /// Whether it says that it has yet to happen, by more than clocks differ.
+    pub fn is_ahead(&self, received_at: Timestamp) -> bool {
+        self.own().is_some_and(|at| at > received_at.plus(SKEW))
+    }
 }
 
 impl Origin {

@@ -104,6 +104,11 @@ impl Authenticity {
         }
     }
 
+    /// Whether nobody but the client itself says so: neither a signature nor QuickBooks.
+    pub const fn is_unsigned(self) -> bool {
+        matches!(self, Self::Credential | Self::Address)
+    }
+
     /// What the word stands for.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Signed, Self::Credential, Self::Address, Self::Fetched]

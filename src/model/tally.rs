@@ -61,6 +61,8 @@ tally! {
     deliveries_unsigned,
     /// Deliveries without a signature refused for their credential or their address.
     deliveries_unauthorized,
+    /// Deliveries of clients that do not sign refused because they delivered too much in a minute.
+    deliveries_throttled,
     /// Deliveries of clients that do not sign refused because they could not be read.
     deliveries_malformed,
     /// Deliveries refused as too large.
@@ -73,6 +75,8 @@ tally! {
     deliveries_misdirected,
     /// Entries that were authentic and not understood.
     items_unreadable,
+    /// Entries that say that they have yet to happen, by more than clocks differ.
+    items_dated_ahead,
     /// Panics of a decoder that were caught.
     decoder_panics,
     /// Requests of the Open Connectors interface.

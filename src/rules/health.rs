@@ -26,7 +26,9 @@ pub fn condition(health: &Health) -> Condition {
             let device = &health.device;
             let refused = device.import_refused || device.reload_refused.is_some();
             let odd = refused || device.clock == ClockTrust::Wrong;
-            let call = books::is_calling(&health.books) || !health.misdirected.is_empty();
+            let call = books::is_calling(&health.books)
+                || !health.misdirected.is_empty()
+                || health.refused.over_limit.is_some();
             switched_off || lost || odd || call || certificate_near(health).is_some()
         }
         Condition::Refusing => {
@@ -120,6 +122,11 @@ fn attention(health: &Health, now: Timestamp) -> String {
     if let Some(notice) = health.notices.last() {
         return format!("serving, but {notice}");
     }
+    if let Some(max) = health.refused.over_limit {
+        return format!(
+            "serving, but new companies are refused: there are {max} already; raise companies_max of [journal], or forget some"
+        );
+    }
     if health.journals_set_aside > 0 {
         return "serving, but a damaged journal was set aside".into();
     }
@@ -196,7 +203,7 @@ fn clock(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Device, InstanceCounts, SinkName};
+    use crate::model::{Device, InstanceCounts, Refusals, SinkName};
     use proptest::prelude::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -214,6 +221,7 @@ mod tests {
             dead_by_sink: Vec::new(),
             parked: Vec::new(),
             unreadable: 0,
+            refused: Refusals::default(),
             journals_set_aside: 0,
             notices: Vec::new(),
             last_receipt_at: Some(NOW.minus(Duration::from_secs(12))),

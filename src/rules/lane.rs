@@ -127,6 +127,7 @@ mod tests {
             late: false,
             conflicting: false,
             epoch: 0,
+            confirms: None,
             notification: Notification {
                 realm: lane().realm,
                 entity: EntityRef {

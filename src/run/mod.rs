@@ -7,6 +7,7 @@
 mod books;
 mod chronicle;
 mod connections;
+mod forgetting;
 mod fronts;
 mod office;
 mod parts;

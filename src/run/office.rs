@@ -1,6 +1,6 @@
 //! Who answers questions and takes orders while the relay runs.
 
-use super::connections;
+use super::{connections, forgetting};
 use crate::clock::Clock;
 use crate::command::errand::Errand;
 use crate::connect::Desk;
@@ -118,6 +118,10 @@ impl Office {
             Order::Outcome(ticket) => connections::outcome(self.desk()?, ticket),
             Order::Paste(address) => connections::paste(self.desk()?, &address).await,
             Order::Companies => connections::companies(&self.journal).await,
+            Order::Forget(realm, wish) => {
+                let (journal, desk) = (&self.journal, self.desk.as_deref());
+                forgetting::forget(journal, desk, &realm, &wish, self.clock.now()).await
+            }
             Order::Disconnect(realm) => connections::disconnect(self.desk()?, &realm).await,
             Order::Approve(realm) => connections::approve(self.desk()?, &realm).await,
             Order::SecretsMade => Ok(json!({})),

@@ -17,6 +17,7 @@ use crate::model::{AppName, Device, Health, MisdirectedPosts, Tally};
 use crate::qbo;
 use crate::server::elements::Hall;
 use crate::server::face::Face;
+use crate::server::source::scopes;
 use crate::server::webhook::{Door, KEPT};
 use crate::sink::Sink;
 use crate::systemd::Inherited;
@@ -208,6 +209,7 @@ impl Relay {
         parts::warn_of_unused(&inherited);
         let sinks = parts::sinks(&config, public.local_addr().ok().as_slice())?;
         let journal = parts::journal(&config, clock.now())?;
+        journal.set_scopes(scopes(&config.sources));
         let books = books::books(&config)?;
         let tally = Arc::new(Tally::default());
         let started = watch::Sender::new(false);

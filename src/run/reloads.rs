@@ -11,6 +11,7 @@ use crate::journal::Journal;
 use crate::logging::LogLevel;
 use crate::model::{AppName, Device};
 use crate::qbo;
+use crate::server::source::scopes;
 use crate::server::webhook::Door;
 use crate::sink::Sink;
 use crate::tls;
@@ -90,6 +91,7 @@ impl Reloads {
             .filter_map(Result::err)
             .collect();
         self.door.verifiers.store(Arc::new(config.verifiers));
+        self.door.keep.set_scopes(scopes(&config.sources));
         self.door.face.sources.store(Arc::new(config.sources));
         level.set(config.log);
         match kept.is_empty() {

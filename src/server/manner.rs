@@ -58,6 +58,8 @@ pub(super) enum Wrong {
     Malformed(String, Malformed),
     /// It cannot be kept now; after how many seconds to come again, and why.
     Later(u32, &'static str),
+    /// Its sender delivers more than it may; after how many seconds to come again.
+    TooMany(u32),
 }
 
 impl Manner {
@@ -97,7 +99,7 @@ impl Manner {
         let fault = wrong.fault();
         let mut answer = self.refusal(&fault);
         match wrong {
-            Wrong::Later(seconds, _) => {
+            Wrong::Later(seconds, _) | Wrong::TooMany(seconds) => {
                 answer.headers_mut().insert(RETRY_AFTER, (*seconds).into());
             }
             Wrong::Credential(challenge) => put(&mut answer, WWW_AUTHENTICATE, challenge),
@@ -157,6 +159,11 @@ impl Wrong {
             ),
             Self::Malformed(content_type, malformed) => Fault::of_body(content_type, malformed),
             Self::Later(_, why) => Fault::new(503, "ServiceUnavailable", *why),
+            Self::TooMany(_) => Fault::new(
+                429,
+                "TooManyRequests",
+                "more entries than this source may deliver in a minute; come again later, or raise its entries_per_minute",
+            ),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::body::{Decoding, Incoming};
 use super::connection::{Service, Site};
 use super::consent::{self, Consent};
 use super::listener;
+use super::meter::Meter;
 use super::visit::Visit;
 use super::webhook::{self, Door, Keep, Webhook};
 use crate::model::Limits;
@@ -31,6 +32,7 @@ pub async fn serve<K: Keep, C: Consent>(
         door,
         limits: limits.clone(),
         decoding: Decoding::default(),
+        meter: Meter::default(),
     };
     let service = Front { webhook, consent };
     let site = Site::new(service, Some(TlsAcceptor::from(tls)), limits, tally);

@@ -7,9 +7,10 @@
 //! had sent and what any link or image can send (`GET`) is refused.
 
 use super::peer::Peer;
-use crate::model::Authenticity;
+use crate::model::{Authenticity, SourceScope};
 use crate::wire::credential::{self, Credential};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 
 /// A client that does not sign.
 #[derive(Clone, Debug)]
@@ -24,6 +25,14 @@ pub struct Source {
     pub credential: Option<Credential>,
     /// Where it has to come from; from anywhere where this is empty.
     pub addresses: Vec<IpNet>,
+    /// Which companies it may speak of; the journal looks after it.
+    pub scope: SourceScope,
+}
+
+/// What the journal is told of the sources.
+pub fn scopes(sources: &[Source]) -> BTreeMap<String, SourceScope> {
+    let scope = |source: &Source| (source.name.clone(), source.scope.clone());
+    sources.iter().map(scope).collect()
 }
 
 /// Where a request came in.
@@ -123,6 +132,7 @@ mod tests {
                 .iter()
                 .map(|range| range.parse().unwrap())
                 .collect(),
+            scope: SourceScope::default(),
         }
     }
 

@@ -11,14 +11,15 @@ use super::coding::{self, Coding, Undecoded, Unsupported};
 use super::connection::Service;
 use super::face::{Entry, Face, content_type};
 use super::head::SIGNATURE;
+use super::keep::kept_headers;
 use super::manner::{Manner, Wrong};
+use super::meter::Meter;
 use super::misdirected::is_worth_a_look;
 use super::origin;
 use super::reading::{Read, Reading};
 use super::source::{Denied, Unwitting, admit};
 use super::visit::Visit;
 use crate::clock::Clock;
-use crate::journal::{Error, Journal};
 use crate::model::{
     Authenticity, Item, Kept, Limits, MisdirectedPosts, Origin, Receipt, Sampler, Tally, Timestamp,
 };
@@ -27,47 +28,15 @@ use crate::wire::servicestack::Malformed;
 use crate::wire::signature::{BadSignature, Verifier, verify};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Request};
+use http::{HeaderMap, Method, Request};
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// Bytes of a header that are kept with the receipt.
-const KEPT_HEADER_BYTES_MAX: usize = 256;
-
-/// Something that keeps receipts: the journal, or what a test or a benchmark puts in its place.
-pub trait Keep: Send + Sync + 'static {
-    /// Keeps a receipt. When it returns success, the receipt survives loss of power.
-    fn keep(&self, receipt: Receipt) -> impl Future<Output = Result<Kept, Unkept>> + Send;
-}
-
-/// Why a receipt was not kept; the sender is asked to come again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Unkept {
-    /// There is no room on the disk or in the budget; it takes a while until there is.
-    #[error("the journal is full")]
-    Full,
-    /// Too many receipts wait; it is over in a moment.
-    #[error("the journal is busy")]
-    Busy,
-    /// The journal has failed; the process is about to end.
-    #[error("the journal is broken")]
-    Broken,
-}
-
-impl Keep for Journal {
-    async fn keep(&self, receipt: Receipt) -> Result<Kept, Unkept> {
-        self.append(receipt).await.map_err(|error| match error {
-            Error::Full => Unkept::Full,
-            Error::Busy => Unkept::Busy,
-            _ => Unkept::Broken,
-        })
-    }
-}
+pub use super::keep::{Keep, Unkept};
 
 /// What turns a body into items.
 pub type Decoder = fn(body: &[u8], items_max: usize) -> Decoded;
@@ -105,6 +74,8 @@ pub(super) struct Webhook<K> {
     pub(super) door: Arc<Door<K>>,
     pub(super) limits: Limits,
     pub(super) decoding: Decoding,
+    /// How much clients that do not sign have delivered.
+    pub(super) meter: Meter,
 }
 
 /// Whose delivery it is, before its body is read.
@@ -215,7 +186,16 @@ impl<K: Keep> Webhook<K> {
             }
         };
         let wrong = match outcome {
-            Ok((name, by)) => return Ok(Bearer::Client(name.to_owned(), by)),
+            Ok((name, by)) => {
+                let rate = rate(entry, name);
+                match self.meter.admit(name, rate) {
+                    Ok(()) => return Ok(Bearer::Client(name.to_owned(), by)),
+                    Err(wait) => {
+                        let seconds = wait.as_secs().saturating_add(1);
+                        Wrong::TooMany(u32::try_from(seconds).unwrap_or(u32::MAX))
+                    }
+                }
+            }
             Err(Denied::Unsigned) => Wrong::Signature(BadSignature::Missing),
             Err(Denied::Address) => Wrong::Address,
             Err(Denied::Credential(challenge)) => Wrong::Credential(challenge),
@@ -271,6 +251,10 @@ impl<K: Keep> Webhook<K> {
             Err(Undecoded::Damaged(why)) => return Err(malformed(&arrived, "body", why)),
         };
         held.grow(read.weight(), visit).map_err(no_room)?;
+        if by.is_unsigned() {
+            let rate = rate(arrived.entry, &source);
+            self.meter.charge(&source, rate, read.items.len());
+        }
         Ok(self.receipt(source, by, &arrived, read))
     }
 
@@ -344,10 +328,16 @@ impl<K: Keep> Webhook<K> {
         let tally = &self.door.tally;
         let is_unreadable = |item: &&Item| matches!(item, Item::Unreadable(_));
         let unreadable = receipt.items.iter().filter(is_unreadable).count();
+        let is_ahead = |item: &&Item| {
+            matches!(item, Item::Notification(notification)
+                if notification.happened.is_ahead(receipt.received_at))
+        };
+        let ahead = receipt.items.iter().filter(is_ahead).count();
         let is_signed = receipt.authenticity == Authenticity::Signed;
         let (at, items) = (receipt.received_at, receipt.items.len());
         let began = Instant::now();
         let kept = timeout(self.limits.answer, self.door.keep.keep(receipt)).await;
+        let mut said = "cannot keep it now";
         let (seconds, reason) = match kept {
             Ok(Ok(kept)) => {
                 match kept {
@@ -356,6 +346,9 @@ impl<K: Keep> Webhook<K> {
                         tally
                             .items_unreadable
                             .add(u64::try_from(unreadable).unwrap_or(u64::MAX));
+                        tally
+                            .items_dated_ahead
+                            .add(u64::try_from(ahead).unwrap_or(u64::MAX));
                     }
                     Kept::Repeat { .. } => tally.deliveries_repeated.add_one(),
                 }
@@ -369,6 +362,10 @@ impl<K: Keep> Webhook<K> {
                 return manner.success(requests);
             }
             Ok(Err(unkept @ Unkept::Full)) => (30, unkept.to_string()),
+            Ok(Err(unkept @ Unkept::Share)) => {
+                said = "this source has its share of the journal; come again when some of it is delivered, or raise its journal_share";
+                (60, unkept.to_string())
+            }
             Ok(Err(unkept)) => (5, unkept.to_string()),
             Err(_) => (5, "the journal took too long".into()),
         };
@@ -379,7 +376,7 @@ impl<K: Keep> Webhook<K> {
             let so_far = unkept.value();
             tracing::warn!(peer = %visit.peer, reason, so_far, "delivery not kept");
         }
-        manner.failure(&Wrong::Later(seconds, "cannot keep it now"))
+        manner.failure(&Wrong::Later(seconds, said))
     }
 
     /// Counts a delivery that is refused for whose it is or for what is in it.
@@ -407,6 +404,10 @@ impl<K: Keep> Webhook<K> {
             Wrong::Coding => (
                 &tally.deliveries_malformed,
                 "content coding not known".into(),
+            ),
+            Wrong::TooMany(_) => (
+                &tally.deliveries_throttled,
+                "more entries than the source may deliver in a minute".into(),
             ),
             Wrong::TooLarge | Wrong::TooLate | Wrong::BrokenOff | Wrong::Later(..) => return,
         };
@@ -438,6 +439,12 @@ impl<K: Keep> Webhook<K> {
 /// Whether a request has a signature, right or not.
 pub(super) fn is_signed<B>(request: &Request<B>) -> bool {
     request.headers().contains_key(SIGNATURE)
+}
+
+/// Entries that a source may deliver in a minute.
+fn rate(entry: &Entry, source: &str) -> u32 {
+    let found = entry.sources.iter().find(|one| one.name == source);
+    found.map_or(u32::MAX, |one| one.scope.entries_per_minute)
 }
 
 /// Notifications that were kept: in the log at `info`, so many a second singly.
@@ -475,20 +482,4 @@ pub(super) fn signature(headers: &HeaderMap) -> Result<&[u8], BadSignature> {
         None => Ok(first.as_bytes()),
         Some(_) => Err(BadSignature::Malformed),
     }
-}
-
-/// The sender's headers worth keeping as evidence, cut to a bearable length. Never the signature.
-fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let is_kept = |name: &HeaderName| {
-        let is_intuit = name.as_str().starts_with("intuit-") && name != SIGNATURE;
-        is_intuit || [CONTENT_TYPE, CONTENT_ENCODING, USER_AGENT].contains(name)
-    };
-    let kept = headers.iter().filter(|(name, _)| is_kept(name));
-    kept.map(|(name, value)| {
-        let bytes = value.as_bytes();
-        let bytes = bytes.get(..KEPT_HEADER_BYTES_MAX).unwrap_or(bytes);
-        let value = String::from_utf8_lossy(bytes).into_owned();
-        (name.as_str().to_owned(), value)
-    })
-    .collect()
 }

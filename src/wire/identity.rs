@@ -22,6 +22,23 @@ pub fn of_unreadable(raw: &[u8]) -> Identity {
     Identity(first(&sha256("qbo-relay unreadable", &[raw])))
 }
 
+/// Identity of what was said of a company that is refused.
+pub fn of_refused(said: Identity) -> Identity {
+    Identity(first(&sha256("qbo-relay refused", &[&said.0])))
+}
+
+/// Identity of a signed notification of what an unsigned one had said.
+pub fn of_confirmation(said: Identity) -> Identity {
+    Identity(first(&sha256("qbo-relay confirmation", &[&said.0])))
+}
+
+/// Identity of what has neither an event id nor a time of its own: it is told apart by the delivery
+/// that it is in, which is who delivered it, the digest of its body, and about when.
+pub fn of_timeless(said: Identity, source: &str, body: &[u8], span: i64) -> Identity {
+    let fields: [&[u8]; 4] = [&said.0, source.as_bytes(), body, &span.to_be_bytes()];
+    Identity(first(&sha256("qbo-relay timeless", &fields)))
+}
+
 /// Identity of a change that the relay read for itself: the record, what became of it, and the
 /// second in which it did. `nth` tells changes apart that agree in all of that, from 0.
 ///
@@ -51,7 +68,7 @@ pub fn of_captured(
 /// reading of that second. Empty where only a notification can say it (merged, e-mailed), and for a
 /// deletion, which is known by the record.
 pub fn captured_twins(notification: &Notification) -> Vec<Identity> {
-    let Some(at) = notification.happened.at else {
+    let Some(at) = notification.happened.own() else {
         return Vec::new();
     };
     // A record that was read as voided has whatever else happened to it in that second.
@@ -154,6 +171,24 @@ mod tests {
             "fb3b77f8165595cf940d3b0e3513e226",
         ];
         assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn an_identity_that_is_made_from_another_is_neither_that_one_nor_another_of_its_make() {
+        let said = of_unreadable(b"{");
+        let mut values = vec![
+            said,
+            of_refused(said),
+            of_confirmation(said),
+            of_timeless(said, "till", b"body", 7),
+            of_timeless(said, "till", b"body", 8),
+            of_timeless(said, "till", b"other", 7),
+            of_timeless(said, "tills", b"body", 7),
+        ];
+        assert_eq!(values, values.clone());
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), 7);
     }
 
     #[test]

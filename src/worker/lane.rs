@@ -347,7 +347,7 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Passes on the errors after which asking again cannot help.
 pub(super) fn pointless(error: Error) -> Result<(), Error> {
     match error {
-        Error::Busy | Error::Full | Error::Unread(_) => Ok(()),
+        Error::Busy | Error::Full | Error::Share | Error::Unread(_) => Ok(()),
         Error::Broken(_)
         | Error::Locked(_)
         | Error::Newer { .. }

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::journal::{Event, Journal, LaneTrouble, Snapshot};
 use crate::model::{
     ClockTrust, Device, Health, InstanceCounts, JournalHealth, Misdirected, MisdirectedPosts,
-    SinkName, Timestamp, Trouble,
+    Refusals, SinkName, Timestamp, Trouble,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ impl Pulse {
             dead_by_sink: Vec::new(),
             parked: Vec::new(),
             unreadable: 0,
+            refused: Refusals::default(),
             last_receipt_at: None,
             journals_set_aside: 0,
             notices: Vec::new(),
@@ -203,6 +204,7 @@ fn facts(snapshot: Snapshot) -> Health {
         dead_by_sink: snapshot.dead_by_sink,
         parked: snapshot.parked,
         unreadable: snapshot.unreadable,
+        refused: snapshot.refused,
         journals_set_aside: 0,
         notices: Vec::new(),
         last_receipt_at: snapshot.last_receipt_at,

@@ -70,6 +70,9 @@ _qbo__relay() {
             qbo__relay__subcmd__company,disconnect)
                 cmd="qbo__relay__subcmd__company__subcmd__disconnect"
                 ;;
+            qbo__relay__subcmd__company,forget)
+                cmd="qbo__relay__subcmd__company__subcmd__forget"
+                ;;
             qbo__relay__subcmd__company,list)
                 cmd="qbo__relay__subcmd__company__subcmd__list"
                 ;;
@@ -202,7 +205,7 @@ _qbo__relay() {
             return 0
             ;;
         qbo__relay__subcmd__company)
-            opts="-h --help list disconnect approve"
+            opts="-h --help list disconnect approve forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -235,6 +238,24 @@ _qbo__relay() {
             ;;
         qbo__relay__subcmd__company__subcmd__disconnect)
             opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        qbo__relay__subcmd__company__subcmd__forget)
+            opts="-h --dry-run --disconnect --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -214,10 +214,11 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand connect" -s h -l hel
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand admin-secret" -l overlap -d 'How long the secrets before them stay good; `0 s` ends them at once' -r
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand admin-secret" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand admin-secret" -s h -l help -d 'Print help'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve" -s h -l help -d 'Print help'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve" -f -a "list" -d 'List the companies and whether they can be read'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve" -f -a "disconnect" -d 'End a connection: the tokens are revoked at Intuit and forgotten here'
-complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve" -f -a "approve" -d 'Let a company be read that was connected in a browser, without a shell on the gateway'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve forget" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve forget" -f -a "list" -d 'List the companies and whether they can be read'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve forget" -f -a "disconnect" -d 'End a connection: the tokens are revoked at Intuit and forgotten here'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve forget" -f -a "approve" -d 'Let a company be read that was connected in a browser, without a shell on the gateway'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and not __fish_seen_subcommand_from list disconnect approve forget" -f -a "forget" -d 'Erase everything that is kept of a company: deliveries, changes, records, instances, and damaged journals that name it. What has left is not called back'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -l json -d 'As JSON'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -225,6 +226,11 @@ complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from disconnect" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from approve" -l config -d 'The configuration file' -r -F
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from forget" -l config -d 'The configuration file' -r -F
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from forget" -l dry-run -d 'Say what would be erased, and do nothing'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from forget" -l disconnect -d 'Disconnect it first, where it is connected'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from forget" -l json -d 'What was erased as JSON'
+complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand company; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and not __fish_seen_subcommand_from rekey" -s h -l help -d 'Print help'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and not __fish_seen_subcommand_from rekey" -f -a "rekey" -d 'Make another key, and seal everything with it that lies sealed in the journal'
 complete -c qbo-relay -n "__fish_qbo_relay_using_subcommand vault; and __fish_seen_subcommand_from rekey" -l new-key-file -d 'A file with the new key, where the old one is given as a credential or inline; make one with `openssl rand -base64 32`. A key in a file of its own is replaced by a random one' -r -F

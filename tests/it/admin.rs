@@ -6,8 +6,8 @@ use crate::support::relay::Gateway;
 use http::StatusCode;
 use qbo_relay::clock;
 use qbo_relay::model::{
-    AppName, Company, Condition, Device, Health, InstanceCounts, JournalHealth, Limits, Tally,
-    Timestamp,
+    AppName, Company, Condition, Device, Health, InstanceCounts, JournalHealth, Limits, Refusals,
+    Tally, Timestamp,
 };
 use qbo_relay::server::admin::{
     self, BrowserOrigin, Control, Observe, Order, OwnNames, Refused, Register, Report, Rooms,
@@ -37,6 +37,7 @@ impl House {
             dead_by_sink: Vec::new(),
             parked: Vec::new(),
             unreadable: 0,
+            refused: Refusals::default(),
             journals_set_aside: 0,
             notices: Vec::new(),
             last_receipt_at: None,

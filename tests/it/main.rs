@@ -9,8 +9,10 @@
 mod admin;
 mod admin_secret;
 mod check_tries;
+mod companies_many;
 mod company;
 mod company_apps;
+mod company_forget;
 mod company_misses;
 mod company_polls;
 mod company_tokens;

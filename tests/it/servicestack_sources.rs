@@ -4,7 +4,7 @@ use crate::support::client::{Answer, Client, read_answer};
 use crate::support::gate::{BODY, Gate, delivery, sign};
 use crate::support::original::{ask, dto, face, here, kept, request};
 use crate::support::relay::{Gateway, eventually};
-use qbo_relay::model::{Authenticity, Encoding, Secret};
+use qbo_relay::model::{Authenticity, Encoding, Secret, SourceScope};
 use qbo_relay::server::face::Face;
 use qbo_relay::server::source::Source;
 use qbo_relay::wire::credential::Credential;
@@ -106,6 +106,7 @@ fn two_sources() -> Vec<Source> {
         predefined_routes: false,
         credential: Some(Credential::Bearer(Secret::new("tok"))),
         addresses: Vec::new(),
+        scope: SourceScope::default(),
     };
     let both = Source {
         name: "both".into(),
@@ -267,12 +268,13 @@ path = "/from-warehouse"
 predefined_routes = true
 bearer_token_file = "warehouse"
 addresses = ["127.0.0.0/8"]
+companies = "any"
 "#;
 
 const FILE_SINK: &str = "[[sink]]\nname = \"lines\"\nkind = \"file\"\npath = \"out.jsonl\"\n";
 
 /// A gateway whose certificate a client can trust, with these further tables.
-fn gateway(tables: &str) -> (Gateway, CertificateDer<'static>) {
+pub(crate) fn gateway(tables: &str) -> (Gateway, CertificateDer<'static>) {
     let gateway = Gateway::new("");
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     gateway.write("cert.pem", &made.cert.pem());
@@ -457,4 +459,38 @@ fn what_makes_a_source_wide_open_is_said() {
     ] {
         assert!(told.contains(part), "no {part:?} in: {told}");
     }
+}
+
+#[tokio::test]
+async fn a_source_that_delivers_too_much_is_told_when_to_come_again_and_others_are_not() {
+    let mut sources = two_sources();
+    sources[0].scope.entries_per_minute = 4;
+    let gate = Gate::with_face(face(sources)).await;
+    let sample = include_str!("../data/servicestack/python-post.http");
+    let (_, body) = sample.split_once("\r\n\r\n").unwrap();
+    let head = "Authorization: Bearer tok\r\n";
+    let post = async || {
+        gate.client()
+            .ask(&request("POST /from-here", head, body))
+            .await
+    };
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        answers.push(post().await);
+    }
+    let taken = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!((1..4).contains(&taken), "{taken}");
+    let refused = answers.last().unwrap();
+    assert_eq!(refused.status, 429);
+    let seconds: u32 = refused.headers["retry-after"].parse().unwrap();
+    assert!((1..=120).contains(&seconds), "{seconds}");
+    assert!(
+        refused.body.contains("entries_per_minute"),
+        "{}",
+        refused.body
+    );
+    assert!(gate.tally.deliveries_throttled.value() >= 1);
+    // What is signed goes on.
+    let signed = gate.client().ask(&delivery(b"[]")).await;
+    assert_eq!(signed.status, 200);
 }

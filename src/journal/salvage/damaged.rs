@@ -54,6 +54,16 @@ impl Damaged {
         })
     }
 
+    /// The columns of a table, as its own format has them.
+    pub(super) fn columns(&self, table: &str) -> Vec<String> {
+        let names = || -> rusqlite::Result<Vec<String>> {
+            let sql = "SELECT name FROM pragma_table_info(?1)";
+            let mut statement = self.connection.prepare(sql)?;
+            statement.query_map([table], |row| row.get(0))?.collect()
+        };
+        names().unwrap_or_default()
+    }
+
     /// Places at which rows were skipped so far.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped.get()

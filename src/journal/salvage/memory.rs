@@ -5,9 +5,9 @@
 
 use super::loss::Loss;
 use super::undelivered::Line;
-use super::{CHANGE, Fields, RECORD, Rescue, SEEN};
+use super::{CHANGE, Fields, PROVENANCE, RECORD, Rescue, SEEN};
 use crate::journal::incoming::key;
-use crate::model::{EntityRef, Identity, RealmId, Timestamp};
+use crate::model::{Authenticity, EntityRef, Identity, RealmId, Timestamp};
 use rusqlite::types::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -85,9 +85,10 @@ impl Rescue<'_> {
             seen.insert(row.get(0)?);
         }
         let companies = self.names()?;
+        let unsigned = self.unsigned_receipts()?;
         let mut insert = self.to.prepare(
-            "INSERT INTO seen (at, receipt, content, identity, record, newest_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO seen (at, receipt, content, identity, record, newest_at, unsigned) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         let columns = "receipt, content, identity, realm, kind, entity, happened_at";
         self.from.each(CHANGE, columns, |values| {
@@ -112,8 +113,9 @@ impl Rescue<'_> {
                 return Ok(());
             }
             let (kind, id) = (kind.clone(), id.clone());
+            let is_unsigned = unsigned.contains(receipt);
             let record = match happened_at {
-                Value::Integer(at) => {
+                Value::Integer(at) if !is_unsigned => {
                     let record = key(realm, &EntityRef { kind, id });
                     let newest = told.entry(record).or_insert(i64::MIN);
                     *newest = (*at).max(*newest);
@@ -128,9 +130,25 @@ impl Rescue<'_> {
                 identity,
                 record.map(|(record, _)| record),
                 record.map(|(_, newest)| newest),
+                is_unsigned.then_some(1),
             ])?;
             Ok(())
         })
+    }
+
+    /// Receipts for which nobody but their own sender speaks.
+    fn unsigned_receipts(&self) -> rusqlite::Result<HashSet<i64>> {
+        let mut unsigned = HashSet::new();
+        self.from
+            .each(PROVENANCE, "receipt, authenticity", |values| {
+                if let [Value::Integer(receipt), Value::Text(word)] = &values[..]
+                    && Authenticity::parse(word).is_some_and(Authenticity::is_unsigned)
+                {
+                    unsigned.insert(*receipt);
+                }
+                Ok::<_, rusqlite::Error>(())
+            })?;
+        Ok(unsigned)
     }
 
     /// Those that are or were connected.

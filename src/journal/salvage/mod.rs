@@ -14,6 +14,7 @@ mod sense;
 mod undelivered;
 
 use super::gaps::{self, Opening};
+use super::shares;
 use super::touched::Touched;
 use super::{aside, events};
 use crate::model::{SinkName, Timestamp};
@@ -135,7 +136,9 @@ fn take_over(
     rescue.sinks(sinks, now)?;
     let lines = rescue.undelivered(now)?;
     let loss = loss::find(to, &lines)?;
-    for table in [COMPANY, WATERMARK, SPENT, EVENT, INSTANCE, SETTING, EPOCH] {
+    for table in [
+        COMPANY, FORGOTTEN, WATERMARK, SPENT, EVENT, INSTANCE, SETTING, EPOCH,
+    ] {
         rescue.copy(table, |_| true)?;
     }
     rescue.drop_what_cannot_be_read()?;
@@ -183,6 +186,8 @@ const CHANGE: Table = Table::Numbered("change", "seq");
 const RECEIPT: Table = Table::Numbered("receipt", "seq");
 const PROVENANCE: Table = Table::Numbered("provenance", "receipt");
 const REPETITION: Table = Table::Numbered("repetition", "receipt");
+const REPEATED: Table = Table::Keyed("repeated", "receipt, ordinal");
+const FORGOTTEN: Table = Table::Keyed("forgotten", "name");
 const UNREADABLE: Table = Table::Keyed("unreadable", "receipt, ordinal");
 const FETCHED: Table = Table::Numbered("fetched", "change");
 const COMPANY: Table = Table::Numbered("company", "realm");
@@ -243,6 +248,15 @@ impl Rescue<'_> {
             .prepare("SELECT name FROM pragma_table_info(?1)")?
             .query_map([name], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
+        // An older format has fewer.
+        let there = self.from.columns(name);
+        let columns: Vec<String> = columns
+            .into_iter()
+            .filter(|column| there.contains(column))
+            .collect();
+        if columns.is_empty() {
+            return Ok(());
+        }
         let (names, marks) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
         let mut insert = self.to.prepare(&format!(
             "INSERT OR IGNORE INTO {name} ({names}) VALUES ({marks})"
@@ -319,6 +333,7 @@ impl Rescue<'_> {
             }
             .map(drop)
         })?;
+        shares::count_again(self.to)?;
         self.to.execute_batch(
             "UPDATE realm SET pruned = sequence - \
              (SELECT count(*) FROM change WHERE realm = realm.id); \

@@ -4,9 +4,11 @@
 //! the changes of a receipt cannot be read, its body is decoded again, and what comes of it has the
 //! same ids. A change whose content has not its digest any more is none.
 
+use super::super::admission::Admission;
 use super::loss::{Loss, OPEN};
 use super::{
-    CHANGE, DEAD, FETCHED, PROVENANCE, RECEIPT, REPETITION, REPLAY, Rescue, UNREADABLE, sense,
+    CHANGE, DEAD, FETCHED, PROVENANCE, RECEIPT, REPEATED, REPETITION, REPLAY, Rescue, UNREADABLE,
+    sense,
 };
 use crate::journal::append::{self, Numbers};
 use crate::journal::incoming::{Incoming, digest};
@@ -18,6 +20,7 @@ use crate::wire::{self, identity::content};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// Entries of a body, more than any has.
 const ITEMS_MAX: usize = 100_000;
@@ -63,7 +66,7 @@ impl Rescue<'_> {
         self.copy(RECEIPT, |row| {
             receipts.contains(&row.number("seq")) && sense::is_receipt(row)
         })?;
-        for table in [PROVENANCE, REPETITION, UNREADABLE] {
+        for table in [PROVENANCE, REPETITION, REPEATED, UNREADABLE] {
             self.copy(table, |row| receipts.contains(&row.number("receipt")))?;
         }
         self.replace_receipts(now)?;
@@ -254,7 +257,16 @@ impl Rescue<'_> {
             };
             let mut numbers = Numbers::load(self.to)?;
             let (mut touched, incoming) = (Touched::new(now), Incoming::new(receipt));
-            append::append(self.to, &mut known, &mut numbers, &mut touched, &incoming)?;
+            // What was taken in before is let in again.
+            let mut admission = Admission::new(u64::MAX, Arc::default());
+            append::append(
+                self.to,
+                &mut known,
+                &mut numbers,
+                &mut touched,
+                &mut admission,
+                &incoming,
+            )?;
             known.committed();
             Ok(())
         })

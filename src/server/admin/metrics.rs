@@ -34,6 +34,7 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "Entries kept that were authentic, not understood and not acknowledged.",
         health.unreadable,
     );
+    refusals(&mut page, health);
     page.gauge(
         "started",
         "Whether everything has been started.",
@@ -116,6 +117,20 @@ fn aside(page: &mut Page, health: &Health) {
 }
 
 /// How the element instances stand.
+fn refusals(page: &mut Page, health: &Health) {
+    page.family(
+        "changes_refused_total",
+        "counter",
+        "Changes of companies that are not let in.",
+    );
+    page.sample("changes_refused_total", &[], health.refused.changes);
+    page.gauge(
+        "companies_refused",
+        "Whether new companies are refused because there are as many as there may be.",
+        u8::from(health.refused.over_limit.is_some()),
+    );
+}
+
 fn instances(page: &mut Page, counts: InstanceCounts) {
     let help = "Element instances: all, switched off, paused, and with polls that rest.";
     page.family("instances", "gauge", help);

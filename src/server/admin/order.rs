@@ -28,6 +28,8 @@ pub enum Order {
     Companies,
     /// End the connection of a company.
     Disconnect(RealmId),
+    /// Erase what is kept of a company: which, and how as the command line wrote it.
+    Forget(RealmId, Value),
     /// Let a company be read that was connected without this shell.
     Approve(RealmId),
     /// The secrets of the interface were made anew, in their file beside the journal.
@@ -46,6 +48,11 @@ impl Order {
             Self::Paste(_) => "connect --paste".into(),
             Self::Disconnect(realm) => format!("company disconnect {realm}"),
             Self::Approve(realm) => format!("company approve {realm}"),
+            Self::Forget(_, wish) if wish.get("dry_run") == Some(&Value::Bool(true)) => {
+                return None;
+            }
+            // Not which: nothing of it is to be left.
+            Self::Forget(..) => "company forget".into(),
             Self::SecretsMade => "admin-secret".into(),
             Self::Reload => "reload".into(),
             Self::Outcome(_) | Self::Companies | Self::Addresses => return None,
@@ -97,12 +104,17 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Order, No
             Order::Approve(realm.ok_or_else(|| nowhere("no company can have this number"))?)
         }
         (["admin-secrets"], false) => Order::SecretsMade,
+        (["companies", realm, "forget"], false) => {
+            let realm = RealmId::new(*realm);
+            let realm = realm.ok_or_else(|| nowhere("no company can have this number"))?;
+            Order::Forget(realm, json(body)?)
+        }
         (["companies"], true) => Order::Companies,
         (["connect", ticket], true) => Order::Outcome((*ticket).to_owned()),
         (
             ["replay" | "reload" | "connect" | "admin-secrets"]
             | ["sinks", _, "enable"]
-            | ["companies", _, "disconnect" | "approve"],
+            | ["companies", _, "disconnect" | "approve" | "forget"],
             true,
         ) => {
             return allow("POST");
@@ -195,6 +207,12 @@ mod tests {
                 Order::Approve(realm.clone()),
             ),
             ("POST", "/admin-secrets", "", Order::SecretsMade),
+            (
+                "POST",
+                "/companies/310687/forget",
+                r#"{"dry_run":true}"#,
+                Order::Forget(realm, serde_json::json!({"dry_run": true})),
+            ),
         ] {
             assert_eq!(order(method, path, body), Ok(expected), "{method} {path}");
         }
@@ -213,6 +231,8 @@ mod tests {
             ("GET", "/companies/1/disconnect", "", 405),
             ("GET", "/companies/1/approve", "", 405),
             ("GET", "/admin-secrets", "", 405),
+            ("GET", "/companies/1/forget", "", 405),
+            ("POST", "/companies/1/forget", "", 400),
             ("POST", "/sinks/%/enable", "", 404),
             ("GET", "/nothing", "", 404),
             ("POST", "/", "", 404),

@@ -64,6 +64,8 @@ pub(super) fn encode(report: &Report, tally: &Tally) -> String {
         "dead_letters_by_sink": health.dead_by_sink.iter().map(of_sink).collect::<Vec<_>>(),
         "parked": health.parked.iter().map(of_sink).collect::<Vec<_>>(),
         "unreadable": health.unreadable,
+        "refused_changes": health.refused.changes,
+        "companies_over_limit": health.refused.over_limit,
         "journals_set_aside": health.journals_set_aside,
         "notices": health.notices,
         "last_notification_at": time(health.last_receipt_at),
@@ -150,7 +152,7 @@ pub(super) fn journal(health: JournalHealth) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{Device, InstanceCounts, SinkName};
+    use crate::model::{Device, InstanceCounts, Refusals, SinkName};
     use std::time::Duration;
 
     /// A relay with one sink in trouble, whose last answer was hostile.
@@ -167,6 +169,7 @@ pub(super) mod tests {
                 dead_by_sink: Vec::new(),
                 parked: Vec::new(),
                 unreadable: 2,
+                refused: Refusals::default(),
                 journals_set_aside: 0,
                 notices: Vec::new(),
                 last_receipt_at: Some(at.minus(Duration::from_secs(12))),

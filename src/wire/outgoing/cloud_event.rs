@@ -84,6 +84,10 @@ struct Attributes<'a> {
     replay: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     conflicting: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    future: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirms: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +117,7 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
         source: format!("/qbo/{}", percent_encoded(notification.realm.as_str())),
         event_type: &notification.event_type,
         subject: notification.entity.to_string(),
-        time: notification.happened.at.map(|at| at.to_string()),
+        time: notification.happened.own().map(|at| at.to_string()),
         datacontenttype: "application/json",
         realmid: notification.realm.as_str(),
         entityid: &notification.entity.id,
@@ -126,6 +130,8 @@ fn event(change: &Change, replay: bool) -> Event<'_> {
         late: change.late,
         replay,
         conflicting: change.conflicting,
+        future: change.is_ahead(),
+        confirms: change.confirms.as_ref().map(|id| &*id.0),
     };
     Event {
         attributes,

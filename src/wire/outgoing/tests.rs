@@ -35,6 +35,7 @@ fn delivery(body: &[u8]) -> Delivery {
                 late: false,
                 conflicting: false,
                 epoch: 0,
+                confirms: None,
                 notification,
                 record: None,
             }),

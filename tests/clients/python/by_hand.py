@@ -24,10 +24,12 @@ name = "drop-in"
 path = "/qbowebhook"
 predefined_routes = true
 addresses = ["127.0.0.0/8", "::1/128"]
+companies = "any"
 [[source]]
 name = "by-query"
 predefined_routes = true
 bearer_token = "tok"
+companies = "any"
 """
 # The sample of the original's XML page, with a value in each place.
 XML = f"""<QboWebhooksRequest xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns="{NAMESPACE}">

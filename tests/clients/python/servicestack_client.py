@@ -19,15 +19,18 @@ name = "drop-in"
 path = "/qbowebhook"
 predefined_routes = true
 addresses = ["127.0.0.0/8", "::1/128"]
+companies = "any"
 [[source]]
 name = "tokened"
 path = "/with-token"
 bearer_token = "tok"
+companies = "any"
 [[source]]
 name = "named"
 path = "/with-name"
 basic_username = "u"
 basic_password = "p"
+companies = "any"
 [[sink]]
 name = "erp"
 kind = "http"

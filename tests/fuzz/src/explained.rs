@@ -86,6 +86,7 @@ fn leaves(body: &[u8], notification: &Notification) {
         late: false,
         conflicting: false,
         epoch: 0,
+        confirms: None,
         notification: notification.clone(),
         record: None,
     };

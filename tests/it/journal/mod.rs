@@ -1,11 +1,14 @@
 //! The journal's promises, sentence by sentence.
 
+mod admitting;
 mod aside;
 mod child;
 mod companies;
 mod company_crashes;
+mod confirming;
 mod crashes;
 mod displaced;
+mod erasing;
 mod failing;
 mod gaps;
 mod gating;
@@ -31,5 +34,7 @@ mod retaining;
 mod room;
 mod salvaging;
 mod settling;
+mod sharing;
 mod strange_rows;
 mod support;
+mod unbelieved;

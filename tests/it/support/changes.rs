@@ -25,6 +25,7 @@ pub(crate) fn change(number: u8) -> Change {
         late: false,
         conflicting: false,
         epoch: 0,
+        confirms: None,
         notification: Notification {
             realm: realm(),
             entity: EntityRef {

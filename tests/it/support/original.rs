@@ -3,7 +3,7 @@
 use super::client::Answer;
 use super::gate::Gate;
 use arc_swap::ArcSwap;
-use qbo_relay::model::{Item, Secret};
+use qbo_relay::model::{Item, Secret, SourceScope};
 use qbo_relay::server::face::Face;
 use qbo_relay::server::source::Source;
 use qbo_relay::wire::credential::Credential;
@@ -19,6 +19,7 @@ pub(crate) fn here() -> Source {
         predefined_routes: true,
         credential: None,
         addresses: vec!["127.0.0.0/8".parse().unwrap()],
+        scope: SourceScope::default(),
     }
 }
 

@@ -194,6 +194,7 @@ fn changes() -> Vec<Change> {
             late: false,
             conflicting: false,
             epoch: 0,
+            confirms: None,
             notification,
             record: Some("{}".into()),
         }),

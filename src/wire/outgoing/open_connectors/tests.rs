@@ -32,6 +32,7 @@ fn change(number: i64, kind: &str, operation: Operation) -> Change {
         late: false,
         conflicting: false,
         epoch: 0,
+        confirms: None,
         notification: Notification {
             realm: RealmId::new("310687").unwrap(),
             entity: EntityRef {
