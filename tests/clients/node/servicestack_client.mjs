@@ -141,9 +141,9 @@ await check("`get` of this class cannot say anything, and is told so in the clie
   });
 });
 
-await check("a `get` by the address alone changes nothing, and is told so", async () => {
+await check("a `get` by the address alone changes nothing, and is asked for a credential", async () => {
   await rejects(client.get(request()), (error) => {
-    equal(error.responseStatus.errorCode, "Forbidden");
+    equal(error.responseStatus.errorCode, "Unauthorized");
     return true;
   });
 });

@@ -180,7 +180,7 @@ with Gateway(TABLES) as gateway:
                 answer = requests.post(gateway.url + "/qbowebhook", data=form, headers=headers)
             else:
                 alone = requests.get(f"{gateway.url}/api/QboWebhooksRequest?{form}")
-                equal(alone.status_code, 403)
+                equal(alone.status_code, 401)
                 shown = {"Authorization": "Bearer tok"}
                 answer = requests.get(f"{gateway.url}/api/QboWebhooksRequest?{form}", headers=shown)
             answered(answer, '"OK"', "application/json")

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 /// it; whatever is taken is in it.
 pub(super) const ADDRESS: &str = concat!(
     r"^([Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9!$&'()*+,;=~_.%:\[\]-]+",
-    r"([/?#][\s\S]*)?)?$"
+    r"([/?][^\\#\s]*)?)?$"
 );
 
 /// The key of the element in any case, or its number.
