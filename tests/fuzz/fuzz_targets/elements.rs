@@ -43,6 +43,7 @@ fn explain(draft: Draft) {
         configuration: draft.configuration,
         external_authentication: draft.external_authentication,
         trace_logging: false,
+        keys_tried: true,
     };
     let plain = kept::encode(&given);
     assert_eq!(kept::decode(plain.expose()), Some(given));
