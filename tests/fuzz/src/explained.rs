@@ -122,7 +122,8 @@ fn leaves(body: &[u8], notification: &Notification) {
     polled(body, delivery);
 }
 
-/// Whatever QuickBooks calls a record leaves as one that any parser reads, or not at all.
+/// Whatever QuickBooks calls a record leaves as one that any parser reads, and beside each event stands
+/// the record that it is about.
 fn polled(record: &[u8], mut delivery: Delivery) {
     let record = String::from_utf8_lossy(record).into_owned();
     let id = delivery.changes[0].notification.entity.id.clone();
@@ -133,9 +134,12 @@ fn polled(record: &[u8], mut delivery: Delivery) {
     };
     let message = &read(&open_connectors::encode(&delivery, &account))["message"];
     let resource = message["raw"]["objectType"].as_str().expect("a resource");
-    for record in message["raw"][resource].as_array().expect("records") {
-        assert_eq!(record["systemId"], id.as_str());
-        assert_eq!(record["objectId"], message["events"][0]["objectId"]);
+    let records = message["raw"][resource].as_array().expect("records");
+    let events = message["events"].as_array().expect("events");
+    assert_eq!(records.len(), events.len());
+    assert_eq!(records[0]["systemId"], id.as_str());
+    for (record, event) in records.iter().zip(events) {
+        assert_eq!(record["objectId"], event["objectId"]);
     }
 }
 
