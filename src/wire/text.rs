@@ -212,9 +212,13 @@ fn is_named(line: &str) -> bool {
     if lower.starts_with("bearer ") || lower.starts_with("basic ") || lower.starts_with("export ") {
         return true;
     }
-    let Some((name, _)) = lower.split_once(['=', ':']) else {
+    let Some((name, value)) = lower.split_once(['=', ':']) else {
         return false;
     };
+    // What only ends in `=` is Base64, in which any word can stand by chance.
+    if value.trim_start_matches('=').is_empty() {
+        return false;
+    }
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_-. \"'".contains(c);
     name.chars().all(is_name) && NAMES.iter().any(|word| name.contains(word))
 }
@@ -341,6 +345,17 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn base64_is_no_assignment_whatever_word_is_in_it() {
+        for text in [
+            "0keyAAAA00000000000000000000000000000000000=",
+            "whsec_aKEYsecretAAAA==",
+        ] {
+            assert!(token(text).is_ok(), "{text}");
+        }
+        assert_eq!(token("token=abc").err(), Some(NoSecret::Named));
     }
 
     #[test]
