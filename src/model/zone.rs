@@ -3,7 +3,7 @@
 
 use super::Timestamp;
 use jiff::civil::{Date, Time};
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use std::time::Duration;
 
 /// Characters of a name.
@@ -48,12 +48,22 @@ const SHORT: [(&str, &str); 28] = [
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Zone(TimeZone);
 
-/// A name that is no time zone. Write it as IANA does, or as an offset.
+/// Why a name stands for no time zone; it holds the name, shortened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "{0:?} is no time zone; expected a name like America/Los_Angeles, UTC, or an offset like GMT-08:00"
-)]
-pub struct BadZone(String);
+pub enum BadZone {
+    /// Nobody knows the name. Write it as IANA does, or as an offset.
+    #[error(
+        "{0:?} is no time zone; expected a name like America/Los_Angeles, UTC, or an offset like GMT-08:00"
+    )]
+    Unknown(String),
+    /// The name cannot be looked up, because the machine lacks IANA's database. Only UTC and offsets are
+    /// known without it.
+    #[error(
+        "{0:?} cannot be looked up, because this machine has no time zones (/usr/share/zoneinfo); \
+         install the package tzdata and restart the relay, or write an offset like GMT-08:00"
+    )]
+    NoDatabase(String),
+}
 
 impl Zone {
     /// Coordinated universal time.
@@ -62,20 +72,28 @@ impl Zone {
     /// The zone of this name: IANA's in any case, one of Java's short ones, or an offset from UTC.
     ///
     /// # Errors
-    /// [`BadZone`]: it is none.
+    /// [`BadZone`]: it is none, or the machine lacks the database of names.
     pub fn named(name: &str) -> Result<Self, BadZone> {
+        Self::named_in(jiff::tz::db(), name)
+    }
+
+    fn named_in(database: &TimeZoneDatabase, name: &str) -> Result<Self, BadZone> {
         let name = name.trim();
         let short: String = name.chars().take(NAME_BYTES_MAX).collect();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_/:".contains(&byte);
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_plain) {
-            return Err(BadZone(short));
+            return Err(BadZone::Unknown(short));
         }
         let full = SHORT.iter().find(|(known, _)| *known == name);
         let name = full.map_or(name, |(_, full)| full);
         if let Some(zone) = offset(name) {
             return Ok(zone);
         }
-        TimeZone::get(name).map(Self).map_err(|_| BadZone(short))
+        match database.get(name) {
+            Ok(zone) => Ok(Self(zone)),
+            Err(_) if database.is_definitively_empty() => Err(BadZone::NoDatabase(short)),
+            Err(_) => Err(BadZone::Unknown(short)),
+        }
     }
 
     /// RFC 3339 in whole seconds with the offset of this zone; `Z` in UTC.
@@ -205,6 +223,20 @@ mod tests {
             let bad = Zone::named(name).expect_err(name);
             assert!(bad.to_string().len() < 200, "{bad}");
         }
+    }
+
+    #[test]
+    fn without_the_database_of_names_the_cure_is_named_and_offsets_are_known() {
+        let empty = TimeZoneDatabase::none();
+        for name in ["America/Los_Angeles", "PST", "europe/berlin"] {
+            let bad = Zone::named_in(&empty, name).expect_err(name).to_string();
+            assert!(bad.contains("tzdata"), "{bad}");
+        }
+        for name in ["UTC", "GMT-08:00", "EST"] {
+            assert_eq!(Zone::named_in(&empty, name), Zone::named(name), "{name}");
+        }
+        let bad = Zone::named_in(&empty, "Mars Olympus").unwrap_err();
+        assert_eq!(bad, BadZone::Unknown("Mars Olympus".to_owned()));
     }
 
     #[test]
