@@ -87,7 +87,8 @@ fn what_was_acknowledged_before_a_kill_is_there_after_the_restart_and_reaches_th
         let acknowledged = ledger.to_string_lossy().into_owned();
         let arrived = read_torn_json_lines(&out, round).len();
         let sending = std::thread::spawn(move || {
-            let load = ["--count", "20000", "--connections", "8", "--realms", "3"];
+            // Several times what is sent until the kill; the rest is refused, post by post.
+            let load = ["--count", "4000", "--connections", "8", "--realms", "3"];
             simulate(
                 &folder,
                 &url,
