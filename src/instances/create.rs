@@ -111,18 +111,7 @@ impl Platform {
         amendment: Amendment,
     ) -> Result<Answered, Wrong> {
         self.change(permitted, |kept, entry| {
-            let amendment = amendment.clone();
-            let before = &entry.instance.draft;
-            let configuration = amendment.configuration.on_top_of(&kept.configuration)?;
-            let external = amendment.external_authentication;
-            Ok(Draft {
-                name: amendment.name.unwrap_or_else(|| before.name.clone()),
-                tags: amendment.tags.unwrap_or_else(|| before.tags.clone()),
-                code: amendment.code,
-                realm: amendment.realm.or_else(|| Some(before.realm.clone())),
-                configuration,
-                external_authentication: external.unwrap_or(kept.external_authentication),
-            })
+            amended(amendment.clone(), kept, entry)
         })
         .await
     }
@@ -222,8 +211,18 @@ impl Platform {
     /// is this change's turn; where another one came meanwhile, it is looked at anew.
     async fn change(
         &self,
+        permitted: Permitted,
+        next: impl Fn(&Kept, &Entry) -> Result<Draft, Wrong>,
+    ) -> Result<Answered, Wrong> {
+        self.change_if(permitted, next, |_| Ok(())).await
+    }
+
+    /// The same, unless `check` refuses what it would become.
+    pub(super) async fn change_if(
+        &self,
         mut permitted: Permitted,
         next: impl Fn(&Kept, &Entry) -> Result<Draft, Wrong>,
+        check: impl Fn(&InstanceDraft) -> Result<(), Wrong>,
     ) -> Result<Answered, Wrong> {
         let _place = self.asking.place(permitted.by_organization())?;
         let mut obtained = None;
@@ -237,6 +236,7 @@ impl Platform {
             };
             let seen = entry.instance.updated_at;
             let (draft, consent) = self.granted(wish, Some(&permitted), &mut obtained).await?;
+            check(&draft)?;
             let mut turn = self.turn.lock().await;
             permitted = permitted.again(&self.book.load())?;
             if permitted.entry().instance.updated_at == seen {
@@ -366,6 +366,21 @@ impl Entry {
             Wrong::new(409, why)
         })
     }
+}
+
+/// What an instance is to be when some of it changes.
+pub(super) fn amended(amendment: Amendment, kept: &Kept, entry: &Entry) -> Result<Draft, Wrong> {
+    let before = &entry.instance.draft;
+    let configuration = amendment.configuration.on_top_of(&kept.configuration)?;
+    let external = amendment.external_authentication;
+    Ok(Draft {
+        name: amendment.name.unwrap_or_else(|| before.name.clone()),
+        tags: amendment.tags.unwrap_or_else(|| before.tags.clone()),
+        code: amendment.code,
+        realm: amendment.realm.or_else(|| Some(before.realm.clone())),
+        configuration,
+        external_authentication: external.unwrap_or(kept.external_authentication),
+    })
 }
 
 pub(super) fn no_item(item: u32) -> Wrong {

@@ -203,6 +203,8 @@ impl Platform {
             Call::OauthUrl(ask) => self.oauth_url(&ask),
             Call::Subscriptions(paging) => self.subscriptions(scope, paging).await,
             Call::Subscription(id) => self.subscription(scope, id).await,
+            Call::Subscribe(draft) => self.subscribe(one(draft.whose)?, draft).await,
+            Call::Unsubscribe(id) => self.unsubscribe(scope, id).await,
             Call::Deliveries(filter) => self.deliveries(scope, &filter).await,
             Call::Resend(filter) => self.resend(scope, &filter).await,
             Call::Settings(account) => {

@@ -1,12 +1,14 @@
 //! Callbacks as subscriptions, what waits for them, and sending it again.
 
 use super::access::{Permitted, Scope};
+use super::book::Entry;
+use super::create::amended;
 use super::events::Told;
 use super::{Answered, Platform, unread};
-use crate::model::InstanceId;
-use crate::wire::elements::notifications::DeliveryStatus;
+use crate::model::{InstanceDraft, InstanceId};
+use crate::wire::elements::notifications::{DeliveryStatus, unsubscribed};
 use crate::wire::elements::show::{ShownEvent, ShownSubscription};
-use crate::wire::elements::{Filter, Paging, Wrong, show};
+use crate::wire::elements::{Filter, Kept, Paging, SubscriptionDraft, Wrong, show};
 use crate::wire::url::Url;
 use std::collections::BTreeSet;
 
@@ -39,15 +41,52 @@ impl Platform {
 
     /// One of them.
     pub(super) async fn subscription(&self, scope: Scope, id: u32) -> Result<Answered, Wrong> {
-        let paused = self.paused().await?;
-        let entries = self.subscribed(scope);
-        let found = entries.iter().find(|entry| entry.id().as_u32() == id);
-        let missing = || Wrong::not_found(format!("there is no subscription {id}"));
-        let entry = found.ok_or_else(missing)?;
-        Ok(Answered::about(
-            entry.id(),
-            show::subscription(&show_one(entry, &paused)),
-        ))
+        self.show_subscription(&self.subscribed_one(scope, id)?)
+            .await
+    }
+
+    /// Makes the callback of an instance and switches its events on. An instance has one callback:
+    /// another one in its place is asked for by its configuration, so that nobody's is lost unseen.
+    ///
+    /// # Errors
+    /// Those of a change of the configuration; 409 where it calls back elsewhere already; 400 for an
+    /// address that is never called, because it leads back to the relay.
+    pub(super) async fn subscribe(
+        &self,
+        permitted: Permitted,
+        draft: SubscriptionDraft,
+    ) -> Result<Answered, Wrong> {
+        let id = permitted.id();
+        let next = |kept: &Kept, entry: &Entry| match callback(entry) {
+            Some(url) if *url != draft.url => {
+                let why = format!(
+                    "instance {id} calls back {} already; DELETE /notifications/subscriptions/{id} \
+                     ends that, PATCH of its event.notification.callback.url changes it",
+                    url.as_str()
+                );
+                Err(Wrong::new(409, why))
+            }
+            _ => amended(draft.amendment(), kept, entry),
+        };
+        let is_called = |draft: &InstanceDraft| {
+            let why = "it leads back to the gateway, and would never be called";
+            let events = draft.events.as_ref();
+            let is_called = events.is_some_and(|events| events.calls_back);
+            is_called
+                .then_some(())
+                .ok_or_else(|| Wrong::at("config.url", why))
+        };
+        self.change_if(permitted.clone(), next, is_called).await?;
+        self.show_subscription(&permitted.again(&self.book.load())?)
+            .await
+    }
+
+    /// Ends the callback of an instance and switches its events off.
+    pub(super) async fn unsubscribe(&self, scope: Scope, id: u32) -> Result<Answered, Wrong> {
+        let permitted = self.subscribed_one(scope, id)?;
+        let id = permitted.id();
+        self.amend(permitted, unsubscribed()).await?;
+        Ok(Answered::about(id, show::nothing()))
     }
 
     /// What is on its way, has arrived, or waits in the queue.
@@ -112,12 +151,22 @@ impl Platform {
 
     /// The instances that call back.
     fn subscribed(&self, scope: Scope) -> Vec<Permitted> {
-        let calls = |permitted: &Permitted| {
-            let events = permitted.entry().instance.draft.events.as_ref();
-            events.is_some_and(|events| events.calls_back) && url(permitted).is_some()
-        };
-        let seen = scope.narrowed(&self.book.load());
-        seen.into_iter().filter(calls).collect()
+        let seen = scope.narrowed(&self.book.load()).into_iter();
+        seen.filter(|permitted| callback(permitted.entry()).is_some())
+            .collect()
+    }
+
+    /// The one of them with this number.
+    fn subscribed_one(&self, scope: Scope, id: u32) -> Result<Permitted, Wrong> {
+        let mut subscribed = self.subscribed(scope).into_iter();
+        let found = subscribed.find(|permitted| permitted.id().as_u32() == id);
+        found.ok_or_else(|| Wrong::not_found(format!("there is no subscription {id}")))
+    }
+
+    async fn show_subscription(&self, permitted: &Permitted) -> Result<Answered, Wrong> {
+        let paused = self.paused().await?;
+        let shown = show::subscription(&show_one(permitted, &paused));
+        Ok(Answered::about(permitted.id(), shown))
     }
 
     /// Those whose subscription is paused.
@@ -137,14 +186,15 @@ fn show_one<'a>(entry: &'a Permitted, paused: &BTreeSet<InstanceId>) -> ShownSub
     }
 }
 
+/// Where the events of an instance go; `None` where it calls nobody back.
+fn callback(entry: &Entry) -> Option<&Url> {
+    let events = entry.instance.draft.events.as_ref();
+    events.filter(|events| events.calls_back)?;
+    entry.terms.as_ref()?.callback.as_ref()
+}
+
 fn url(permitted: &Permitted) -> Option<&str> {
-    permitted
-        .entry()
-        .terms
-        .as_ref()?
-        .callback
-        .as_ref()
-        .map(Url::as_str)
+    callback(permitted.entry()).map(Url::as_str)
 }
 
 /// Whether the filter can mean anything of this subscription.

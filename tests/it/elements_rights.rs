@@ -2,6 +2,7 @@
 //! and company and for those of others. The calls are those of the interface's own description: one
 //! that is not expected here fails the test.
 
+mod subscriptions;
 mod world;
 
 use crate::support::office::SECRET;
@@ -51,7 +52,8 @@ fn right(method: &str, path: &str) -> Right {
             | "/notifications/subscriptions/deliveries",
         )
         | ("put", "/notifications/subscriptions/deliveries") => Right::Seen,
-        ("get", "/notifications/subscriptions/{id}") => Right::Narrowed,
+        ("get" | "delete", "/notifications/subscriptions/{id}") => Right::Narrowed,
+        ("post", "/notifications/subscriptions") => Right::Token,
         (_, path) if path.starts_with("/instances/{id}") => Right::Path,
         (_, "/instances") => Right::Token,
         (
@@ -90,7 +92,7 @@ async fn operations(world: &World) -> Vec<(String, String, Option<String>)> {
 }
 
 /// A body that is taken, and changes nothing of importance.
-fn body(schema: Option<&str>) -> String {
+fn body(schema: Option<&str>, caller: Caller) -> String {
     match schema {
         None => String::new(),
         Some("Draft" | "DraftOfElement") => {
@@ -101,6 +103,9 @@ fn body(schema: Option<&str>) -> String {
         Some("Amendment") => json!({ "name": "changed" }).to_string(),
         Some("Setting") => json!({ "propertyValue": "changed" }).to_string(),
         Some("Settings") => json!({ "notification.webhook.failure.policy": "retry" }).to_string(),
+        Some("SubscriptionDraft") => {
+            json!({ "config": { "url": World::own_callback(caller) } }).to_string()
+        }
         Some("OauthQuestion") => {
             json!({ "apiKey": "client", "callbackUrl": "https://a.example/" }).to_string()
         }
@@ -172,7 +177,7 @@ async fn every_call_is_made_by_whom_it_may_be_and_tells_and_changes_nothing_of_o
                 let before = world.kept();
                 let verb = method.to_ascii_uppercase();
                 let came = world
-                    .ask(caller, &verb, &at, &body(schema.as_deref()))
+                    .ask(caller, &verb, &at, &body(schema.as_deref(), caller))
                     .await;
                 match (expected, came.status) {
                     // After ten wrong ones in a row whoever guesses is told to wait.

@@ -98,6 +98,15 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// A truth value.
+    pub(super) fn boolean(self) -> Result<Option<bool>, Wrong> {
+        match self.value.map(RawValue::get) {
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            _ => self.nothing_but("true or false", self.value),
+        }
+    }
+
     /// An object's text.
     pub(super) fn object(self) -> Result<Option<&'a str>, Wrong> {
         match self.value.map(RawValue::get) {

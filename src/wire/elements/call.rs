@@ -2,7 +2,9 @@
 
 use super::draft::is_element;
 use super::query::{By, Listing, Paging};
-use super::{Amendment, Analysis, Draft, FailurePolicy, Filter, OauthAsk, Wrong, body};
+use super::{
+    Amendment, Analysis, Draft, FailurePolicy, Filter, OauthAsk, SubscriptionDraft, Wrong, body,
+};
 use crate::model::InstanceId;
 
 /// A request, whose sender was authorized unless it needs no authorization.
@@ -77,6 +79,10 @@ pub enum Call {
     Subscriptions(Paging),
     /// `GET /notifications/subscriptions/{id}`: [`subscription`](super::show::subscription).
     Subscription(u32),
+    /// `POST /notifications/subscriptions`: [`subscription`](super::show::subscription).
+    Subscribe(SubscriptionDraft),
+    /// `DELETE /notifications/subscriptions/{id}`: [`nothing`](super::show::nothing).
+    Unsubscribe(u32),
     /// `GET /notifications/subscriptions/deliveries`: [`deliveries`](super::show::deliveries).
     Deliveries(Filter),
     /// `PUT /notifications/subscriptions/deliveries`: switched on again, and sent again;
@@ -104,6 +110,8 @@ impl Call {
             | Self::SetConfigurationItem(..)
             | Self::TraceLogging(..)
             | Self::RenewToken(_)
+            | Self::Subscribe(_)
+            | Self::Unsubscribe(_)
             | Self::Resend(_)
             | Self::SetSettings(..) => true,
             Self::List(_)
@@ -301,7 +309,11 @@ impl<'a> Ask<'a> {
     fn subscriptions(self, rest: &[&str]) -> Result<Call, Wrong> {
         let query = self.request.query;
         match *rest {
-            [] => self.get(|| Paging::read(query).map(Call::Subscriptions)),
+            [] => match self.method {
+                "GET" => Paging::read(query).map(Call::Subscriptions),
+                "POST" => SubscriptionDraft::read(self.body()?).map(Call::Subscribe),
+                _ => Err(not_allowed("GET, HEAD, POST")),
+            },
             ["deliveries"] => match self.method {
                 "GET" => Filter::read(query).map(Call::Deliveries),
                 "PUT" => Filter::read(query).map(Call::Resend),
@@ -310,7 +322,11 @@ impl<'a> Ask<'a> {
             [id] => {
                 let why = || Wrong::not_found("there is no subscription with this id");
                 let id = number(id).ok_or_else(why)?;
-                self.get(|| Ok(Call::Subscription(id)))
+                match self.method {
+                    "GET" => Ok(Call::Subscription(id)),
+                    "DELETE" => Ok(Call::Unsubscribe(id)),
+                    _ => Err(not_allowed("DELETE, GET, HEAD")),
+                }
             }
             _ => Err(nothing_there()),
         }

@@ -44,8 +44,8 @@ pub(super) const PATHS: &[(&str, &str)] = &[
         "/elements/quickbooks/oauth/url?apiKey=k&callbackUrl=https://a.example",
         "GET, HEAD, POST",
     ),
-    ("/notifications/subscriptions", "GET, HEAD"),
-    ("/notifications/subscriptions/7", "GET, HEAD"),
+    ("/notifications/subscriptions", "GET, HEAD, POST"),
+    ("/notifications/subscriptions/7", "DELETE, GET, HEAD"),
     ("/notifications/subscriptions/deliveries", "GET, HEAD, PUT"),
     ("/accounts/settings", "GET, HEAD, PATCH, POST"),
     ("/accounts/1/settings", "GET, HEAD, PATCH, POST"),
@@ -55,7 +55,7 @@ pub(super) const PATHS: &[(&str, &str)] = &[
 #[test]
 fn every_path_has_its_calls_and_no_others() {
     let body = r#"{"element":{"key":"quickbooks"},"propertyValue":"1","notification.webhook.failure.policy":"queue",
-                   "apiKey":"k","callbackUrl":"https://a.example/"}"#;
+                   "apiKey":"k","callbackUrl":"https://a.example/","config":{"url":"https://a.example/"}}"#;
     let all = [
         "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE",
     ];

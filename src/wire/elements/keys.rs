@@ -178,6 +178,7 @@ pub(super) const KEYS: [Key; 28] = [
     key(28, "event.metadata", "Event metadata", AREA, "").does_nothing(),
 ];
 
+pub(super) const ENABLED: &str = "event.notification.enabled";
 pub(super) const CALLBACK_URL: &str = "event.notification.callback.url";
 pub(super) const SIGNATURE_KEY: &str = "event.notification.signature.key";
 pub(super) const CALLBACK_HEADERS: &str = "event.notification.callback.headers";

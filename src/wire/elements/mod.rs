@@ -30,7 +30,7 @@ pub use call::{Call, Request, Whose};
 pub use configuration::Configuration;
 pub use draft::{Amendment, Draft, ExternalAuthentication, company};
 pub use kept::Kept;
-pub use notifications::{DeliveryStatus, FailurePolicy, Filter};
+pub use notifications::{DeliveryStatus, FailurePolicy, Filter, SubscriptionDraft};
 pub use oauth::OauthAsk;
 pub use query::{Analysis, By, Interval, Listing, Paging, Spans};
 pub use terms::{Oauth, Terms};

@@ -1,7 +1,10 @@
 //! Subscriptions, the queue of what could not be delivered, and what becomes of it.
 
 use super::query::Query;
-use super::{Paging, Wrong};
+use super::terms::read_address;
+use super::{Amendment, Configuration, ELEMENT, Paging, Whose, Wrong, body, keys};
+use crate::model::InstanceId;
+use crate::wire::url::Url;
 
 /// What happens when a callback fails (`notification.webhook.failure.policy`).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -33,6 +36,15 @@ pub(super) const FAILURE_POLICY: &str = "notification.webhook.failure.policy";
 
 /// The one channel there is.
 pub(super) const CHANNEL: &str = "webhook";
+
+/// A subscription that is to be made: a callback of an instance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SubscriptionDraft {
+    /// `topics`: the instance whose events it has; without any, the one of the token.
+    pub whose: Whose,
+    /// `config.url`: where its events go.
+    pub url: Url,
+}
 
 /// Which deliveries are meant: `where=channel='webhook' and status='queued' and config.url='…'`.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -68,13 +80,76 @@ impl FailurePolicy {
     /// Reads a body that was found to be an object.
     pub(super) fn read(object: &str) -> Result<Self, Wrong> {
         // The name of the setting has dots in it, so that it is not a path.
-        let settings = super::Configuration::read(object)?;
+        let settings = Configuration::read(object)?;
         let word = settings.get(FAILURE_POLICY);
         let word =
             word.ok_or_else(|| Wrong::at(FAILURE_POLICY, "missing; there is no other setting"))?;
         let why = || Wrong::at(FAILURE_POLICY, "expected \"retry\" or \"queue\"");
         Self::parse(word).ok_or_else(why)
     }
+}
+
+impl SubscriptionDraft {
+    /// Reads a body that was found to be an object. What a subscription can have and is not looked
+    /// at, such as its `id`, is passed over.
+    pub(super) fn read(object: &str) -> Result<Self, Wrong> {
+        let [channel, topics, config, active] =
+            body::fields(object, ["channel", "topics", "config", "active"])?;
+        let channel_is_other = channel.string()?.is_some_and(|channel| channel != CHANNEL);
+        if channel_is_other {
+            return Err(Wrong::at(
+                "channel",
+                format!("expected {CHANNEL:?}; there is no other"),
+            ));
+        }
+        if active.boolean()? == Some(false) {
+            let why = "expected true; a subscription begins active, and DELETE ends it";
+            return Err(Wrong::at("active", why));
+        }
+        let whose = topics.strings(1)?.map_or(Ok(Whose::Token), |topics| {
+            let of = topics.first().and_then(|topic| instance_of(topic));
+            let form = format!("expected one, such as \"instance-7-{ELEMENT}-events\"");
+            of.map(Whose::Id).ok_or_else(|| Wrong::at("topics", form))
+        });
+        let [url] = body::fields(config.object()?.unwrap_or("{}"), ["config.url"])?;
+        let missing = || Wrong::at("config.url", "missing: it says where events go");
+        let text = url.string()?.filter(|text| !text.trim().is_empty());
+        let url = read_address(text.ok_or_else(missing)?.trim());
+        Ok(Self {
+            whose: whose?,
+            url: url.map_err(|why| Wrong::at("config.url", why))?,
+        })
+    }
+
+    /// What makes the subscription: a callback, and events that are on.
+    pub fn amendment(&self) -> Amendment {
+        subscribed(self.url.as_str(), true)
+    }
+}
+
+/// What ends a subscription: no callback, and events that are off, since without a callback they
+/// would have nowhere to go.
+pub fn unsubscribed() -> Amendment {
+    subscribed("", false)
+}
+
+fn subscribed(url: &str, enabled: bool) -> Amendment {
+    let mut configuration = Configuration::default();
+    configuration.set(keys::CALLBACK_URL, url);
+    configuration.set(keys::ENABLED, enabled.to_string());
+    Amendment {
+        configuration,
+        ..Amendment::default()
+    }
+}
+
+/// The instance that a topic is about.
+fn instance_of(topic: &str) -> Option<InstanceId> {
+    let topic = topic.strip_prefix("instance-")?.strip_suffix("-events")?;
+    let (id, element) = topic.split_once('-')?;
+    let digits = Some(id).filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()));
+    let id = digits?.parse().ok().and_then(InstanceId::new)?;
+    (element == ELEMENT).then_some(id)
 }
 
 impl DeliveryStatus {

@@ -166,10 +166,23 @@ impl World {
                 "oauth.api.key": "client",
                 "oauth.api.secret": SECRET,
                 "event.notification.enabled": true,
-                "event.notification.callback.url": format!("http://127.0.0.1:9{}", hook(realm)),
+                "event.notification.callback.url": Self::callback(realm),
             },
         })
         .to_string()
+    }
+
+    /// Where the instances of a company call back.
+    pub(super) fn callback(realm: &str) -> String {
+        format!("http://127.0.0.1:9{}", hook(realm))
+    }
+
+    /// Where an instance of the caller's own calls back.
+    pub(super) fn own_callback(caller: Caller) -> String {
+        match caller {
+            Caller::Foreign => Self::callback(FOREIGN),
+            _ => Self::callback(OWN),
+        }
     }
 
     /// An instance that the caller may change, or may not; what it shows as its own is of it, or of

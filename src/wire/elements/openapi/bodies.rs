@@ -14,6 +14,9 @@ pub(super) const ADDRESS: &str = concat!(
 /// The key of the element in any case, or its number.
 const ELEMENT_NAME: &str = "^([Qq][Uu][Ii][Cc][Kk][Bb][Oo][Oo][Kk][Ss]|39)$";
 
+/// The topic of an instance's events.
+const TOPIC: &str = "^instance-0*[1-9][0-9]{0,9}-quickbooks-events$";
+
 /// What an instance is to be.
 pub(super) fn instances() -> Value {
     json!({
@@ -87,6 +90,34 @@ pub(super) fn others() -> Value {
                                     paused when the tries are used up; queue: it is paused at once. \
                                     What comes while it is paused waits for a re-send.",
                 },
+            },
+        },
+        "SubscriptionDraft": {
+            "type": "object",
+            "required": ["config"],
+            "properties": {
+                "channel": { "type": "string", "nullable": true, "enum": ["webhook", null] },
+                "topics": {
+                    "type": "array",
+                    "nullable": true,
+                    "minItems": 1,
+                    "maxItems": 1,
+                    "items": { "type": "string", "pattern": TOPIC },
+                    "description": "The instance whose events it has; without any, the one of the token.",
+                },
+                "config": {
+                    "type": "object",
+                    "required": ["url"],
+                    "properties": {
+                        "url": {
+                            "type": "string",
+                            "minLength": 1,
+                            "pattern": ADDRESS,
+                            "description": "Becomes event.notification.callback.url of the instance.",
+                        },
+                    },
+                },
+                "active": { "type": "boolean", "nullable": true, "enum": [true, null] },
             },
         },
         "OauthQuestion": {

@@ -84,7 +84,7 @@ const INSTANCES: [Operation; 2] = [
 const ONE: Operation = get("/{id}", "An instance");
 
 /// Everything else.
-const OTHERS: [Operation; 17] = [
+const OTHERS: [Operation; 19] = [
     get("/instances/events/analytics", "Events of each span")
         .by(ANALYSIS)
         .answers(List("Span")),
@@ -111,7 +111,18 @@ const OTHERS: [Operation; 17] = [
     get("/notifications/subscriptions", "Callbacks of instances")
         .by(PAGE)
         .answers(List("Subscription")),
+    post(
+        "/notifications/subscriptions",
+        "Makes a callback of an instance, and switches its events on",
+    )
+    .takes("SubscriptionDraft")
+    .answers(One("Subscription")),
     get("/notifications/subscriptions/{id}", "A callback").answers(One("Subscription")),
+    delete(
+        "/notifications/subscriptions/{id}",
+        "Ends a callback, and switches the events of its instance off",
+    )
+    .answers(One("Nothing")),
     get(DELIVERIES, "How events stand with their callbacks")
         .by(FILTER)
         .answers(List("Delivery")),
