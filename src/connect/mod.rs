@@ -13,8 +13,8 @@ mod pending;
 
 use crate::clock::Clock;
 use crate::journal::{self, Journal};
-use crate::model::{AppName, Company, RealmId, Secret, Standing, TokenSet};
-use crate::qbo::{App, Failure, Proven, Unproven};
+use crate::model::{AppName, Company, RealmId, Secret, Standing};
+use crate::qbo::{App, Failure, Unproven};
 use crate::rules::budget::month;
 use crate::vault::Vault;
 use crate::wire::quickbooks::redirect::{self, Redirect};
@@ -269,11 +269,15 @@ impl Desk {
         let asked_at = self.clock.now();
         let granted = app.exchange(&code).await;
         let granted = granted.map_err(|failure| Error::Exchange(failure.to_string()))?;
-        let proven = proven(app, &realm, granted.since(asked_at)).await;
+        let (tokens, companies) = (granted.since(asked_at), self.journal.companies());
+        let proven = app.prove_exchanged(&realm, tokens, companies).await;
         let now = self.clock.now();
         // It was one of the month's calls; that it cannot be counted is no reason not to connect.
         let _ = self.journal.spend(name, &month(now), 1).await;
-        let proven = proven?;
+        let proven = proven.map_err(|unproven| Error::Unproven {
+            realm: realm.clone(),
+            why: told(&unproven),
+        })?;
         let sealed = self.vault.seal(realm.as_str(), proven.tokens());
         let sealed = sealed.map_err(|error| Error::Store(error.to_string()))?;
         let mut company = proven.company(now);
@@ -375,22 +379,10 @@ impl Desk {
     }
 }
 
-/// Tokens that are of this company. Others are given back to Intuit, so that nobody holds them; those
-/// of which QuickBooks says nothing are only forgotten, because to revoke them might end a connection
-/// that is in use.
-async fn proven(app: &App, realm: &RealmId, tokens: TokenSet) -> Result<Proven, Error> {
-    let refresh = tokens.refresh.clone();
-    let unproven = match app.prove(realm, tokens).await {
-        Ok(proven) => return Ok(proven),
-        Err(unproven) => unproven,
-    };
-    let why = match &unproven {
+/// What a person is told whose tokens are not shown to be of the company.
+fn told(unproven: &Unproven) -> String {
+    match unproven {
         Unproven::Unasked { .. } => format!("{unproven}; begin again"),
-        Unproven::Foreign { .. } => match app.revoke(&refresh).await {
-            Ok(()) => format!("{unproven}. They were revoked at Intuit"),
-            Err(failure) => format!("{unproven}. They were not revoked at Intuit ({failure})"),
-        },
-    };
-    let realm = realm.clone();
-    Err(Error::Unproven { realm, why })
+        Unproven::Foreign { .. } => unproven.to_string(),
+    }
 }

@@ -55,9 +55,8 @@ impl Platform {
         let tokens = granted
             .map_err(|failure| refused("the code", &failure))?
             .since(asked_at);
-        // What does not fit is dropped, and not revoked: it is of another company, of which the app may
-        // be connected here, and Intuit ends that with it.
-        let proven = app.prove(realm, tokens).await;
+        let companies = self.journal.companies();
+        let proven = app.prove_exchanged(realm, tokens, companies).await;
         let proven = proven.map_err(|unproven| foreign("providerData.realmId", &unproven))?;
         self.seal(&proven)
     }

@@ -16,7 +16,7 @@ pub use crate::wire::quickbooks::{Question, Since, Skipped};
 pub use endpoints::{BadAddress, BadEndpoint, Endpoints, Pinned, endpoint};
 pub use failure::Failure;
 pub use oauth::Granted;
-pub use proof::{Proven, Unproven};
+pub use proof::{Fate, Proven, Unproven};
 
 use crate::model::{AppName, Environment, RealmId, Record, Secret, Timestamp};
 use crate::wire::quickbooks::{capture_path, query_path, read_capture, read_query};

@@ -8,6 +8,7 @@
 use super::{App, Failure};
 use crate::model::{AppName, Company, Environment, RealmId, Standing, Timestamp, TokenSet};
 use crate::wire::quickbooks::{company_info_path, read_company_info};
+use std::fmt;
 
 /// Tokens with which QuickBooks showed the company's own information. There is no other way to one
 /// than [`App::prove`].
@@ -25,7 +26,7 @@ pub struct Proven {
 pub enum Unproven {
     /// They open another company, or none: Intuit refuses this one to them.
     #[error(
-        "these tokens are not of company {realm}: {why}; consent again, and choose that company at Intuit"
+        "these tokens are not of company {realm}: {why}; consent again, and choose that company at Intuit{fate}"
     )]
     Foreign {
         /// The company that was claimed.
@@ -33,6 +34,8 @@ pub enum Unproven {
         /// What Intuit answered: [`Failure::Unauthorized`] where the access token itself is no longer
         /// good, which for tokens that are not fresh may only mean that they have to be renewed first.
         why: Failure,
+        /// What became of them.
+        fate: Fate,
     },
     /// QuickBooks gave no answer that tells; the tokens may be good.
     #[error("QuickBooks could not be asked whether the tokens are of company {realm}: {why}")]
@@ -42,6 +45,33 @@ pub enum Unproven {
         /// What came instead.
         why: Failure,
     },
+}
+
+/// What became of tokens of another company than the one that was claimed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// They are only forgotten here, because they are still with whoever brought them.
+    Brought,
+    /// They are forgotten, because to revoke them could end a connection that is in use.
+    Dropped,
+    /// They were revoked, so that nobody holds them.
+    Revoked,
+    /// They were to be revoked, and Intuit did not do it.
+    NotRevoked(Failure),
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Brought => Ok(()),
+            Self::Dropped => f.write_str(
+                ". They were dropped and not revoked, because companies are connected here, and that might \
+                 end the connection of one; they expire by themselves",
+            ),
+            Self::Revoked => f.write_str(". They were revoked at Intuit"),
+            Self::NotRevoked(why) => write!(f, ". They were not revoked at Intuit ({why})"),
+        }
+    }
 }
 
 impl Proven {
@@ -77,11 +107,11 @@ impl Proven {
 }
 
 impl App {
-    /// Asks QuickBooks, with these tokens, for the information of this very company: one call.
+    /// Asks QuickBooks, with these tokens, for the information of this very company: one call. Whoever
+    /// brought the tokens holds them, and may use them for their own company, so they are not revoked.
     ///
     /// # Errors
-    /// [`Unproven`]. The tokens are neither kept nor revoked here; what becomes of them is the
-    /// caller's to decide.
+    /// [`Unproven`].
     pub async fn prove(&self, realm: &RealmId, tokens: TokenSet) -> Result<Proven, Unproven> {
         let path = company_info_path(realm, self.0.settings.minor_version);
         let asked = async {
@@ -100,6 +130,40 @@ impl App {
     }
 }
 
+impl App {
+    /// As [`prove`](Self::prove), for tokens that a code was just exchanged for, so that nobody else
+    /// holds them. Foreign ones are revoked only where no company is connected here.
+    ///
+    /// Intuit does not tell which company tokens are of, and ends with one token all of that app and
+    /// company: a consent under the number of another company would end the connection of its own. The
+    /// app of a connected company is not looked at, because one client id may have two names: a company
+    /// keeps the name under which it was connected. `companies` is awaited only when it is needed; where
+    /// it cannot be had, nothing is revoked.
+    ///
+    /// # Errors
+    /// [`Unproven`].
+    pub async fn prove_exchanged<E>(
+        &self,
+        realm: &RealmId,
+        tokens: TokenSet,
+        companies: impl Future<Output = Result<Vec<Company>, E>>,
+    ) -> Result<Proven, Unproven> {
+        let refresh = tokens.refresh.clone();
+        let mut unproven = self.prove(realm, tokens).await;
+        if let Err(Unproven::Foreign { fate, .. }) = &mut unproven {
+            let is_held = |company: &Company| company.standing != Standing::Disconnected;
+            *fate = match companies.await {
+                Ok(companies) if !companies.iter().any(is_held) => self
+                    .revoke(&refresh)
+                    .await
+                    .map_or_else(Fate::NotRevoked, |()| Fate::Revoked),
+                _ => Fate::Dropped,
+            };
+        }
+        unproven
+    }
+}
+
 /// Whether Intuit said no to the tokens, or nothing that tells.
 fn unproven(realm: RealmId, why: Failure) -> Unproven {
     match why {
@@ -107,7 +171,11 @@ fn unproven(realm: RealmId, why: Failure) -> Unproven {
         | Failure::Forbidden { .. }
         | Failure::InvalidGrant { .. }
         | Failure::InvalidClient { .. }
-        | Failure::Refused { .. } => Unproven::Foreign { realm, why },
+        | Failure::Refused { .. } => Unproven::Foreign {
+            realm,
+            why,
+            fate: Fate::Brought,
+        },
         Failure::Throttled { .. }
         | Failure::CapReached
         | Failure::Lapsed

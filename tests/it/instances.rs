@@ -3,7 +3,8 @@
 
 use crate::support::office::{Office, REALM, SECRET, SIGNATURE_KEY};
 use crate::support::receiver::{Answer, Recorded};
-use qbo_relay::model::Secret;
+use qbo_relay::model::{Environment, Secret};
+use qbo_relay::simulate::intuit_company::{Call, CompanyFacts, Options};
 use qbo_relay::wire::outgoing::elements_signature;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -382,6 +383,53 @@ async fn instances_are_there_after_a_restart_and_go_on() {
         .unwrap()];
     assert_eq!(office.notify(&happened).await, 200);
     verified(&office.receiver.wait_for(1).await[0]);
+}
+
+#[tokio::test]
+async fn tokens_of_another_company_are_revoked_only_where_that_ends_no_connection() {
+    let other = "9341455841580196";
+    let company = |realm: &str| CompanyFacts {
+        realm: realm.into(),
+        environment: Environment::Production,
+    };
+    let options = Options {
+        companies: vec![company(REALM), company(other)],
+        ..Options::default()
+    };
+    let private = "private_callbacks = true";
+    let office = Office::open_with(options, private, vec![Answer::Status(200)]).await;
+    let revoked = || office.intuit.calls().all(Call::Revoke);
+    let foreign = async || {
+        let mut body = office.body(json!({})).await;
+        let code = office.intuit.code("client", other, "https://mycoolapp.com");
+        body["providerData"]["code"] = json!(code.unwrap());
+        let came = office.call("POST", "/instances", &body).await;
+        assert_eq!(came.status, 400, "{}", came.text);
+        came.json()["providerMessage"].as_str().unwrap().to_owned()
+    };
+    let said = foreign().await;
+    assert!(said.contains("They were revoked at Intuit"), "{said}");
+    assert_eq!(revoked(), 1);
+
+    // What an owner brings is the owner's, who may use it for the company that it is of.
+    let theirs = office.intuit.authorize("client", other).unwrap();
+    let mut body = office
+        .body(json!({
+            "oauth.user.token": theirs.access,
+            "oauth.user.refresh_token": theirs.refresh,
+        }))
+        .await;
+    body["externalAuthentication"] = json!("initial");
+    body["providerData"]["code"] = json!("");
+    let came = office.call("POST", "/instances", &body).await;
+    assert_eq!(came.status, 400, "{}", came.text);
+    assert_eq!(revoked(), 1);
+
+    // That company may be the one that is connected.
+    office.create(json!({})).await;
+    let said = foreign().await;
+    assert!(said.contains("dropped and not revoked"), "{said}");
+    assert_eq!(revoked(), 1);
 }
 
 #[tokio::test]

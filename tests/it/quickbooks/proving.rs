@@ -45,15 +45,33 @@ async fn tokens_of_one_company_are_not_kept_for_another() {
     let (status, page) = scene.come_back(&forged).await;
     assert_eq!(status, 400, "{page}");
     assert!(page.contains(&format!("not of company {REALM}")), "{page}");
-    assert!(page.contains("They were revoked at Intuit"), "{page}");
+    assert!(page.contains("dropped and not revoked"), "{page}");
     assert_eq!(scene.companies(), before, "the old connection stands");
-    assert_eq!(scene.intuit.calls().all(Call::Revoke), 1);
 
     // The company that it really was, was not touched by it, and can consent.
-    let redirect = scene.consent(&scene.begin()).await;
-    let (status, page) = scene.come_back(&redirect).await;
+    let of_other = async || {
+        let address = format!("{}&realm={OTHER}", scene.begin());
+        scene.consent(&address).await
+    };
+    let (status, page) = scene.come_back(&of_other().await).await;
     assert!(status == 200 && page.contains(OTHER), "{page}");
     assert_eq!(scene.companies().len(), 2);
+
+    // Under another number again: Intuit would end the other company's connection with these tokens.
+    let forged = of_other().await.replace(OTHER, REALM);
+    let (status, page) = scene.come_back(&forged).await;
+    assert_eq!(status, 400, "{page}");
+    assert_eq!(scene.intuit.calls().all(Call::Revoke), 0);
+
+    // Where no company is connected any more, nothing can be ended by it.
+    for realm in [REALM, OTHER] {
+        scene.says(&["company", "disconnect", realm]);
+    }
+    let forged = of_other().await.replace(OTHER, REALM);
+    let (status, page) = scene.come_back(&forged).await;
+    assert_eq!(status, 400, "{page}");
+    assert!(page.contains("They were revoked at Intuit"), "{page}");
+    assert_eq!(scene.intuit.calls().all(Call::Revoke), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
