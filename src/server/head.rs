@@ -14,7 +14,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
 /// The fields that some service looks at, besides Intuit's own. A service that is to look at another
 /// one has to name it here.
-const NEEDED: [HeaderName; 13] = [
+static NEEDED: [HeaderName; 13] = [
     SIGNATURE,
     ACCEPT,
     AUTHORIZATION,
@@ -48,6 +48,9 @@ const COOKIES_MAX: usize = 16;
 /// Of Intuit's names.
 const INTUITS_MAX: usize = 16;
 
+/// Entries of a map that is left as it is: no more than those of Intuit's own requests need.
+const SMALL_MAX: usize = 24;
+
 /// What an entry of a header map takes besides its texts.
 const ENTRY_BYTES: usize = 128;
 
@@ -55,27 +58,42 @@ const ENTRY_BYTES: usize = 128;
 pub(super) fn cut_down<B>(request: Request<B>) -> (Request<B>, usize) {
     let (mut head, body) = request.into_parts();
     let target = head.uri.to_string();
-    head.headers = needed(&head.headers);
+    // The ordinary head stays in the map that it has: making another one takes as long as all the rest.
+    if head.headers.capacity() <= SMALL_MAX {
+        head.headers.values_mut().for_each(unpin);
+    } else {
+        head.headers = needed(&head.headers);
+    }
     let bytes = target.len() + bytes_of(&head.headers);
     head.uri = Uri::from_maybe_shared(Bytes::from(target)).unwrap_or(head.uri);
     head.extensions = Extensions::new();
     (Request::from_parts(head, body), bytes)
 }
 
+/// Gives a value memory of its own.
+fn unpin(value: &mut HeaderValue) {
+    // It was one, so it is one.
+    if let Ok(own) = HeaderValue::from_bytes(value.as_bytes()) {
+        *value = own;
+    }
+}
+
 fn needed(headers: &HeaderMap) -> HeaderMap {
-    let is_intuits = |name: &&HeaderName| name.as_str().starts_with(INTUITS) && **name != SIGNATURE;
-    let intuits = headers.keys().filter(is_intuits).take(INTUITS_MAX);
     let mut needed = HeaderMap::with_capacity(headers.keys_len().min(NEEDED.len()));
-    for name in NEEDED.iter().chain(intuits) {
-        let values_max = match *name == COOKIE {
-            true => COOKIES_MAX,
-            false => VALUES_MAX,
+    let mut intuits = 0;
+    for name in headers.keys() {
+        let is_intuits = name.as_str().starts_with(INTUITS) && *name != SIGNATURE;
+        intuits += usize::from(is_intuits);
+        let values_max = match *name {
+            COOKIE => COOKIES_MAX,
+            _ if is_intuits && intuits <= INTUITS_MAX => VALUES_MAX,
+            _ if NEEDED.contains(name) => VALUES_MAX,
+            _ => continue,
         };
         for value in headers.get_all(name).iter().take(values_max) {
-            // It was one, so it is one.
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                needed.append(name, value);
-            }
+            let mut value = value.clone();
+            unpin(&mut value);
+            needed.append(name, value);
         }
     }
     needed
