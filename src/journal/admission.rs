@@ -10,8 +10,11 @@ use super::{events, realms};
 use crate::model::{Authenticity, Identity, Item, Origin, RealmId, SourceScope, Unreadable};
 use crate::wire::identity::of_refused;
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Companies that are remembered as vouched for: some hundred bytes each.
+const VOUCHED_MAX: usize = 10_000;
 
 /// What each source may speak of; one that is not in it, of nothing new.
 #[derive(Debug, Default)]
@@ -33,6 +36,8 @@ pub(super) struct Admission {
     scopes: Arc<Scopes>,
     companies: Option<u64>,
     of_source: HashMap<String, u64>,
+    /// Companies that have a row and are vouched for; without it every delivery would ask the table.
+    vouched: HashSet<RealmId>,
 }
 
 /// What is known of a company.
@@ -65,6 +70,7 @@ impl Admission {
             scopes,
             companies: None,
             of_source: HashMap::new(),
+            vouched: HashSet::new(),
         }
     }
 
@@ -72,6 +78,12 @@ impl Admission {
     pub(super) fn begin(&mut self) {
         self.companies = None;
         self.of_source.clear();
+    }
+
+    /// Rows of companies are deleted, or nothing that was asked in this transaction holds any more.
+    pub(super) fn ask_again(&mut self) {
+        self.begin();
+        self.vouched.clear();
     }
 
     /// The companies of a receipt that are refused.
@@ -114,6 +126,9 @@ impl Admission {
         scope: Option<&SourceScope>,
         realm: &RealmId,
     ) -> rusqlite::Result<Option<Refusal>> {
+        if self.vouched.contains(realm) {
+            return Ok(None);
+        }
         let known = known(connection, realm)?;
         let is_vouched = scope.is_none() || known.as_ref().is_some_and(|it| it.source.is_none());
         let is_listed = scope.is_some_and(|scope| scope.listed.contains(realm));
@@ -123,7 +138,10 @@ impl Admission {
                  signed notification has named it, and `companies` of the [[source]] does not list it"
             ));
         }
-        if known.is_some_and(|it| it.has_row) {
+        if let Some(known) = known.filter(|it| it.has_row) {
+            if known.source.is_none() && self.vouched.len() < VOUCHED_MAX {
+                self.vouched.insert(realm.clone());
+            }
             return Ok(None);
         }
         if let Some(scope) = scope.filter(|_| !is_vouched && !is_listed) {

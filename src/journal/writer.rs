@@ -282,6 +282,7 @@ impl Writer {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         self.known.rolled_back();
+        self.admission.ask_again();
         self.lineage.rolled_back();
         self.sweep = Sweep::default();
         match error {

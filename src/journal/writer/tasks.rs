@@ -63,6 +63,7 @@ impl Writer {
                 let (realm, mentions, now) = &*wanted;
                 let (connection, touched) = (&self.connection, &mut self.touched);
                 let step = erase::step(connection, touched, realm, mentions, *now);
+                self.admission.ask_again();
                 if step.is_ok() {
                     self.shared.forget(realm);
                 }
@@ -164,6 +165,7 @@ impl Writer {
     }
 
     fn tidy(&mut self, now: Option<Timestamp>) -> Result<Tidied, Failure> {
+        self.admission.ask_again();
         if let Some(now) = now {
             self.touched.at(now);
             self.lineage.age(now);
