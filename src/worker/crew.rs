@@ -10,7 +10,7 @@ use super::lane::{Common, Ended, Next, PAUSE, Runner, pointless};
 use super::liveness::Beat;
 use super::outlet::{Outlet, Places};
 use crate::journal::Error;
-use crate::model::{Lane, SinkName, Timestamp};
+use crate::model::{Lane, RealmId, SinkName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,10 +134,13 @@ impl Crew {
         let realms = if changed.everyone || self.asked_at.is_none_or(is_stale) {
             self.asked_at = Some(Instant::now());
             None
-        } else if changed.realms.is_empty() {
-            return Ok(());
         } else {
-            Some(changed.realms.into_iter().collect())
+            let mut realms: Vec<RealmId> = changed.realms.into_iter().collect();
+            realms.retain(|realm| !self.is_attended(realm));
+            if realms.is_empty() {
+                return Ok(());
+            }
+            Some(realms)
         };
         let now = self.common.clock.now();
         for (lane, not_before) in journal.lanes_with_work(realms).await? {
@@ -154,6 +157,17 @@ impl Crew {
             }
         }
         Ok(())
+    }
+
+    /// Whether every lane of this company has a task, which is woken by itself, or will get one: then
+    /// there is nothing to ask for, and a busy company costs no query for each of its batches.
+    fn is_attended(&self, realm: &RealmId) -> bool {
+        let sinks = self.configured.keys().chain(self.published.keys());
+        sinks.cloned().all(|sink| {
+            let realm = realm.clone();
+            let lane = Lane { sink, realm };
+            self.at_work.contains(&lane) || self.queued.contains(&lane)
+        })
     }
 
     fn outlet(&self, lane: &Lane) -> Option<&Arc<Outlet>> {
