@@ -191,7 +191,7 @@ Run it as root or as the relay's user. Exit status: 0 changed, 1 not, 2 bad conf
 
 Examples:
   systemctl stop qbo-relay && qbo-relay vault rekey; systemctl start qbo-relay
-  qbo-relay vault rekey --new-key-file /root/tokens.key    the old key is a credential"
+  qbo-relay vault rekey --new-key-file /etc/qbo-relay/tokens.key.new    the old key is a credential"
     )]
     Rekey(command::vault::RekeyOptions),
 }

@@ -22,17 +22,22 @@ pub struct RekeyOptions {
     config: ConfigArgs,
 }
 
-/// Why the key stays the one that it was.
+/// Why the change is not done.
 #[derive(thiserror::Error, Debug)]
 enum Failure {
-    #[error("the journal: {0}")]
+    #[error("the journal: {0}; the key was not changed")]
     Journal(#[from] journal::Error),
-    #[error("what is sealed about company {0}: {1}")]
+    #[error("what is sealed about company {0}: {1}; the key was not changed")]
     Sealed(String, vault::Error),
-    #[error(transparent)]
+    #[error("{0}; the key was not changed")]
     Vault(#[from] vault::Error),
-    #[error("{0}")]
+    #[error("{0}; the key was not changed")]
     Options(&'static str),
+    #[error(
+        "{0} sealed values are sealed with the new key, but another process reads the journal, and its log \
+         still holds what the old key opens; end that process, and run the same command again"
+    )]
+    Read(u64),
 }
 
 /// Runs the command.
@@ -57,9 +62,9 @@ pub fn rekey(options: &RekeyOptions) -> Exit {
             Exit::Success
         }
         Err(failure) => {
-            complain(format_args!("{failure}; the key was not changed"));
+            complain(&failure);
             match failure {
-                Failure::Journal(_) => Exit::Journal,
+                Failure::Journal(_) | Failure::Read(_) => Exit::Journal,
                 Failure::Options(_) => Exit::Configuration,
                 Failure::Sealed(..) | Failure::Vault(_) => Exit::Failure,
             }
@@ -83,12 +88,16 @@ fn change(config: &Config, new_key: Option<&std::path::Path>) -> Result<u64, Fai
         }
     };
     let settings = journal_settings(config);
-    let count = Journal::reseal(&settings, System.now(), |what, company, sealed| {
+    let resealed = Journal::reseal(&settings, System.now(), |what, company, sealed| {
         again(&change.from, &change.to, what, company, sealed)
             .map_err(|error| Failure::Sealed(company.to_owned(), error))
     })?;
+    if !resealed.old_are_gone {
+        // A change of a file is not finished, so that the same command again goes on with this one.
+        return Err(Failure::Read(resealed.count));
+    }
     change.finish()?;
-    Ok(count)
+    Ok(resealed.count)
 }
 
 fn again(

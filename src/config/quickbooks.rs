@@ -254,7 +254,7 @@ fn token_key(tokens: &table::Tokens, journal: &Path, reader: &mut Reader<'_>) ->
         file: &tokens.key_file,
         credential: &tokens.key_credential,
     };
-    let given = reader.secret(&keys, Shape::Token);
+    let given = reader.secret(&keys, Shape::Base64);
     given.map_or_else(
         || TokenKey::File(journal.with_file_name("tokens.key")),
         TokenKey::Given,

@@ -2,7 +2,7 @@
 
 use crate::model::{Secret, access};
 use crate::wire::text::{
-    NoSecret, decode, line_of, secret_line, secret_lines, token, verifier_token,
+    NoSecret, base64_line, decode, line_of, secret_line, secret_lines, token, verifier_token,
 };
 use crate::wire::url::Url;
 use std::fmt;
@@ -78,6 +78,8 @@ pub(super) struct SecretKeys<'a> {
 pub(super) enum Shape {
     /// One line of visible ASCII, as programs make them: a token.
     Token,
+    /// A key in Base64, which may have any word in it.
+    Base64,
     /// A token that Intuit made.
     Verifier,
     /// One line: a password.
@@ -218,6 +220,7 @@ impl<'a> Reader<'a> {
         };
         let secret = match shape {
             Shape::Token => token(&text),
+            Shape::Base64 => base64_line(&text),
             Shape::Verifier => verifier_token(&text),
             Shape::Line => secret_line(&text),
             Shape::Lines => secret_lines(&text).map(|lines| Secret::new(lines.join("\n"))),

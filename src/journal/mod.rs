@@ -107,7 +107,7 @@ pub use instance_events::{
 pub use open::Found;
 pub use put_aside::{ReplayFilter, UnreadableFilter};
 pub use replay::{ChangeFilter, Planned, ReplayPlan, ReplayRequest, Selection};
-pub use reseal::Sealed;
+pub use reseal::{Resealed, Sealed};
 pub use retention::Tidied;
 pub use salvage::Salvaged;
 pub use shared::Changed;

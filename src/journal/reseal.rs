@@ -3,7 +3,12 @@
 use super::error::Failure;
 use super::{Error, Journal, Settings, open};
 use crate::model::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, TransactionBehavior};
+use std::time::Duration;
+
+/// How long a reader of the journal is waited for: commands that look are done much sooner.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a sealed value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +17,16 @@ pub enum Sealed {
     Tokens,
     /// What is kept secret of an element instance.
     Instance,
+}
+
+/// What was sealed anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resealed {
+    /// How many values.
+    pub count: u64,
+    /// Whether the old ones are gone. Otherwise they stay in the log, because somebody read the journal
+    /// for longer than was waited; sealing all of it anew once more tries again.
+    pub old_are_gone: bool,
 }
 
 /// Where sealed values lie: what they are, and a question for number, company and value.
@@ -32,7 +47,8 @@ const PLACES: [(Sealed, &str, &str); 2] = [
 
 impl Journal {
     /// Replaces every sealed value by what `again` makes of it, in one transaction, and leaves nothing
-    /// of the old ones in the file. No relay may run meanwhile. Returns how many there were.
+    /// of the old ones in its files, unless another process keeps reading them. No relay may run
+    /// meanwhile.
     ///
     /// # Errors
     /// Those of [`Journal::open`], or what `again` returned; then nothing was changed.
@@ -40,7 +56,7 @@ impl Journal {
         settings: &Settings,
         now: Timestamp,
         again: impl FnMut(Sealed, &str, &[u8]) -> Result<Vec<u8>, E>,
-    ) -> Result<u64, E> {
+    ) -> Result<Resealed, E> {
         if !settings.path.is_file() {
             let why = format!("there is no file {}", settings.path.display());
             return Err(Error::Unusable(why).into());
@@ -50,13 +66,17 @@ impl Journal {
         let connection = &mut opened.connection;
         let count = replace_all(connection, again, unusable)?;
         // The log holds the old values, too.
-        connection
-            .wal_checkpoint_v2(
-                Some(rusqlite::MAIN_DB),
-                rusqlite::wal::CheckpointMode::TRUNCATE,
-            )
-            .map_err(unusable)?;
-        Ok(count)
+        connection.busy_timeout(PATIENCE).map_err(unusable)?;
+        let emptied = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+        let old_are_gone = match emptied {
+            Ok(_) => true,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => false,
+            Err(error) => return Err(unusable(error)),
+        };
+        Ok(Resealed {
+            count,
+            old_are_gone,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Error, random};
 use crate::files::refuse_what_is_no_file;
 use crate::model::{Secret, access};
-use crate::wire::text::{decode, token};
+use crate::wire::text::{base64_line, decode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::geteuid;
@@ -72,7 +72,9 @@ fn beside(path: &Path) -> PathBuf {
 
 /// The bytes of a key.
 pub(super) fn bytes(key: &Secret) -> Result<Secret, Error> {
-    let text = decode(key.expose()).ok().and_then(|text| token(&text).ok());
+    let text = decode(key.expose())
+        .ok()
+        .and_then(|text| base64_line(&text).ok());
     let line = text.ok_or(Error::Key)?;
     let bytes = STANDARD.decode(line.expose());
     let bytes = Secret::new(bytes.map_err(|_| Error::Key)?);
@@ -135,6 +137,7 @@ fn file(path: &Path, cause: String) -> Error {
 mod tests {
     use super::super::Vault;
     use super::*;
+    use proptest::prelude::*;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
@@ -188,6 +191,50 @@ mod tests {
                 Error::Key,
                 "{bad}"
             );
+        }
+    }
+
+    /// Ways in which people save a line.
+    fn saved(line: &str) -> Vec<Vec<u8>> {
+        let texts = [
+            format!("{line}\n"),
+            format!("{line}\r\n"),
+            format!("\n  {line} \t\r\n\r\n"),
+            format!("\"{line}\"\n"),
+            format!("'{line}' \n"),
+        ];
+        let of = |text: &String| {
+            let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+                text.encode_utf16().flat_map(bytes).collect()
+            };
+            [
+                text.clone().into_bytes(),
+                [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+                [b"\xff\xfe".to_vec(), wide(u16::to_le_bytes)].concat(),
+                [b"\xfe\xff".to_vec(), wide(u16::to_be_bytes)].concat(),
+                wide(u16::to_le_bytes),
+                wide(u16::to_be_bytes),
+            ]
+        };
+        texts.iter().flat_map(of).collect()
+    }
+
+    proptest! {
+        /// Random bytes never have these words in them where nobody puts them there.
+        #[test]
+        fn every_key_is_read_in_every_form_in_which_it_is_saved(
+            random in any::<[u8; BYTES]>(),
+            word in "(changeme|YOURKEY|yourtoken|Placeholder|key|token/|secret\\+|bearer|here|)",
+            at in 0_usize..30,
+        ) {
+            let mut line = STANDARD.encode(random);
+            line.replace_range(at..at + word.len(), &word);
+            let meant = STANDARD.decode(&line).unwrap();
+            for file in saved(&line) {
+                let read = bytes(&Secret::new(file.clone()));
+                let read = read.map(|key| key.expose().to_vec());
+                prop_assert_eq!(read, Ok(meant.clone()), "{}", String::from_utf8_lossy(&file));
+            }
         }
     }
 }

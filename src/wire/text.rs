@@ -136,10 +136,7 @@ pub fn secret_lines(text: &str) -> Result<Vec<&str>, NoSecret> {
 /// # Errors
 /// [`NoSecret`].
 pub fn secret_line(text: &str) -> Result<Secret, NoSecret> {
-    let lines = secret_lines(text)?;
-    let [line] = lines[..] else {
-        return Err(NoSecret::Lines);
-    };
+    let line = only_line(text)?;
     if is_named(line) {
         return Err(NoSecret::Named);
     }
@@ -149,12 +146,31 @@ pub fn secret_line(text: &str) -> Result<Secret, NoSecret> {
     Ok(Secret::new(line))
 }
 
+fn only_line(text: &str) -> Result<&str, NoSecret> {
+    match secret_lines(text)?[..] {
+        [line] => Ok(line),
+        _ => Err(NoSecret::Lines),
+    }
+}
+
 /// A secret that programs make: one line of visible ASCII.
 ///
 /// # Errors
 /// [`NoSecret`].
 pub fn token(text: &str) -> Result<Secret, NoSecret> {
-    let secret = secret_line(text)?;
+    visible(secret_line(text)?)
+}
+
+/// A key in Base64: one line of visible ASCII. Words are not looked for, because any can stand in
+/// Base64 by chance; what is no key is not as long as one.
+///
+/// # Errors
+/// [`NoSecret`], but not that it has a name or stands for a secret.
+pub fn base64_line(text: &str) -> Result<Secret, NoSecret> {
+    visible(Secret::new(only_line(text)?))
+}
+
+fn visible(secret: Secret) -> Result<Secret, NoSecret> {
     if secret.expose().iter().any(u8::is_ascii_whitespace) {
         return Err(NoSecret::Spaces);
     }
