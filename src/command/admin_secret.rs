@@ -1,6 +1,6 @@
 //! `admin-secret`: makes the secrets by which callers of the Open Connectors interface are let in.
 
-use super::{ask, journal_path};
+use super::{ask, direct, journal_path};
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock as _, System};
 use crate::config;
@@ -62,10 +62,12 @@ pub fn command(options: &Options) -> Exit {
     Exit::Success
 }
 
-/// A running relay goes by the file; it is told, so that it writes down that they were made.
-fn tell(journal: &Path) {
-    let socket = control_socket(journal);
+/// A running relay goes by the file; it is told, so that it writes down that they were made. Where none
+/// runs, it is written down here: of the settings only the path is known, and needed.
+fn tell(path: &Path) {
+    let socket = control_socket(path);
     let told = ask::ask(&socket, Method::POST, "/admin-secrets", Vec::new());
-    // Where none runs, there is nobody to tell.
-    let _ = super::block_on(told);
+    if let Ok(Err(ask::Error::NotRunning { .. })) = super::block_on(told) {
+        direct::record(path, "admin-secret", None);
+    }
 }

@@ -2,13 +2,14 @@
 //! journal in its place.
 
 use super::replay::form::{Form, realm, sinks, time};
-use super::{ask, block_on};
+use super::{ask, block_on, direct};
 use crate::cli::Exit;
 use crate::clock::{Clock, System};
 use crate::config::Config;
 use crate::journal::{DeadFilter, Journal, ReplayFilter, UnreadableFilter};
-use crate::model::{ChangeId, Seq, Timestamp, access};
-use crate::run::{control_socket, journal_settings};
+use crate::model::{ChangeId, Seq, Timestamp};
+use crate::run::control_socket;
+use crate::server::admin::Order;
 use crate::terminal::complain;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -111,17 +112,10 @@ impl Errand {
 
     /// No relay runs: its journal is opened in its place, and replays wait there for the next start.
     async fn by_myself(&self, config: &Config) -> Result<Value, (Exit, String)> {
-        let unusable = |why: String| (Exit::Journal, why);
-        if let Err(error) = config.journal.metadata() {
-            return Err(unusable(access::not_opened(&config.journal, &error)));
-        }
-        let journal = Journal::open(journal_settings(config), System.now())
-            .map_err(|error| unusable(error.to_string()))?;
-        let done = self.carry_out(&journal, System.now()).await;
-        let closed = journal.close().await;
-        let done = done.map_err(|why| (Exit::Failure, why))?;
-        closed.map_err(|error| unusable(error.to_string()))?;
-        Ok(done)
+        let order = serde_json::to_value(self).map(Order::Replay);
+        let order = order.map_err(|error| (Exit::Failure, error.to_string()))?;
+        let act = async |journal: &Journal| self.carry_out(journal, System.now()).await;
+        direct::change(config, order.change(), act).await
     }
 
     /// Does it.

@@ -1,13 +1,14 @@
 //! `company forget`: erases everything that is kept of a company, through the running relay, or in the
 //! journal itself where none runs.
 
-use super::{ask, block_on, configuration};
+use super::{ask, block_on, configuration, direct};
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock, System};
 use crate::config::Config;
 use crate::journal::{ForgottenCompany, Journal};
 use crate::model::{RealmId, Standing, Timestamp};
-use crate::run::{control_socket, journal_settings};
+use crate::run::control_socket;
+use crate::server::admin::Order;
 use crate::terminal::{Tint, complain, say, say_json, tinted};
 use clap::Args;
 use http::{Method, StatusCode};
@@ -94,17 +95,9 @@ async fn by_myself(
     wish: &Value,
     config: &Config,
 ) -> Result<Value, (Exit, String)> {
-    if !config.journal.exists() {
-        let text = format!("there is no journal at {}", config.journal.display());
-        return Err((Exit::Journal, text));
-    }
-    let now = System.now();
-    let unusable = |error: crate::journal::Error| (Exit::Journal, error.to_string());
-    let journal = Journal::open(journal_settings(config), now).map_err(unusable)?;
-    let done = forget(&journal, realm, wish, now).await;
-    let closed = journal.close().await.map_err(unusable);
-    let done = done.map_err(|why| (Exit::Failure, why))?;
-    closed.map(|()| done)
+    let call = Order::Forget(realm.clone(), wish.clone()).change();
+    let act = async |journal: &Journal| forget(journal, realm, wish, System.now()).await;
+    direct::change(config, call, act).await
 }
 
 async fn forget(

@@ -7,6 +7,7 @@ pub mod check;
 pub mod company;
 pub mod connect;
 pub mod dead_letter;
+mod direct;
 pub(crate) mod errand;
 pub mod forget;
 pub mod journal;

@@ -1,6 +1,6 @@
 //! `vault rekey`: another key for the tokens, and everything sealed with it.
 
-use super::configuration;
+use super::{configuration, direct};
 use crate::cli::{ConfigArgs, Exit};
 use crate::clock::{Clock as _, System};
 use crate::config::{Config, TokenKey};
@@ -46,7 +46,13 @@ pub fn rekey(options: &RekeyOptions) -> Exit {
         Ok((config, _)) => config,
         Err(exit) => return exit,
     };
-    match change(&config, options.new_key_file.as_deref()) {
+    let changed = change(&config, options.new_key_file.as_deref());
+    // Where the journal could not be opened, nothing was changed, and nothing can be written there.
+    if !matches!(changed, Err(Failure::Journal(_))) {
+        let why = changed.as_ref().err().map(ToString::to_string);
+        direct::record(&config.journal, "vault rekey", why.as_deref());
+    }
+    match changed {
         Ok(count) => {
             say(format_args!(
                 "{count} sealed values are sealed with the new key; none can be read with the old one."

@@ -1,11 +1,14 @@
-//! Who changed what: one function for every change that somebody asks of the running relay.
+//! Who changed what: one entry for every change that somebody asks of the running relay, or makes in the
+//! journal while none runs.
 //!
 //! Called by whoever carries a change out, when it is known what came of it. Promises: it goes to the
 //! log and, durably, into the small table of events, as kind `audit`; no secret and no payload is in
 //! it; a journal in trouble does not hold the change up.
 
-use super::{Event, Journal};
+use super::error::Failure;
+use super::{Error, Event, Journal, events, open};
 use crate::model::Timestamp;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -87,6 +90,26 @@ impl Journal {
         if !matches!(noted, Ok(Ok(()))) {
             tracing::warn!("the audit entry before this line is in the log only");
         }
+    }
+}
+
+impl Journal {
+    /// The same in the journal of a relay that does not run, by a command that needs nothing else of it.
+    /// Where there is no journal, none is made and nothing is written down.
+    ///
+    /// # Errors
+    /// Those of [`Journal::open`], or [`Error::Full`] and the like: then it is in no journal.
+    pub fn audit_closed(
+        journal: &Path,
+        at: Timestamp,
+        change: &AuditedChange,
+    ) -> Result<(), Error> {
+        if !journal.is_file() {
+            return Ok(());
+        }
+        let opened = open::open(journal, at)?;
+        let inserted = events::insert(&opened.connection, at, AUDIT, &change.text());
+        inserted.map_err(|error| Failure::from(error).into())
     }
 }
 

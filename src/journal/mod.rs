@@ -206,7 +206,7 @@ impl Journal {
     /// a person.
     pub fn open(settings: Settings, now: Timestamp) -> Result<Self, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::Unusable(error.to_string());
-        let mut opened = open::open(&settings, now)?;
+        let mut opened = open::open(&settings.path, now)?;
         let mut salvaged = salvaged(&mut opened.connection, &settings, now);
         let mut ready = ready(&mut opened, &settings, now);
         if ready.as_ref().is_err_and(Error::is_damage) {

@@ -6,7 +6,7 @@
 use super::aside::{self, DAMAGED};
 use super::error::Failure;
 use super::log::PATIENCE;
-use super::{Error, Settings, lineage, migrate};
+use super::{Error, lineage, migrate};
 use crate::files::refuse_what_is_no_file;
 use crate::model::Timestamp;
 use rusqlite::config::DbConfig;
@@ -80,8 +80,7 @@ pub enum Found {
 }
 
 /// Opens the file for writing, or makes it.
-pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, Error> {
-    let path = &settings.path;
+pub(super) fn open(path: &Path, now: Timestamp) -> Result<Opened, Error> {
     if rusqlite::version_number() < SQLITE_OLDEST {
         return Err(Error::Unusable(format!(
             "SQLite {} can lose commits, 3.51.3 is needed",

@@ -61,7 +61,7 @@ impl Journal {
             let why = format!("there is no file {}", settings.path.display());
             return Err(Error::Unusable(why).into());
         }
-        let mut opened = open::open(settings, now)?;
+        let mut opened = open::open(&settings.path, now)?;
         let unusable = |error: rusqlite::Error| E::from(Failure::from(error).into());
         let connection = &mut opened.connection;
         let count = replace_all(connection, again, unusable)?;

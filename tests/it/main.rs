@@ -8,6 +8,7 @@
 
 mod admin;
 mod admin_secret;
+mod audited;
 mod check_tries;
 mod companies_many;
 mod company;

@@ -40,8 +40,7 @@ impl Order {
     /// What it changes, as the command line would say it; `None` for what only looks.
     pub fn change(&self) -> Option<String> {
         Some(match self {
-            Self::Replay(form) if form.get("dry_run") == Some(&Value::Bool(true)) => return None,
-            Self::Replay(form) => format!("replay {form}"),
+            Self::Replay(errand) => return errand_change(errand),
             Self::Enable(sink) => format!("sink enable {sink}"),
             Self::Connect(None) => "connect".into(),
             Self::Connect(Some(app)) => format!("connect --app {app}"),
@@ -58,6 +57,40 @@ impl Order {
             Self::Outcome(_) | Self::Companies | Self::Addresses => return None,
         })
     }
+}
+
+/// What is to be done is the key, and about what its value; `None` for a plan that is only shown.
+fn errand_change(errand: &Value) -> Option<String> {
+    let parts = errand.as_object().and_then(|parts| parts.iter().next());
+    let Some((what, about)) = parts else {
+        return Some(format!("replay {errand}"));
+    };
+    if about.get("dry_run") == Some(&Value::Bool(true)) {
+        return None;
+    }
+    let command = match what.as_str() {
+        "cancel" => "replay --cancel",
+        "discard" => "dead-letter discard",
+        "acknowledge" => "journal discard",
+        other => other,
+    };
+    Some(format!("{command} {}", given(about)))
+}
+
+/// Without what was not said.
+fn given(about: &Value) -> Value {
+    let is_given = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(values) => !values.is_empty(),
+        _ => true,
+    };
+    let Some(parts) = about.as_object() else {
+        return about.clone();
+    };
+    let parts = parts.iter().filter(|(_, value)| is_given(value));
+    parts
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// A command that was not carried out.

@@ -28,6 +28,7 @@ mod reading;
 mod readings;
 mod reconciling;
 mod recovering;
+mod rekey_cuts;
 mod replaying;
 mod resealing;
 mod retaining;
