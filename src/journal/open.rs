@@ -206,9 +206,10 @@ fn attempt(path: &Path) -> Result<(Connection, Found), Failure> {
     confirm(&connection, "auto_vacuum", "2")?;
     if interrupted {
         // From here on everything that was found is in the main file, synced. A full disk may have
-        // no room for that; then it stays in the log, which was made durable above.
+        // no room for that, and a reader may need the log; then it stays in the log, which was made
+        // durable above.
         match connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE) {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
+            Err(error) if is_put_off(&error) => {}
             emptied => drop(emptied?),
         }
     }
@@ -219,6 +220,13 @@ fn attempt(path: &Path) -> Result<(Connection, Found), Failure> {
         (false, false) => Found::Absent,
     };
     Ok((connection, found))
+}
+
+fn is_put_off(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    [ErrorCode::DiskFull, ErrorCode::DatabaseBusy]
+        .map(Some)
+        .contains(&code)
 }
 
 fn confirm(connection: &Connection, pragma: &str, expected: &str) -> Result<(), Failure> {

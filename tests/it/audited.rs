@@ -37,9 +37,12 @@ const CHANGES: [(&[&str], Option<&str>); 12] = [
         &["journal", "discard", "--since", "2020-01-01T00:00:00Z"],
         Some("journal discard {\"since\":\"2020-01-01T00:00:00Z\"}: done;"),
     ),
-    (&["company", "forget", "1", "--dry-run"], None),
     (
-        &["company", "forget", "1"],
+        &["company", "forget", "9341455841589999", "--dry-run"],
+        None,
+    ),
+    (
+        &["company", "forget", "9341455841589999"],
         Some("company forget: nothing is kept of this company;"),
     ),
     (&["check"], None),
