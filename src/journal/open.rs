@@ -162,6 +162,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, Failure> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     for (pragma, value) in [("query_only", 1), ("temp_store", 2), ("cache_size", -1024)] {
         connection.pragma_update(None, pragma, value)?;
     }
@@ -188,6 +189,8 @@ fn attempt(path: &Path) -> Result<(Connection, Found), Failure> {
     // After a failed sync nothing may be written any more, not even by closing.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // Beside a partial index, a plan is otherwise made anew for every value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if migrate::recognize(&connection, path)? == 0 {
         connection.pragma_update(None, "auto_vacuum", "incremental")?;
         // Before there is a log, so that the main file says from the start whose it is.

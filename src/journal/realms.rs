@@ -51,25 +51,37 @@ pub(super) fn count_up(
     count: i64,
     source: Option<&str>,
 ) -> rusqlite::Result<(i64, i64, bool)> {
-    let counted = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    // Most are there, and finding one out by an upsert costs twice as much.
+    // Most are there. A look and an update by number cost less than one statement for all, which keeps
+    // what it returns in a table of its own.
     let known: Option<(i64, i64, bool)> = connection
-        .prepare_cached(
-            "UPDATE realm SET sequence = sequence + ?2, source = iif(?3 IS NULL, NULL, source) \
-             WHERE name = ?1 RETURNING id, sequence, sequence = ?2 + skipped_to",
-        )?
-        .query_row(params![realm.as_str(), count, source], counted)
+        .prepare_cached("SELECT id, sequence, sequence = skipped_to FROM realm WHERE name = ?1")?
+        .query_row([realm.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
     let (id, newest, is_new) = match known {
-        Some(known) => known,
-        None => connection
-            .prepare_cached(
-                "INSERT INTO realm (name, sequence, pruned, skipped_to, source) \
-                 SELECT ?1, ?2 + b.base, b.base, b.base, ?3 \
-                 FROM (SELECT ifnull(max(base), 0) AS base FROM epoch) b \
-                 RETURNING id, sequence, true",
-            )?
-            .query_row(params![realm.as_str(), count, source], counted)?,
+        Some((id, sequence, is_new)) => {
+            let newest = sequence.saturating_add(count);
+            connection
+                .prepare_cached(
+                    "UPDATE realm SET sequence = ?2, source = iif(?3 IS NULL, NULL, source) WHERE id = ?1",
+                )?
+                .execute(params![id, newest, source])?;
+            (id, newest, is_new)
+        }
+        None => {
+            let base: i64 = connection
+                .prepare_cached("SELECT ifnull(max(base), 0) FROM epoch")?
+                .query_row((), |row| row.get(0))?;
+            let newest = base.saturating_add(count);
+            connection
+                .prepare_cached(
+                    "INSERT INTO realm (name, sequence, pruned, skipped_to, source) \
+                     VALUES (?1, ?2, ?3, ?3, ?4)",
+                )?
+                .execute(params![realm.as_str(), newest, base, source])?;
+            (connection.last_insert_rowid(), newest, true)
+        }
     };
     if is_new && let Some(before) = forgotten(connection, realm)? {
         let start = revive(connection, (realm, id), newest - count, &before, source)?;
