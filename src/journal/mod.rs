@@ -127,6 +127,7 @@ use rusqlite::Connection;
 use shared::Shared;
 use sieve::Sieve;
 use sinks::Prepared;
+use snapshot::SnapshotCache;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -187,6 +188,7 @@ struct Inner {
     shared: Arc<Shared>,
     path: PathBuf,
     sieve: Arc<Sieve>,
+    snapshot: Arc<SnapshotCache>,
     bytes_max: u64,
     companies_max: u64,
     found: Found,
@@ -268,6 +270,7 @@ impl Journal {
             notices: lineage::notices(&path),
             path,
             sieve: Arc::default(),
+            snapshot: Arc::default(),
             bytes_max,
             companies_max: limits.companies_max,
             found: opened.found,

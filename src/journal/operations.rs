@@ -6,7 +6,7 @@
 use super::command::Task;
 use super::{
     Error, Event, Journal, Place, ReplayPlan, ReplayRequest, Selection, Snapshot, Tidied, replay,
-    route, snapshot,
+    route,
 };
 use crate::model::{Refusals, SinkName, Timestamp};
 use std::sync::Arc;
@@ -98,14 +98,15 @@ impl Journal {
         self.command(|answer| Task::Note(event, answer)).await
     }
 
-    /// Counts, troubles and events at one moment. Cheap at any size.
+    /// Counts, troubles and events at one moment: cheap while nothing is committed, however many
+    /// companies there are.
     ///
     /// # Errors
     /// [`Error::Unread`].
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
-        let sieve = Arc::clone(&self.0.sieve);
+        let (sieve, last) = (Arc::clone(&self.0.sieve), Arc::clone(&self.0.snapshot));
         let snapshot = self
-            .read(move |connection| snapshot::snapshot(connection, &sieve))
+            .read(move |connection| last.look(connection, &sieve))
             .await?;
         Ok(Snapshot {
             last_receipt_at: self.0.shared.last_receipt_at(),

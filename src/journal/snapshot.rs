@@ -10,6 +10,7 @@ use super::sinks;
 use crate::model::{InstanceCounts, Lane, LaneState, Refusals, SinkCount, Timestamp};
 use rusqlite::Connection;
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Events that a snapshot shows.
 const EVENTS: usize = 20;
@@ -62,8 +63,37 @@ pub struct LaneTrouble {
     pub waiting: u64,
 }
 
-/// What the tables know of a snapshot; the rest is filled in by the handle.
-pub(super) fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Result<Snapshot> {
+/// The last snapshot, which stays true until something is committed: an idle relay with many companies
+/// does not add up its lanes each second. It belongs to one connection, because the number by which
+/// SQLite tells that others have committed (`PRAGMA data_version`) has no meaning for another.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotCache(Mutex<Option<(i64, Snapshot)>>);
+
+impl SnapshotCache {
+    /// What the tables know of a snapshot, added up only when another connection has committed since
+    /// the last call; the rest is filled in by the handle. To be called within a transaction, so that
+    /// the number and the tables are of one moment.
+    pub(super) fn look(
+        &self,
+        connection: &Connection,
+        sieve: &Sieve,
+    ) -> rusqlite::Result<Snapshot> {
+        let version = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row((), |row| row.get(0))?;
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, snapshot)) = &*last
+            && *of == version
+        {
+            return Ok(snapshot.clone());
+        }
+        let fresh = snapshot(connection, sieve)?;
+        *last = Some((version, fresh.clone()));
+        Ok(fresh)
+    }
+}
+
+fn snapshot(connection: &Connection, sieve: &Sieve) -> rusqlite::Result<Snapshot> {
     let one = |sql: &str| -> rusqlite::Result<u64> {
         let count: i64 = connection
             .prepare_cached(sql)?
@@ -133,4 +163,58 @@ fn troubles(
     troubles
         .filter(|trouble| trouble.as_ref().map_or(true, is_one))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::in_one_view;
+    use super::*;
+
+    #[test]
+    fn lanes_are_added_up_again_only_after_a_commit_of_another_connection() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let writer = Connection::open(&path).unwrap();
+        writer.pragma_update(None, "journal_mode", "wal").unwrap();
+        for step in super::super::migrate::STEPS {
+            writer.execute_batch(step).unwrap();
+        }
+        let run = |sql: &str| writer.execute_batch(sql).unwrap();
+        run(
+            "INSERT INTO realm (id, name, sequence) VALUES (1, '310687', 3); \
+             INSERT INTO sink (name, configured, added_at) VALUES ('a', 1, 0); \
+             INSERT INTO lane (sink, realm, through) VALUES (1, 1, 0)",
+        );
+        let reader = Connection::open(&path).unwrap();
+        let (cache, sieve) = (SnapshotCache::default(), Sieve::default());
+        let look = || in_one_view(&reader, |view| cache.look(view, &sieve)).unwrap();
+        let full = || in_one_view(&reader, |view| snapshot(view, &sieve)).unwrap();
+        assert_eq!(look().waiting, 3);
+
+        // What was kept is answered as it is, however often somebody looks.
+        cache.0.lock().unwrap().as_mut().unwrap().1.waiting = 77;
+        assert_eq!(look().waiting, 77);
+        assert_eq!(look().waiting, 77);
+
+        // A transaction that is not committed changes nothing, and none that is committed is missed.
+        run("BEGIN; UPDATE lane SET through = 2");
+        assert_eq!(look().waiting, 77);
+        run("COMMIT");
+        assert_eq!(look().waiting, 1);
+        for (number, change) in [
+            "UPDATE realm SET sequence = sequence + 5",
+            "UPDATE lane SET through = through + 2",
+            "UPDATE sink SET disabled_at = 9",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "INSERT INTO realm (id, name, sequence) VALUES (2, '2', 4)",
+            "INSERT INTO lane (sink, realm, through) VALUES (1, 2, 1)",
+            "DELETE FROM lane WHERE realm = 2",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            run(change);
+            assert_eq!(look(), full(), "{number}: {change}");
+        }
+    }
 }
