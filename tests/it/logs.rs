@@ -1,6 +1,6 @@
 //! The log: one line for what came and one for what left, one for what is fatal, and nobody else's.
 
-use crate::support::relay::{Gateway, eventually, qbo_relay};
+use crate::support::relay::{Gateway, eventually, qbo_relay, simulate};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -67,7 +67,8 @@ fn each_run_of_simulate_has_a_seed_of_its_own_that_repeats_it() {
     let mut gateway = Gateway::new(FILE_SINK);
     gateway.start();
     let seed = |arguments: &[&str]| {
-        let sent = gateway.simulate(&[&["--count", "3"], arguments].concat());
+        let arguments = [&["--count", "3"], arguments].concat();
+        let sent = simulate(gateway.folder.path(), &gateway.url(), &arguments);
         assert!(sent.status.success());
         let said = String::from_utf8(sent.stdout).unwrap();
         let rest = said

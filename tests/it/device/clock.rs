@@ -98,6 +98,13 @@ retry_delays = ["100 ms"]
 retry_every = "100 ms"
 "#;
 
+/// Shows the relay another time from now on. The file is replaced in one step, because the library reads
+/// it at each call, and takes an empty one for no offset at all.
+fn set_clock(gateway: &Gateway, offset: &str) {
+    gateway.write("offset-next", offset);
+    fs::rename(gateway.path("offset-next"), gateway.path("offset")).unwrap();
+}
+
 fn send(gateway: &Gateway, seed: &str) {
     let sent = gateway.simulate(&["--count", "2", "--seed", seed]);
     assert!(sent.status.success(), "{sent:?}");
@@ -119,9 +126,8 @@ fn a_relay_that_starts_in_1970_receives_at_once_and_delivers_when_the_clock_is_s
     let Some(library) = faketime() else { return };
     let mut gateway = Gateway::new(TABLES);
     fs::create_dir(gateway.path("timesync")).unwrap();
-    let set_clock = |offset: &str| gateway.write("offset", offset);
     // 2026 less 55 years and a half.
-    set_clock("-20300d");
+    set_clock(&gateway, "-20300d");
     let words = [
         "env".to_owned(),
         format!("LD_PRELOAD={}", library.display()),
@@ -144,7 +150,7 @@ fn a_relay_that_starts_in_1970_receives_at_once_and_delivers_when_the_clock_is_s
     assert_eq!(seen["sinks_in_trouble"].as_array().unwrap().len(), 0);
 
     // The network is up: the clock is set, and what waited goes out.
-    gateway.write("offset", "+0d");
+    set_clock(&gateway, "+0d");
     gateway.write("timesync/synchronized", "");
     eventually("the sink is tried", || {
         let seen = status(&gateway);
@@ -153,7 +159,7 @@ fn a_relay_that_starts_in_1970_receives_at_once_and_delivers_when_the_clock_is_s
     assert!(status(&gateway)["at"].as_str().unwrap().starts_with("20"));
 
     for (seed, offset) in [("2", "+100d"), ("3", "-20300d"), ("4", "+0d")] {
-        gateway.write("offset", offset);
+        set_clock(&gateway, offset);
         send(&gateway, seed);
         in_file(&gateway, 2 * seed.parse::<usize>().unwrap());
         gateway.wait_for_line("the clock jumped by ");

@@ -262,9 +262,9 @@ listen = "127.0.0.1:0"
         format!("https://{}/qbowebhook", self.https.unwrap())
     }
 
-    /// `simulate` against this gateway.
+    /// `simulate` against this gateway, with the same payloads in every run of the test.
     pub(crate) fn simulate(&self, arguments: &[&str]) -> Output {
-        simulate(self.folder.path(), &self.url(), arguments)
+        simulate(self.folder.path(), &self.url(), &seeded(arguments))
     }
 
     /// The lines of a file sink, as JSON.
@@ -273,7 +273,17 @@ listen = "127.0.0.1:0"
     }
 }
 
-/// `simulate` towards `url`, signing with the verifier token in `folder`.
+/// The arguments with a fixed seed, unless they name one.
+fn seeded<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = arguments.to_vec();
+    if !arguments.contains(&"--seed") {
+        all.extend(["--seed", "1"]);
+    }
+    all
+}
+
+/// `simulate` towards `url`, signing with the verifier token in `folder`; each run with a seed of its
+/// own unless the arguments name one.
 pub(crate) fn simulate(folder: &Path, url: &str, arguments: &[&str]) -> Output {
     let token = folder.join("verifier").to_string_lossy().into_owned();
     let mut all = vec!["simulate", url, "--insecure", "--token-file", &token];
